@@ -1,0 +1,50 @@
+"""The errors a person may see: each says what happened, to which object, and what to do next.
+
+Belongs here: one small hierarchy. The command prints `str(error)` as one line and leaves with `exit_code`.
+"""
+
+
+class PipelineError(Exception):
+    """Anything the pipeline refuses to go on with; its text is written for the person who runs it."""
+
+    exit_code = 1
+
+
+class ConfigError(PipelineError):
+    """`pipeline.toml` or the environment says something impossible."""
+
+    exit_code = 2
+
+
+class SourceError(PipelineError):
+    """A source (Stripe, a CRM, exchange rates) could not be read."""
+
+    exit_code = 3
+
+
+class SchemaMismatch(PipelineError):
+    """A frame does not have the columns of its table."""
+
+
+class MissingMonth(PipelineError):
+    """A month that is needed was never computed; it must not read as 'everyone churned'."""
+
+
+class UnknownMonth(PipelineError):
+    """A month outside the company's history was asked for."""
+
+    exit_code = 2
+
+
+class IdentityBroken(PipelineError):
+    """Figures that must add up do not; nothing of the step was shown."""
+
+
+class StaleGeneration(PipelineError):
+    """A newer run has replaced the timeline since this one read it."""
+
+
+class LockHeld(PipelineError):
+    """Another sync is running."""
+
+    exit_code = 4

@@ -1,0 +1,120 @@
+"""Every table's columns, one sentence each, its grain and its key: the one place that lake, warehouse, checks, column
+metadata and the data dictionary are made from.
+
+Belongs here: descriptions only. `raw` for records as received, `billing` for what evidence says, `accounts` for links
+and CRM, `mrr` for values and movements, `metrics` for figures, `operations` for syncs, checks and alerts.
+"""
+
+from pipeline.schemas.accounts import ACCOUNT, ACCOUNT_LINK, CRM_DEAL, CRM_DEAL_HISTORY
+from pipeline.schemas.billing import (
+    COUPON,
+    COVERAGE,
+    CUSTOMER,
+    DISCOUNT,
+    FX_RATE,
+    ITEM_TIMELINE,
+    PRICE,
+    PRODUCT,
+    USAGE_CHARGE,
+)
+from pipeline.schemas.metrics import (
+    EXPANSION_ATTRIBUTION,
+    EXPANSION_BY_TYPE,
+    EXPANSION_COHORT,
+    EXPANSION_METRICS,
+)
+from pipeline.schemas.mrr import (
+    MRR_ITEM_MOVEMENT,
+    MRR_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    MRR_SNAPSHOT,
+)
+from pipeline.schemas.operations import (
+    ALERT_EVALUATION,
+    ALERT_EVENT,
+    ALERT_STATE,
+    DATA_QUALITY,
+    RESTATEMENT,
+    SILENCE,
+    SLACK_OUTBOX,
+    SOURCE_SYNC,
+)
+from pipeline.schemas.raw import RAW_RECORD
+from pipeline.schemas.table import Column, Table
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        RAW_RECORD,
+        COVERAGE,
+        CUSTOMER,
+        PRODUCT,
+        PRICE,
+        COUPON,
+        DISCOUNT,
+        ITEM_TIMELINE,
+        USAGE_CHARGE,
+        FX_RATE,
+        ACCOUNT,
+        ACCOUNT_LINK,
+        CRM_DEAL,
+        CRM_DEAL_HISTORY,
+        MRR_SNAPSHOT,
+        MRR_ITEM_MOVEMENT,
+        MRR_MOVEMENT,
+        MRR_MOVEMENT_COMPONENT,
+        EXPANSION_METRICS,
+        EXPANSION_BY_TYPE,
+        EXPANSION_COHORT,
+        EXPANSION_ATTRIBUTION,
+        ALERT_EVALUATION,
+        ALERT_STATE,
+        ALERT_EVENT,
+        SILENCE,
+        SLACK_OUTBOX,
+        RESTATEMENT,
+        SOURCE_SYNC,
+        DATA_QUALITY,
+    )
+}
+"""All tables by name."""
+
+PUBLISHED: tuple[Table, ...] = tuple(table for table in TABLES.values() if table.published)
+"""The tables of the warehouse's contract."""
+
+__all__ = [
+    "ACCOUNT",
+    "ACCOUNT_LINK",
+    "ALERT_EVALUATION",
+    "ALERT_EVENT",
+    "ALERT_STATE",
+    "COUPON",
+    "COVERAGE",
+    "CRM_DEAL",
+    "CRM_DEAL_HISTORY",
+    "CUSTOMER",
+    "DATA_QUALITY",
+    "DISCOUNT",
+    "EXPANSION_ATTRIBUTION",
+    "EXPANSION_BY_TYPE",
+    "EXPANSION_COHORT",
+    "EXPANSION_METRICS",
+    "FX_RATE",
+    "ITEM_TIMELINE",
+    "MRR_ITEM_MOVEMENT",
+    "MRR_MOVEMENT",
+    "MRR_MOVEMENT_COMPONENT",
+    "MRR_SNAPSHOT",
+    "PRICE",
+    "PRODUCT",
+    "PUBLISHED",
+    "RAW_RECORD",
+    "RESTATEMENT",
+    "SILENCE",
+    "SLACK_OUTBOX",
+    "SOURCE_SYNC",
+    "TABLES",
+    "USAGE_CHARGE",
+    "Column",
+    "Table",
+]

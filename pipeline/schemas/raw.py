@@ -1,0 +1,29 @@
+"""Records as received from a source, within the field allow-list."""
+
+import polars as pl
+
+from pipeline.schemas.table import Column, Table, instant, text
+
+RAW_RECORD = Table(
+    name="raw_record",
+    grain="one row per distinct content of one object of one source, and per event",
+    key=("source", "stream", "id", "hash"),
+    append_only=True,
+    columns=(
+        text("source", "Where it came from: stripe, hubspot, salesforce, file.", key=True),
+        text("source_account", "The Stripe or CRM account it belongs to; empty for the key's own.", key=True),
+        text("stream", "Kind of object in the source's own singular word, as subscription or event.", key=True),
+        text("id", "The object's id in the source.", key=True),
+        instant("created", "When the source says the object was created; an event's instant."),
+        instant("observed_at", "When the object was seen to be like this: the start of the request that returned it."),
+        text("sync_id", "The sync that brought it."),
+        text("api_version", "The API version the payload is rendered in."),
+        Column(
+            "previous_keys",
+            pl.List(pl.String),
+            "An event's top-level keys in previous_attributes (so that a null there differs from an absent key).",
+        ),
+        text("payload", "The record as compact JSON, embedded lists completed, fields outside the allow-list removed."),
+        text("hash", "Hash of the payload: a record is stored once per content.", key=True),
+    ),
+)
