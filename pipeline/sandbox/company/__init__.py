@@ -1,0 +1,13 @@
+"""A simulated company: a small Stripe billing engine, a CRM, and seeded customers who live in it.
+
+`Company(seed).advance(to)` runs its life; `objects` and `hubspot` are what the servers serve,
+`ledgers` is what really happened. Rooms, from the inside out: `calendar`, `ids`, `pricing`,
+`catalogue`, `records` (state), `render`, `invoices` (shapes), `events`, `books` (store and clock),
+`discounts`, `invoicing`, `subscriptions`, `schedules` (Stripe's side), `people`, `crm`, `signup`,
+`wishes`, `behaviour` (the customers' side), `company` (the whole).
+"""
+
+from pipeline.sandbox.company.company import Company
+from pipeline.sandbox.company.wishes import FEATURES
+
+__all__ = ["FEATURES", "Company"]

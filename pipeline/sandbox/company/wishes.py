@@ -1,0 +1,48 @@
+"""How often customers want what: the probabilities of a month of a normal company.
+
+What belongs here: one row per kind of act, and the names of the features that switch groups of
+them on. What does not: the acts (`behaviour`).
+"""
+
+from typing import NamedTuple
+
+FEATURES = frozenset({
+    "trials", "usage", "coupons", "add_ons", "intervals", "pauses", "failures", "cancellations",
+    "returns", "second_subscriptions", "schedules", "euro", "several_customers", "credit_notes",
+    "deletions", "unprorated", "many_items", "midnight", "price_changes", "plan_changes", "seats",
+})  # fmt: skip
+
+
+class Wish(NamedTuple):
+    """An act, its chance per month, the feature it belongs to, and when it can happen."""
+
+    name: str
+    chance: float
+    feature: str
+    growth: bool = False
+    when_late: bool = False
+
+
+WISHES = (
+    Wish("more_seats", 0.105, "seats", growth=True, when_late=True),
+    Wish("fewer_seats", 0.036, "seats", when_late=True),
+    Wish("upgrade", 0.016, "plan_changes", growth=True),
+    Wish("downgrade", 0.008, "plan_changes"),
+    Wish("take_add_on", 0.035, "add_ons", growth=True),
+    Wish("grow_add_on", 0.03, "add_ons", growth=True),
+    Wish("drop_add_on", 0.010, "add_ons"),
+    Wish("go_yearly", 0.010, "intervals"),
+    Wish("go_monthly", 0.004, "intervals"),
+    Wish("second_subscription", 0.008, "second_subscriptions", growth=True),
+    Wish("coupon", 0.016, "coupons"),
+    Wish("lose_coupon", 0.010, "coupons"),
+    Wish("pause_collection", 0.004, "pauses"),
+    Wish("pause", 0.004, "pauses"),
+    Wish("cancel_later", 0.013, "cancellations"),
+    Wish("cancel_now", 0.005, "cancellations", when_late=True),
+    Wish("goodwill", 0.010, "credit_notes"),
+    Wish("rename", 0.010, "seats"),
+    Wish("delete", 0.001, "deletions"),
+    Wish("new_list_price", 0.025, "price_changes", growth=True),
+)
+SHRINKING = frozenset({"fewer_seats", "downgrade", "drop_add_on", "cancel_later", "cancel_now"})
