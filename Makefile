@@ -60,7 +60,7 @@ test: setup-dev ## run every kind of test with small counts
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 soak: setup-dev ## run the full counts, with the result kept in bench/results/
-	@scripts/soak.sh $(ARGS)
+	@$(BIN)/python scripts/soak.py $(ARGS)
 
 browser: ## find Chromium for the browser tests, or unpack Debian's under .cache/
 	@scripts/browser.sh
