@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers of this module are chances
 """What customers do and when: sign up, grow, shrink, pause, leave, come back.
 
 What belongs here: decisions drawn from each account's own generator, and the mood of the market.

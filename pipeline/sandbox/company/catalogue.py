@@ -7,6 +7,7 @@ usage, euro prices of their own and euro amounts as currency options.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.sandbox.company.ids import Ids
 from pipeline.sandbox.company.pricing import Amounts, Price, Tier
@@ -47,47 +48,60 @@ def _tiers(*rows: tuple[int | None, str | None, str | None]) -> Amounts:
     return Amounts(tiers=tuple(Tier(*row) for row in rows))
 
 
-def _price_list() -> list[dict[str, object]]:
-    """Every price by key; `options` are euro amounts of a dollar price."""
+class Row(NamedTuple):
+    """One price on the list; `eur` are the euro amounts of a dollar price."""
+
+    key: str
+    amounts: Amounts
+    interval: str = "month"
+    count: int = 1
+    currency: str = "usd"
+    eur: Amounts | None = None
+    tiers_mode: str | None = None
+    divide_by: int | None = None
+    usage_type: str = "licensed"
+
+
+def _price_list() -> list[Row]:
+    """Every price by key."""
     unit = Amounts
-    rows: list[dict[str, object]] = [
-        {"key": "starter/month", "amounts": unit("1500")},
-        {"key": "starter/year", "amounts": unit("14999.5"), "interval": "year"},
-        {"key": "starter/week", "amounts": unit("425.25"), "interval": "week"},
-        {"key": "starter/month/eur", "amounts": unit("1400"), "currency": "eur"},
-        {"key": "starter/year/eur", "amounts": unit("13999.5"), "interval": "year",
-         "currency": "eur"},
-        {"key": "pro/month", "amounts": unit("3900")},
-        {"key": "pro/year", "amounts": unit("38999.4"), "interval": "year"},
-        {"key": "pro/quarter", "amounts": unit("11100"), "interval_count": 3},
-        {"key": "pro/month/eur", "amounts": unit("3650"), "currency": "eur"},
-        {"key": "pro/year/eur", "amounts": unit("36499.4"), "interval": "year", "currency": "eur"},
-        {"key": "enterprise/month", "tiers_mode": "graduated",
-         "amounts": _tiers((25, "6900", "25000"), (100, "5950", None), (None, "4925.5", None)),
-         "eur": _tiers((25, "6400", "23000"), (100, "5500", None), (None, "4575.5", None))},
-        {"key": "enterprise/year", "tiers_mode": "volume", "interval": "year",
-         "amounts": _tiers((50, "72000", "250000"), (200, "64800", "250000"), (None, "54000", None)),
-         "eur": _tiers((50, "67000", "230000"), (200, "60000", "230000"), (None, "50000", None))},
-        {"key": "support/month", "amounts": unit("14900"), "eur": unit("13900")},
-        {"key": "support/year", "amounts": unit("149000"), "interval": "year",
-         "eur": unit("139000")},
-        {"key": "retention/month", "tiers_mode": "graduated",
-         "amounts": _tiers((5, "2500", None), (20, "1999.9", "5000"), (None, "1500", "5000")),
-         "eur": _tiers((5, "2300", None), (20, "1849.9", "4600"), (None, "1400", "4600"))},
-        {"key": "api/month", "amounts": unit("0.35"), "usage_type": "metered",
-         "eur": unit("0.325")},
-        {"key": "insights/month", "amounts": unit("4500"), "divide_by": 5, "eur": unit("4200")},
-        {"key": "insights/30days", "amounts": unit("4400"), "divide_by": 5, "interval": "day",
-         "interval_count": 30, "eur": unit("4100")},
-        {"key": "insights/year", "amounts": unit("44999"), "divide_by": 5, "interval": "year",
-         "eur": unit("41999")},
-    ]  # fmt: skip
+    month = (
+        _tiers((25, "6900", "25000"), (100, "5950", None), (None, "4925.5", None)),
+        _tiers((25, "6400", "23000"), (100, "5500", None), (None, "4575.5", None)),
+    )
+    year = (
+        _tiers((50, "72000", "250000"), (200, "64800", "250000"), (None, "54000", None)),
+        _tiers((50, "67000", "230000"), (200, "60000", "230000"), (None, "50000", None)),
+    )
+    terabytes = (
+        _tiers((5, "2500", None), (20, "1999.9", "5000"), (None, "1500", "5000")),
+        _tiers((5, "2300", None), (20, "1849.9", "4600"), (None, "1400", "4600")),
+    )
+    rows = [
+        Row("starter/month", unit("1500")),
+        Row("starter/year", unit("14999.5"), "year"),
+        Row("starter/week", unit("425.25"), "week"),
+        Row("starter/month/eur", unit("1400"), currency="eur"),
+        Row("starter/year/eur", unit("13999.5"), "year", currency="eur"),
+        Row("pro/month", unit("3900")),
+        Row("pro/year", unit("38999.4"), "year"),
+        Row("pro/quarter", unit("11100"), count=3),
+        Row("pro/month/eur", unit("3650"), currency="eur"),
+        Row("pro/year/eur", unit("36499.4"), "year", currency="eur"),
+        Row("enterprise/month", month[0], eur=month[1], tiers_mode="graduated"),
+        Row("enterprise/year", year[0], "year", eur=year[1], tiers_mode="volume"),
+        Row("support/month", unit("14900"), eur=unit("13900")),
+        Row("support/year", unit("149000"), "year", eur=unit("139000")),
+        Row("retention/month", terabytes[0], eur=terabytes[1], tiers_mode="graduated"),
+        Row("api/month", unit("0.35"), eur=unit("0.325"), usage_type="metered"),
+        Row("insights/month", unit("4500"), eur=unit("4200"), divide_by=5),
+        Row("insights/30days", unit("4400"), "day", 30, eur=unit("4100"), divide_by=5),
+        Row("insights/year", unit("44999"), "year", eur=unit("41999"), divide_by=5),
+    ]
     for number, name in enumerate(CONNECTORS):
         cents = 900 + 150 * number
-        rows.append({
-            "key": f"connector-{name.lower()}/month",
-            "amounts": unit(str(cents)), "eur": unit(str(cents - 50)),
-        })  # fmt: skip
+        key = f"connector-{name.lower()}/month"
+        rows.append(Row(key, unit(str(cents)), eur=unit(str(cents - 50))))
     return rows
 
 
@@ -106,20 +120,25 @@ class Catalogue:
             self._add(ids, row, meter)
         self.coupons = {coupon.id: coupon for coupon in self._coupons()}
 
-    def _add(self, ids: Ids, row: dict[str, object], meter: str) -> None:
-        fields = {name: value for name, value in row.items() if name != "eur"}
-        fields.setdefault("currency", "usd")
-        product = self.products[str(row["key"]).split("/", maxsplit=1)[0]]
-        metered = row.get("usage_type") == "metered"
-        price = Price(
-            id=ids.new("price"),
-            product=product,
-            created=self.created,
-            meter=meter if metered else None,
-            options={"eur": row["eur"]} if "eur" in row else {},
-            **fields,
-        )  # type: ignore[arg-type]
-        self.put(price)
+    def _add(self, ids: Ids, row: Row, meter: str) -> None:
+        product = self.products[row.key.split("/", maxsplit=1)[0]]
+        self.put(
+            Price(
+                id=ids.new("price"),
+                key=row.key,
+                product=product,
+                currency=row.currency,
+                amounts=row.amounts,
+                interval=row.interval,
+                interval_count=row.count,
+                usage_type=row.usage_type,
+                tiers_mode=row.tiers_mode,
+                divide_by=row.divide_by,
+                meter=meter if row.usage_type == "metered" else None,
+                created=self.created,
+                options={"eur": row.eur} if row.eur else {},
+            )
+        )
 
     def put(self, price: Price) -> None:
         """List a price; one with the same key takes the place of the older one for new sales."""

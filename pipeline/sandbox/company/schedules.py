@@ -84,7 +84,7 @@ class Schedules:
 def _phase(
     sub: Subscription, start: int, end: int, changes: dict[str, tuple[Price, int | None]]
 ) -> Json:
-    items = []
+    items: list[Json] = []
     for item in sub.items:
         price, quantity = changes.get(item.id, (item.price, item.quantity))
         items.append({

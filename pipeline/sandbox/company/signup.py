@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers of this module are chances
 """How accounts become customers: the Stripe customers they have and what they buy first.
 
 What belongs here: the first day of an account and of every later return. What does not: the months
@@ -12,6 +13,7 @@ from pipeline.sandbox.company.calendar import DAY
 from pipeline.sandbox.company.catalogue import CONNECTORS, Coupon
 from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.company.people import Account
+from pipeline.sandbox.company.pricing import Price
 from pipeline.sandbox.company.records import Customer, Subscription
 from pipeline.sandbox.company.subscriptions import Order, Subscriptions
 
@@ -116,7 +118,7 @@ class SignUp:
         else:
             self.subscriptions.end(sub, "cancellation_requested", "unused")
 
-    def _price(self, key: str, customer: Customer):  # type: ignore[no-untyped-def]
+    def _price(self, key: str, customer: Customer) -> Price:
         return self.books.catalogue.price(key, customer.currency)
 
     def _interval(self, account: Account, plan: str) -> str:

@@ -1,0 +1,177 @@
+"""The ledgers read at an instant: which items exist, which count, what reduces them.
+
+What belongs here: the state just before an instant `bound` (a state holds if it began before the
+bound and did not end before it). What does not: money in the reporting currency (`snapshot`).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipeline.sandbox.company.books import Books
+from pipeline.sandbox.company.pricing import Price
+from pipeline.sandbox.company.records import Discount, ItemLedger, ItemState
+from pipeline.sandbox.truth.value import (
+    Amount,
+    Percent,
+    Reduction,
+    days_like,
+    half_even,
+    list_micros,
+    monthly,
+    native_values,
+    remaining,
+)
+from pipeline.sandbox.truth.value import shares as share_out
+
+COUNTING = frozenset({"active", "past_due"})
+RECURRING = frozenset({"forever", "repeating"})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An item that counts at an instant, with its value in native micro-units per month."""
+
+    ledger: ItemLedger
+    price: Price
+    state: ItemState
+    cents: int | None
+    reductions: tuple[Reduction, ...]
+    list_native: int
+    discount_native: int
+
+    @property
+    def native(self) -> int:
+        """Net monthly value."""
+        return self.list_native - self.discount_native
+
+
+@dataclass
+class _Draft:
+    """An item on its way to a `Standing`."""
+
+    ledger: ItemLedger
+    price: Price
+    state: ItemState
+    cents: int | None
+    exact: Fraction
+    own: list[Discount]
+    above: list[Discount]
+
+
+class History:
+    """The ledgers of a company, by subscription."""
+
+    def __init__(self, books: Books) -> None:
+        self.prices = books.catalogue.by_id
+        self.discounts = books.discounts
+        self.subscriptions: dict[str, list[ItemLedger]] = {}
+        for ledger in books.ledgers.values():
+            self.subscriptions.setdefault(ledger.subscription, []).append(ledger)
+
+    def exists(self, ledger: ItemLedger, bound: int) -> bool:
+        """Whether the item was there just before `bound`, counting or not."""
+        return _state(ledger, bound) is not None
+
+    def standing(self, bound: int) -> Iterator[Standing]:
+        """Every item that counts just before `bound`."""
+        for ledgers in self.subscriptions.values():
+            yield from self.of_subscription(ledgers, bound)
+
+    def of_subscription(self, ledgers: list[ItemLedger], bound: int) -> list[Standing]:
+        """The counting items of one subscription just before `bound`."""
+        drafts = []
+        for ledger in ledgers:
+            state = _state(ledger, bound)
+            if state is not None and state.status in COUNTING and not state.collection_paused:
+                drafts.append(self._draft(ledger, state, bound))
+        amounts = self._shared_amounts(drafts)
+        return [self._value(draft, amounts) for draft in drafts]
+
+    def _draft(self, ledger: ItemLedger, state: ItemState, bound: int) -> _Draft:
+        price = self.prices[state.price]
+        cents = None
+        if price.metered:
+            index = bisect_right(ledger.usages, bound, key=lambda usage: usage.end) - 1
+            usage = ledger.usages[index] if index >= 0 else None
+            cents = usage.cents if usage else 0
+            own, above = (usage.item_discounts, usage.discounts) if usage else ((), ())
+        else:
+            period = ledger.periods[bisect_left(ledger.periods, bound, key=lambda p: p.start) - 1]
+            own, above = period.item_discounts, period.discounts
+        exact = list_micros(price, ledger.currency, state.quantity, cents)
+        return _Draft(
+            ledger, price, state, cents, exact, self._recurring(own, price),
+            self._recurring(above, price),
+        )  # fmt: skip
+
+    def _recurring(self, ids: tuple[str, ...], price: Price) -> list[Discount]:
+        found = []
+        for discount_id in ids:
+            record = self.discounts[discount_id]
+            products = record.coupon.products
+            if record.coupon.duration in RECURRING and (not products or price.product in products):
+                found.append(record)
+        return found
+
+    def _shared_amounts(self, drafts: list[_Draft]) -> dict[tuple[str, str], int]:
+        """Micro-units per month of every amount-off discount above the items, by item."""
+        weights = {
+            draft.ledger.item: half_even(
+                remaining(draft.exact, tuple(_own(each, draft) for each in draft.own))
+            )
+            for draft in drafts
+        }
+        reduced: dict[str, list[_Draft]] = {}
+        for draft in drafts:
+            for record in draft.above:
+                if record.coupon.percent_off is None:
+                    reduced.setdefault(record.id, []).append(draft)
+        amounts = {}
+        for discount_id, members in reduced.items():
+            shortest = min((draft.price for draft in members), key=days_like)
+            cents = self.discounts[discount_id].coupon.amount_off[members[0].ledger.currency]
+            total = half_even(Fraction(cents) * 10_000 * monthly(shortest))
+            own = {draft.ledger.item: weights[draft.ledger.item] for draft in members}
+            for item, share in share_out(total, own).items():
+                amounts[item, discount_id] = share
+        return amounts
+
+    def _value(self, draft: _Draft, amounts: dict[tuple[str, str], int]) -> Standing:
+        reductions = [_own(each, draft) for each in draft.own]
+        for record in draft.above:
+            if record.coupon.percent_off is not None:
+                reductions.append(Percent(Fraction(record.coupon.percent_off)))
+            else:
+                reductions.append(Amount(amounts[draft.ledger.item, record.id]))
+        listed, discount = native_values(draft.exact, tuple(reductions))
+        return Standing(
+            draft.ledger, draft.price, draft.state, draft.cents, tuple(reductions), listed, discount
+        )
+
+    def first_paid(self, ledgers: list[ItemLedger]) -> int | None:
+        """The first bound at which a subscription had a value over zero."""
+        bounds = set()
+        for ledger in ledgers:
+            bounds |= {start + 1 for start, _ in ledger.states}
+            bounds |= {period.start + 1 for period in ledger.periods}
+            bounds |= {usage.end for usage in ledger.usages}
+        for bound in sorted(bounds):
+            if any(each.native > 0 for each in self.of_subscription(ledgers, bound)):
+                return bound
+        return None
+
+
+def _own(record: Discount, draft: _Draft) -> Reduction:
+    """An item-level discount: its amount is per cycle of that very item."""
+    coupon = record.coupon
+    if coupon.percent_off is not None:
+        return Percent(Fraction(coupon.percent_off))
+    cents = Fraction(coupon.amount_off[draft.ledger.currency])
+    return Amount(half_even(cents * 10_000 * monthly(draft.price)))
+
+
+def _state(ledger: ItemLedger, bound: int) -> ItemState | None:
+    index = bisect_left(ledger.states, bound, key=lambda entry: entry[0]) - 1
+    return ledger.states[index][1] if index >= 0 else None
