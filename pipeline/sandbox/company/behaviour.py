@@ -51,6 +51,7 @@ class Behaviour:
         self.invoicing.payment_works = self.payment_works
         self.invoicing.after_retries = self.after_retries
         sign_up.on_subscription = self.watch
+        sign_up.mood = mood
 
     # what the engine asks
 
@@ -159,7 +160,8 @@ class Behaviour:
         if item is None or item.quantity is None:
             return
         rng = self.account(sub).rng
-        more = max(1, round(item.quantity * rng.uniform(0.08, 0.38)))
+        low, high = {"small": (0.1, 0.5)}.get(self.account(sub).size, (0.05, 0.2))
+        more = max(1, round(item.quantity * rng.uniform(low, high)))
         self._with_deal(sub, item, item.price.key, item.quantity + more)
 
     def _fewer_seats(self, sub: Subscription) -> None:
@@ -221,7 +223,7 @@ class Behaviour:
     ) -> None:
         key, quantity, won = what
         possible = sub.status == "active" and item in sub.items and not sub.cancel_at_period_end
-        won = won and possible
+        won = won and possible and self.account(sub).rng.random() < self.mood(self.books.now)
         self.crm.close_deal(deal, self.books.now, won)
         if won:
             price = self.books.catalogue.price(key, sub.currency)
@@ -303,7 +305,7 @@ class Behaviour:
         names = ["LOYAL15", "ANNUAL10", "SAVE50", "LAUNCH30", "SORRY100", "ONCE25", "PLANS12",
                  "PARTNER25", "FREEMONTHS"]  # fmt: skip
         coupon = self.books.catalogue.coupons[rng.choice(names)]
-        if rng.random() < 0.12 and sub.customer.discount is None and not coupon.duration == "once":
+        if rng.random() < 0.12 and sub.customer.discount is None and coupon.duration != "once":
             self.discounts.attach(coupon, sub.customer)
             return
         self.discounts.attach(coupon, sub.customer, sub)
@@ -375,9 +377,9 @@ class Behaviour:
 
     def _goodwill(self, sub: Subscription) -> None:
         inv = self.books.objects["invoice"].get(sub.latest_invoice or "")
-        if inv and inv["status"] == "paid" and inv["amount_paid"] > 1000:
-            if inv["post_payment_credit_notes_amount"] == 0:
-                self.invoicing.credit(inv, inv["amount_paid"] // 4, "product_unsatisfactory")
+        fresh = inv is not None and inv["post_payment_credit_notes_amount"] == 0
+        if inv is not None and fresh and inv["amount_paid"] > 1000:
+            self.invoicing.credit(inv, inv["amount_paid"] // 4, "product_unsatisfactory")
 
     def _rename(self, sub: Subscription) -> None:
         customer = sub.customer

@@ -54,7 +54,7 @@ class Row(NamedTuple):
     key: str
     amounts: Amounts
     interval: str = "month"
-    count: int = 1
+    every: int = 1
     currency: str = "usd"
     eur: Amounts | None = None
     tiers_mode: str | None = None
@@ -85,7 +85,7 @@ def _price_list() -> list[Row]:
         Row("starter/year/eur", unit("13999.5"), "year", currency="eur"),
         Row("pro/month", unit("3900")),
         Row("pro/year", unit("38999.4"), "year"),
-        Row("pro/quarter", unit("11100"), count=3),
+        Row("pro/quarter", unit("11100"), every=3),
         Row("pro/month/eur", unit("3650"), currency="eur"),
         Row("pro/year/eur", unit("36499.4"), "year", currency="eur"),
         Row("enterprise/month", month[0], eur=month[1], tiers_mode="graduated"),
@@ -130,7 +130,7 @@ class Catalogue:
                 currency=row.currency,
                 amounts=row.amounts,
                 interval=row.interval,
-                interval_count=row.count,
+                interval_count=row.every,
                 usage_type=row.usage_type,
                 tiers_mode=row.tiers_mode,
                 divide_by=row.divide_by,

@@ -35,6 +35,9 @@ LATE_MOOD = 0.3
 SMALL = 60
 
 
+MIDNIGHT = 0.05
+
+
 class Company:
     """A company whose billing and CRM history unfolds as its clock moves.
 
@@ -130,7 +133,7 @@ class Company:
             account = make_account(self.seed, self._numbers, "euro" in self.features)
             self._numbers += 1
             at = begins + int(self._rng.random() * (ends - begins))
-            if "midnight" in self.features and self._rng.random() < 0.05:
+            if "midnight" in self.features and self._rng.random() < MIDNIGHT:
                 at = begins if number else begins + 30 * DAY
             lead = min(at - begins, self._rng.randint(1, 40) * DAY)
             self.books.schedule(at - lead, Rank.PERSON, self._sign_up.meet, account, at)

@@ -33,6 +33,8 @@ COUNTRIES = {
     "usd": (("United States", "US"), ("Canada", "CA"), ("Australia", "AU"), ("Singapore", "SG")),
     "eur": (("Germany", "DE"), ("France", "FR"), ("Netherlands", "NL"), ("Spain", "ES")),
 }
+EURO = 0.3
+UNLINKED = 0.04
 CHANNELS = (
     "ORGANIC_SEARCH",
     "PAID_SEARCH",
@@ -72,7 +74,7 @@ def make_account(seed: int, number: int, euro: bool) -> Account:
     )
     turn = number // (len(FIRST) * len(SECOND) // 2)
     name = f"{first} {second}" + (f" {turn + 1}" if turn else "")
-    currency = "eur" if euro and rng.random() < 0.3 else "usd"
+    currency = "eur" if euro and rng.random() < EURO else "usd"
     country, code = rng.choices(COUNTRIES[currency], weights=(6, 2, 1, 1))[0]
     size = rng.choices(("small", "middle", "large"), weights=(52, 35, 13))[0]
     employees = {"small": (4, 60), "middle": (50, 400), "large": (300, 6000)}[size]
@@ -88,5 +90,5 @@ def make_account(seed: int, number: int, euro: bool) -> Account:
         size=size,
         channel=rng.choice(CHANNELS),
         employees=rng.randint(*employees),
-        unlinked=rng.random() < 0.04,
+        unlinked=rng.random() < UNLINKED,
     )

@@ -83,7 +83,6 @@ def charge_lines(price: Price, currency: str, quantity: int) -> list[ChargeLine]
         return _graduated(amounts.tiers, quantity)
     if price.tiers_mode == "volume":
         return _volume(amounts.tiers, quantity)
-    assert amounts.unit is not None
     units = quantity
     if price.divide_by:
         units = (
@@ -91,7 +90,7 @@ def charge_lines(price: Price, currency: str, quantity: int) -> list[ChargeLine]
             if price.rounding == "up"
             else (quantity // price.divide_by)
         )
-    return [ChargeLine(Fraction(amounts.unit) * units, quantity, amounts.unit, "")]
+    return [ChargeLine(Fraction(amounts.unit or 0) * units, quantity, amounts.unit, "")]
 
 
 def _graduated(tiers: tuple[Tier, ...], quantity: int) -> list[ChargeLine]:

@@ -33,6 +33,7 @@ class SignUp:
         self.accounts: dict[int, Account] = {}
         self.owners: dict[str, int] = {}
         self.on_subscription: Callable[[Subscription], None] = lambda _sub: None
+        self.mood: Callable[[int], float] = lambda _at: 1.0
 
     def meet(self, account: Account, signs_at: int) -> None:
         """Sales meets the company: it is in the CRM before it buys."""
@@ -57,6 +58,8 @@ class SignUp:
                 self.books.schedule(at, Rank.PERSON, self._division, account, division)
 
     def _division(self, account: Account, division: str) -> None:
+        if account.rng.random() > self.mood(self.books.now):
+            return
         customer = self._new_customer(account, division)
         self.crm.link_customers(account, self.books.now)
         self.subscribe(account, customer)
@@ -86,8 +89,10 @@ class SignUp:
             plan = {"starter": "pro", "pro": "starter", "enterprise": "pro"}[plan]
         low, high = SEATS[account.size]
         seats = round(low + (high - low) * rng.random() ** 2)
+        if len(account.customers) > 1:
+            plan = {"enterprise": "pro"}.get(plan, "starter")
         if returning or len(account.customers) > 1:
-            seats = max(1, round(seats * 0.7))
+            seats = max(1, round(seats * 0.6))
         interval = self._interval(account, plan)
         orders: list[Order] = [(self._price(f"{plan}/{interval}", customer), seats)]
         orders += self._extras(account, customer, interval)

@@ -24,10 +24,10 @@ class Wish(NamedTuple):
 
 
 WISHES = (
-    Wish("more_seats", 0.105, "seats", growth=True, when_late=True),
-    Wish("fewer_seats", 0.036, "seats", when_late=True),
+    Wish("more_seats", 0.11, "seats", growth=True, when_late=True),
+    Wish("fewer_seats", 0.045, "seats", when_late=True),
     Wish("upgrade", 0.016, "plan_changes", growth=True),
-    Wish("downgrade", 0.008, "plan_changes"),
+    Wish("downgrade", 0.009, "plan_changes"),
     Wish("take_add_on", 0.035, "add_ons", growth=True),
     Wish("grow_add_on", 0.03, "add_ons", growth=True),
     Wish("drop_add_on", 0.010, "add_ons"),
@@ -38,8 +38,8 @@ WISHES = (
     Wish("lose_coupon", 0.010, "coupons"),
     Wish("pause_collection", 0.004, "pauses"),
     Wish("pause", 0.004, "pauses"),
-    Wish("cancel_later", 0.013, "cancellations"),
-    Wish("cancel_now", 0.005, "cancellations", when_late=True),
+    Wish("cancel_later", 0.017, "cancellations"),
+    Wish("cancel_now", 0.007, "cancellations", when_late=True),
     Wish("goodwill", 0.010, "credit_notes"),
     Wish("rename", 0.010, "seats"),
     Wish("delete", 0.001, "deletions"),

@@ -73,7 +73,7 @@ class Truth:
         month = date(first.year, first.month, 1)
         while month < self.current_month and not self.snapshot(month):
             month = shift(month, 1)
-        found = []
+        found: list[date] = []
         while month <= self.current_month and (found or self.snapshot(month)):
             found.append(month)
             month = shift(month, 1)

@@ -36,10 +36,8 @@ def days_like(price: Price) -> Fraction:
 
 def list_micros(price: Price, currency: str, quantity: int | None, cents: int | None) -> Fraction:
     """The exact list value per month: usage by its charge, everything else by price and quantity."""
-    if price.metered:
-        per_period = Fraction(cents or 0)
-    else:
-        per_period = charge(price, currency, quantity or 0)
+    usage = Fraction(cents or 0)
+    per_period = usage if price.metered else charge(price, currency, quantity or 0)
     return per_period * MICROS_PER_CENT * monthly(price)
 
 
