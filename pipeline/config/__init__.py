@@ -1,0 +1,49 @@
+"""`pipeline.toml`: policy, dimensions, alert rules, targets, schedule.
+
+Belongs here: the file's keys, their defaults and what is wrong with a value. `load_config` reads one file and nothing
+else: no environment, no secrets (see `pipeline.settings`). The keys are part of the contract.
+"""
+
+from pipeline.config.alerts import AlertRule
+from pipeline.config.benchmarks import Band, Benchmarks
+from pipeline.config.load import load_config
+from pipeline.config.model import (
+    Alerting,
+    Company,
+    Config,
+    Crm,
+    CrmFiles,
+    Dimensions,
+    Exclude,
+    Fx,
+    Publish,
+    Schedule,
+    SegmentBand,
+    Slack,
+    Stripe,
+    Target,
+)
+from pipeline.config.policy import PRESETS, Mrr
+
+__all__ = [
+    "PRESETS",
+    "AlertRule",
+    "Alerting",
+    "Band",
+    "Benchmarks",
+    "Company",
+    "Config",
+    "Crm",
+    "CrmFiles",
+    "Dimensions",
+    "Exclude",
+    "Fx",
+    "Mrr",
+    "Publish",
+    "Schedule",
+    "SegmentBand",
+    "Slack",
+    "Stripe",
+    "Target",
+    "load_config",
+]

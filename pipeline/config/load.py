@@ -1,0 +1,121 @@
+"""Reads `pipeline.toml`, and says in one line what is wrong with it: file, line, key, what to write instead.
+
+Belongs here: parsing, and turning pydantic's findings into sentences. Does not belong here: any key's meaning.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.config.lines import find_line
+from pipeline.config.model import Config
+from pipeline.errors import ConfigError
+
+Location = tuple[str | int, ...]
+
+PLAIN = {
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+    "decimal_type": "write a number",
+    "decimal_parsing": "write a number",
+    "string_type": 'write text in quotes, for example "text"',
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "tuple_type": 'write a list, for example ["a", "b"]',
+    "dict_type": "write a table of keys and values",
+    "model_type": "write a table of keys and values",
+    "date_type": 'write a month as "2024-01"',
+    "path_type": "write a file's path in quotes",
+}
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration in `path`; the defaults when there is no such file or `path` is None.
+
+    Raises:
+        ConfigError: the file is no TOML, or a key or value is wrong; names file, line and key.
+    """
+    if path is None or not path.exists():
+        return Config()
+    try:
+        text = path.read_text(encoding="utf-8")
+        given = tomllib.loads(text, parse_float=Decimal)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    try:
+        return Config.model_validate(given, context={"directory": path.resolve().parent})
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+        more = f" ({len(others)} more after this one)" if others else ""
+        raise ConfigError(f"{_sentence(path, text, given, first)}{more}") from None
+
+
+def _sentence(path: Path, text: str, given: Mapping[str, Any], error: ErrorDetails) -> str:
+    location = tuple(part for part in error["loc"] if part != "[key]")
+    line = find_line(text, location)
+    where = f"{path}, line {line}" if line else f"{path}"
+    return f"{where}: {_key(location)}: {_advice(location, given, error)}."
+
+
+def _key(location: Location) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _advice(location: Location, given: Mapping[str, Any], error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"there is no such key; {_instead(location)}"
+    if kind == "missing":
+        return "the key is missing; add it"
+    if kind == "literal_error":
+        return f"{_shown(error['input'])} is not possible; write {context['expected']}"
+    if kind == "value_error":
+        return str(context["error"])
+    return f"{_shown(error['input'])} is not possible; {PLAIN.get(kind, error['msg'].lower())}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _instead(location: Location) -> str:
+    """What to write in place of an unknown key: the nearest one, else the keys there are."""
+    known = _keys(location[:-1])
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"write {near[0]}" if near else f"the keys here are {', '.join(known)}"
+
+
+def _keys(location: Location) -> list[str]:
+    model: type[BaseModel] | None = Config
+    for part in location:
+        if model is None or isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        model = _model_in(annotation)
+    fields = model.model_fields if model else {}
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in get_args(annotation))
+    return cast("type[BaseModel] | None", next((model for model in found if model), None))

@@ -1,0 +1,240 @@
+"""The sections of `pipeline.toml` and their defaults.
+
+Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]` and `[[alerts]]`
+have modules of their own.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config.alerts import AlertRule
+from pipeline.config.benchmarks import Benchmarks
+from pipeline.config.policy import Mrr
+from pipeline.config.section import Currency, FilePath, Month, Section
+
+AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
+ItemDimension = Literal["plan", "product", "currency", "interval", "pricing_model"]
+
+
+class Company(Section):
+    """Whose figures these are, and the calendar they follow."""
+
+    name: str = "Our company"
+    reporting_currency: Currency = "usd"
+    timezone: str = "UTC"
+    first_month: Month | None = None
+    """Null: the first billing month found."""
+    close_day: int = Field(default=3, ge=0, le=60)
+    """A month closes so many days after its end."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError('write an IANA time zone, for example "Europe/Berlin"')
+        return value
+
+
+class Exclude(Section):
+    """Test and internal customers."""
+
+    customers: tuple[str, ...] = ()
+    email_domains: tuple[str, ...] = ()
+
+
+class Fx(Section):
+    """Where exchange rates come from."""
+
+    source: Literal["ecb", "file", "fixed"] = "ecb"
+    file: FilePath | None = None
+    """CSV month,currency,rate: the reporting currency for one unit."""
+    rates: dict[Currency, Decimal] = Field(default_factory=dict)
+    """With `fixed`: the reporting currency for one unit."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.source == "file" and self.file is None:
+            raise ValueError('source = "file" needs a file, for example file = "rates.csv"')
+        wrong = [currency for currency, rate in self.rates.items() if rate <= 0]
+        if wrong:
+            raise ValueError(f"the rate of {wrong[0]} must be greater than 0")
+        return self
+
+
+class Stripe(Section):
+    """How Stripe is read."""
+
+    accounts: tuple[str, ...] = ()
+    """Connect or organisation accounts; empty: the key's own."""
+    requests_per_second: float = Field(default=100, gt=0)
+    """Over all endpoints; one endpoint gets 25 at most."""
+    keep_names: bool = True
+    """Keep customers' names and e-mails: links to the CRM and messages need them."""
+
+
+class CrmFiles(Section):
+    """A CRM's export as CSV; the column maps read our name = their column."""
+
+    accounts: FilePath | None = None
+    deals: FilePath | None = None
+    account_columns: dict[str, str] = Field(default_factory=dict)
+    deal_columns: dict[str, str] = Field(default_factory=dict)
+
+
+class DealTypes(Section):
+    """The CRM's deal types by what they mean here."""
+
+    expansion: tuple[str, ...] = ("existingbusiness", "Existing Business")
+    new: tuple[str, ...] = ("newbusiness", "New Business")
+    renewal: tuple[str, ...] = ()
+
+
+class AttributionDays(Section):
+    """Days around a change in which a deal explains it."""
+
+    before: int = Field(default=45, ge=0)
+    after: int = Field(default=30, ge=0)
+    influence: int = Field(default=90, ge=0)
+
+
+class Crm(Section):
+    """How Stripe customers are linked to CRM accounts, and deals to changes."""
+
+    order: tuple[Literal["hubspot", "salesforce", "file"], ...] = ("hubspot", "salesforce", "file")
+    override: FilePath | None = None
+    """CSV stripe_customer_id,crm_account_id|ignore,reason."""
+    stripe_id_fields: tuple[str, ...] = ("stripe_customer_id", "Stripe_Customer_ID__c")
+    metadata_keys: tuple[str, ...] = (
+        "hubspot_company_id",
+        "salesforce_account_id",
+        "crm_account_id",
+    )
+    shared_domains: tuple[str, ...] = ()
+    min_coverage: float = Field(default=0.9, ge=0, le=1)
+    """Share of MRR that should be linked."""
+    deal_types: DealTypes = DealTypes()
+    attribution_days: AttributionDays = AttributionDays()
+    files: CrmFiles = CrmFiles()
+
+
+class SegmentBand(Section):
+    """One segment by annual contract value, `below` exclusive, in the reporting currency's major unit."""
+
+    name: str
+    below: Decimal | None = None
+
+
+class SegmentDimension(Section):
+    """How an account's segment is found."""
+
+    source: str = "acv"
+    """`acv`, or the CRM field that holds it."""
+    bands: tuple[SegmentBand, ...] = (
+        SegmentBand(name="smb", below=Decimal(25_000)),
+        SegmentBand(name="mid_market", below=Decimal(100_000)),
+        SegmentBand(name="enterprise"),
+    )
+
+    @field_validator("bands")
+    @classmethod
+    def _ascending(cls, bands: tuple[SegmentBand, ...]) -> tuple[SegmentBand, ...]:
+        limits = [band.below for band in bands]
+        inner = [limit for limit in limits[:-1] if limit is not None]
+        if not bands or limits[-1] is not None or len(inner) < len(limits) - 1:
+            raise ValueError('every band but the last needs `below`, the last has none')
+        if inner != sorted(set(inner)):
+            raise ValueError("the bands' `below` must ascend")
+        return bands
+
+
+class Dimensions(Section):
+    """What figures are broken down by."""
+
+    account: tuple[AccountDimension, ...] = ("segment", "owner", "country", "channel")
+    item: tuple[ItemDimension, ...] = ("plan", "currency", "interval")
+    crossed: tuple[tuple[AccountDimension, AccountDimension], ...] = (("segment", "owner"),)
+    segment: SegmentDimension = SegmentDimension()
+
+
+class Publish(Section):
+    """What the warehouse keeps."""
+
+    item_months: int = Field(default=25, ge=1)
+    """Months of item snapshots in the warehouse; Parquet keeps all."""
+
+
+class Target(Section):
+    """What a figure should reach."""
+
+    metric: str = "expansion_rate"
+    dimension: str = "total"
+    member: str = "all"
+    value: float
+
+
+class Slack(Section):
+    """Where messages go."""
+
+    channel: str = "#revenue"
+    operations_channel: str = "#data-ops"
+    digest: bool = True
+
+
+class Alerting(Section):
+    """How rules come together."""
+
+    defaults: bool = True
+    """The rules that ship are on."""
+    storm: int = Field(default=5, ge=1)
+    """More than so many messages at once become one digest."""
+
+
+class Schedule(Section):
+    """When the night runs."""
+
+    nightly: str = "0 3 * * *"
+    running: bool = True
+
+    @field_validator("nightly")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if len(value.split()) != 5:
+            raise ValueError('write five cron fields, for example "0 3 * * *"')
+        return value
+
+
+class Config(Section):
+    """Everything `pipeline.toml` says; an empty file gives the defaults."""
+
+    company: Company = Company()
+    exclude: Exclude = Exclude()
+    mrr: Mrr = Mrr()
+    fx: Fx = Fx()
+    stripe: Stripe = Stripe()
+    crm: Crm = Crm()
+    dimensions: Dimensions = Dimensions()
+    publish: Publish = Publish()
+    targets: tuple[Target, ...] = ()
+    slack: Slack = Slack()
+    alerting: Alerting = Alerting()
+    alerts: tuple[AlertRule, ...] = ()
+    schedule: Schedule = Schedule()
+    benchmarks: Benchmarks = Benchmarks()
+
+    @property
+    def rule_ids(self) -> list[str]:
+        """The ids of the file's own alert rules."""
+        return [rule.id for rule in self.alerts]
+
+    @field_validator("alerts")
+    @classmethod
+    def _unique(cls, rules: tuple[AlertRule, ...]) -> tuple[AlertRule, ...]:
+        ids = [rule.id for rule in rules]
+        twice = sorted({each for each in ids if ids.count(each) > 1})
+        if twice:
+            raise ValueError(f'the id "{twice[0]}" stands twice; give each rule its own')
+        return rules

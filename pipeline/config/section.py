@@ -1,0 +1,51 @@
+"""What every section of `pipeline.toml` shares: unknown keys are errors, values do not change, paths are relative to
+the file.
+
+Belongs here: the base model and the field types. Does not belong here: any key.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+from pipeline.errors import UnknownMonth
+from pipeline.months import month_of
+
+
+class Section(BaseModel):
+    """One section; frozen, without room for unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _resolved(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("directory")
+    return path if base is None else Path(base) / path
+
+
+def _month(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return month_of(value)
+    except UnknownMonth:
+        raise ValueError('write a month as "2024-01"') from None
+
+
+def _currency(value: str) -> str:
+    lowered = value.lower()
+    if len(lowered) != 3 or not lowered.isalpha() or not lowered.isascii():
+        raise ValueError('write a three-letter currency code, for example "usd"')
+    return lowered
+
+
+FilePath = Annotated[Path, AfterValidator(_resolved)]
+"""A file, relative to the folder of `pipeline.toml`."""
+
+Month = Annotated[date, BeforeValidator(_month)]
+"""A month written as "2024-01"; its first day."""
+
+Currency = Annotated[str, AfterValidator(_currency)]
+"""A three-letter currency code, lower case."""

@@ -1,0 +1,21 @@
+"""The warehouse: engine, tables made from the schemas, migrations.
+
+Belongs here: how to reach and shape the database. Does not belong here: what is written into it (`pipeline.lake`,
+`pipeline.publish`, `pipeline.alerts`).
+"""
+
+from pipeline.database.engine import engine, reading
+from pipeline.database.migrate import pending, upgrade
+from pipeline.database.tables import generation, lake_object, metadata, sync_lock, table_of
+
+__all__ = [
+    "engine",
+    "generation",
+    "lake_object",
+    "metadata",
+    "pending",
+    "reading",
+    "sync_lock",
+    "table_of",
+    "upgrade",
+]

@@ -1,0 +1,175 @@
+"""The lake's one door: write objects, commit them, scan what is live.
+
+Belongs here: the order "write, check, then show". A step writes content-named objects that nobody sees; one database
+transaction makes them live, together with the cursor or the generation that goes with them. A kill at any point loses
+nothing and shows nothing half.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy import delete as sql_delete
+
+from pipeline.database import lake_object, reading
+from pipeline.database.engine import lock_ledger
+from pipeline.errors import ConfigError, MissingMonth, SchemaMismatch
+from pipeline.lake import ledger, manifest
+from pipeline.lake.objects import PART, StagedObject, delete, files, write_object
+from pipeline.months import KEY_FORMAT
+from pipeline.schemas import TABLES, Table
+
+WHOLE = "_"
+"""The partition of a table that has no others."""
+
+
+class Lake:
+    """The objects under `root` and their manifest in `engine`'s database, which must be migrated."""
+
+    def __init__(self, root: Path | str, engine: Engine) -> None:
+        if "://" in str(root):
+            raise ConfigError(f"The lake at {root} cannot be used: this version keeps it in a folder. Set DATA_DIR.")
+        self.root = Path(root)
+        self.engine = engine
+
+    def write(
+        self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partition: str | None = None
+    ) -> StagedObject:
+        """Write one object of `table`; readers see it after `commit`.
+
+        Raises:
+            SchemaMismatch: a column of the table is missing.
+        """
+        rows = table.conform(frame.lazy()).collect()
+        return write_object(self.root, table.name, partition or WHOLE, rows)
+
+    def write_partitions(
+        self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]
+    ) -> list[StagedObject]:
+        """Write one object a month (`2026-10`) of `partitions`, an empty one where `frame` has no row of the month.
+
+        Raises:
+            SchemaMismatch: a column is missing, or `frame` has rows of a month that is not in `partitions`.
+        """
+        rows = table.conform(frame.lazy()).collect()
+        keyed = rows.with_columns(pl.col("month").dt.strftime(KEY_FORMAT).alias("_partition"))
+        found = keyed.partition_by("_partition", as_dict=True, include_key=False, maintain_order=True)
+        by_month = {str(key[0]): part for key, part in found.items()}
+        stray = sorted(set(by_month) - set(partitions))
+        if stray:
+            raise SchemaMismatch(
+                f"Table {table.name}: the frame has rows of {', '.join(stray)}, which were not asked for."
+            )
+        empty = table.empty()
+        return [write_object(self.root, table.name, key, by_month.get(key, empty)) for key in partitions]
+
+    def commit(  # noqa: PLR0913 - the one transaction in which everything about a step is decided
+        self,
+        staged: Sequence[StagedObject],
+        *,
+        run_id: str,
+        expect: tuple[str, int] | None = None,
+        bump: str | None = None,
+        also: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Show the objects, in one transaction.
+
+        A replaced table's partition holds the new objects instead of the old; an append-only one, both.
+
+        Args:
+            staged: what `write` and `write_partitions` returned.
+            run_id: the run or sync, kept with the objects.
+            expect: a generation and the number that this run read; another number refuses the commit.
+            bump: a generation to move one further.
+            also: further statements of the same transaction, as cursors.
+
+        Raises:
+            StaleGeneration: `expect` does not hold; nothing was changed.
+        """
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            number = 0
+            if expect is not None:
+                ledger.expect_number(connection, *expect)
+                number = expect[1]
+            if bump is not None:
+                number = ledger.bump(connection, bump)
+            replaced = {(s.table, s.partition) for s in staged if not TABLES[s.table].append_only}
+            for table, partition in sorted(replaced):
+                ledger.retire(connection, table, partition)
+            ledger.publish(connection, staged, run_id, number)
+            if also is not None:
+                also(connection)
+        self._write_manifest()
+
+    def generation(self, name: str) -> int:
+        """The number of the generation called `name`; 0 before its first bump."""
+        with reading(self.engine) as connection:
+            return ledger.number_of(connection, name)
+
+    def scan(self, table: Table, partitions: Sequence[str] | None = None) -> pl.LazyFrame:
+        """The live rows of `table`, of all partitions or of those named; in the order they were committed.
+
+        Raises:
+            MissingMonth: a named partition was never committed.
+        """
+        with reading(self.engine) as connection:
+            rows = ledger.live(connection, table.name, partitions)
+        missing = sorted(set(partitions or ()) - {str(row.partition) for row in rows})
+        if missing:
+            raise MissingMonth(
+                f"{table.name} of {', '.join(missing)} was never computed. "
+                f"Run: expansion backfill --from {missing[0]} --to {missing[-1]}"
+            )
+        if not rows:
+            return table.empty().lazy()
+        return pl.scan_parquet(
+            [self.root / str(row.path) for row in rows],
+            schema=table.schema,
+            missing_columns="insert",
+            extra_columns="ignore",
+        )
+
+    def partitions(self, table: Table) -> list[str]:
+        """The partitions of `table` that are live, sorted."""
+        with reading(self.engine) as connection:
+            return sorted({str(row.partition) for row in ledger.live(connection, table.name)})
+
+    def rebuild_manifest(self) -> int:
+        """Restore the ledger from `_manifest.json`, after a loss of the database; returns how many objects are live.
+
+        Raises:
+            PipelineError: there is no manifest, or an object that it names is gone.
+        """
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            return manifest.restore(self.root, connection)
+
+    def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
+        """Delete objects that are not live and older than `grace`; returns how many files were deleted."""
+        cutoff = time.time() - grace.total_seconds()
+        instant = datetime.fromtimestamp(cutoff, UTC)
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            kept = {str(row.path) for row in ledger.live(connection)}
+            deleted = 0
+            for path in files(self.root):
+                name = path.relative_to(self.root).as_posix()
+                with suppress(FileNotFoundError):
+                    old = path.stat().st_mtime < cutoff
+                    if old and (path.suffix == PART or name not in kept):
+                        deleted += delete(path)
+            dead = select(lake_object.c.path).where(~lake_object.c.live, lake_object.c.created_at < instant)
+            gone = [path for path in connection.scalars(dead) if not (self.root / path).exists()]
+            connection.execute(sql_delete(lake_object).where(lake_object.c.path.in_(gone)))
+        return deleted
+
+    def _write_manifest(self) -> None:
+        # Under the ledger's lock, so that the file always shows the last commit, whoever writes it.
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            manifest.write(self.root, connection)

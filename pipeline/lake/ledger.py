@@ -1,0 +1,95 @@
+"""The manifest in the database: which objects are live, and the generations that only move forward.
+
+Belongs here: the rows of `lake_object` and `generation`, changed inside the caller's transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from pipeline.database import generation, lake_object
+from pipeline.errors import StaleGeneration
+from pipeline.lake.objects import StagedObject
+
+
+def number_of(connection: Connection, name: str) -> int:
+    """The generation called `name`; 0 before its first bump."""
+    found = connection.scalar(select(generation.c.number).where(generation.c.name == name))
+    return int(found or 0)
+
+
+def expect_number(connection: Connection, name: str, number: int) -> None:
+    """Hold the caller to the generation that it read.
+
+    Raises:
+        StaleGeneration: another run has moved it since.
+    """
+    current = number_of(connection, name)
+    if current != number:
+        raise StaleGeneration(
+            f"A newer run has replaced the {name} (generation {current}; this run read {number}). "
+            f"Nothing of this run was shown. Start it again."
+        )
+
+
+def bump(connection: Connection, name: str) -> int:
+    """Move the generation called `name` one further."""
+    number = number_of(connection, name) + 1
+    if number == 1:
+        connection.execute(insert(generation).values(name=name, number=number))
+    else:
+        connection.execute(update(generation).where(generation.c.name == name).values(number=number))
+    return number
+
+
+def retire(connection: Connection, table: str, partition: str) -> None:
+    """No object of the partition is live any longer."""
+    connection.execute(
+        update(lake_object)
+        .where(
+            lake_object.c.table_name == table,
+            lake_object.c.partition == partition,
+            lake_object.c.live,
+        )
+        .values(live=False)
+    )
+
+
+def publish(connection: Connection, staged: Sequence[StagedObject], run_id: str, number: int) -> None:
+    """Make the objects live; one that is live already keeps its place."""
+    last = connection.scalar(select(func.max(lake_object.c.position))) or 0
+    now = datetime.now(UTC)
+    for position, each in enumerate(staged, start=int(last) + 1):
+        known = connection.scalar(select(lake_object.c.live).where(lake_object.c.path == each.path))
+        if known:
+            continue
+        if known is not None:
+            connection.execute(delete(lake_object).where(lake_object.c.path == each.path))
+        connection.execute(
+            insert(lake_object).values(
+                path=each.path,
+                table_name=each.table,
+                partition=each.partition,
+                rows=each.rows,
+                bytes=each.bytes,
+                hash=each.hash,
+                run_id=run_id,
+                generation=number,
+                created_at=now,
+                position=position,
+                live=True,
+            )
+        )
+
+
+def live(
+    connection: Connection, table: str | None = None, partitions: Iterable[str] | None = None
+) -> Sequence[Row[tuple[object, ...]]]:
+    """The live rows in the order they were committed."""
+    query = select(lake_object).where(lake_object.c.live).order_by(lake_object.c.position)
+    if table is not None:
+        query = query.where(lake_object.c.table_name == table)
+    if partitions is not None:
+        query = query.where(lake_object.c.partition.in_(list(partitions)))
+    return connection.execute(query).all()

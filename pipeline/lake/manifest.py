@@ -1,0 +1,59 @@
+"""`_manifest.json`: the ledger as a file beside the objects, from which it can be rebuilt.
+
+Belongs here: the file's shape. It is derived: nothing reads it while the database is there.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from pipeline.database import generation, lake_object
+from pipeline.errors import PipelineError
+from pipeline.lake import ledger
+from pipeline.lake.objects import write_text
+
+NAME = "_manifest.json"
+VERSION = 1
+
+
+def write(root: Path, connection: Connection) -> None:
+    """Write the live rows and the generations of `connection` to `root`."""
+    rows: Sequence[Row[Any]] = ledger.live(connection)
+    content = {
+        "version": VERSION,
+        "generations": {name: number for name, number in connection.execute(select(generation))},
+        "objects": [dict(row._mapping) for row in rows],  # noqa: SLF001 - SQLAlchemy's documented name
+    }
+    write_text(root / NAME, orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def restore(root: Path, connection: Connection) -> int:
+    """Replace the ledger by what the file says; returns how many objects are live.
+
+    Raises:
+        PipelineError: there is no manifest, or an object that it names is gone; the ledger stays as it was.
+    """
+    path = root / NAME
+    if not path.is_file():
+        raise PipelineError(f"{path} does not exist. Restore it with the lake's files, then try again.")
+    content = orjson.loads(path.read_bytes())
+    gone = [row["path"] for row in content["objects"] if not (root / row["path"]).is_file()]
+    if gone:
+        raise PipelineError(
+            f"{len(gone)} objects that {path} names are gone, the first is {gone[0]}. "
+            f"Restore them from a backup; the ledger stays as it was."
+        )
+    connection.execute(delete(lake_object))
+    connection.execute(delete(generation))
+    rows = [
+        {**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in content["objects"]
+    ]
+    if rows:
+        connection.execute(insert(lake_object), rows)
+    for name, number in content["generations"].items():
+        connection.execute(insert(generation).values(name=name, number=number))
+    return len(rows)

@@ -1,0 +1,150 @@
+"""The environment: secrets, addresses, folders and the clock, read once and passed on as one object.
+
+Belongs here: every environment variable of the contract. Nothing else in the package reads the environment. What the
+figures mean is configuration (`pipeline.config`).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from pipeline.config import Config, load_config
+from pipeline.errors import ConfigError
+
+Environ = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs between two installations. Secrets show as `**********`."""
+
+    config: Config
+    config_path: Path
+    data_dir: Path
+    dagster_home: Path
+    warehouse_url: str = field(repr=False)
+    """SQLAlchemy URL; of SQLite with an absolute path. May hold a password."""
+    pinned_now: datetime | None = None
+    """`PIPELINE_NOW`: the instant that stands in for the clock."""
+    stripe_api_key: SecretStr | None = None
+    stripe_api_base: str | None = None
+    stripe_account: str | None = None
+    hubspot_service_key: SecretStr | None = None
+    hubspot_api_base: str | None = None
+    salesforce_domain: str | None = None
+    salesforce_client_id: SecretStr | None = None
+    salesforce_client_secret: SecretStr | None = None
+    salesforce_api_base: str | None = None
+    slack_bot_token: SecretStr | None = None
+    slack_webhook_url: SecretStr | None = None
+    slack_api_base: str | None = None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> "Settings":
+        """The settings of this process.
+
+        Args:
+            environ: in place of the process's environment.
+            cwd: in place of the working directory; relative paths and `.env` are looked up here. A variable of the
+                environment wins over the same one in `.env`; an empty one counts as not set.
+
+        Raises:
+            ConfigError: a variable or `pipeline.toml` says something impossible.
+        """
+        here = (cwd or Path.cwd()).resolve()
+        given = dict(os.environ if environ is None else environ)
+        merged = {**_dotenv(here / ".env"), **{name: value for name, value in given.items() if value}}
+        config_path = _config_path(merged, here)
+        return cls(
+            config=load_config(config_path),
+            config_path=config_path,
+            data_dir=here / (merged.get("DATA_DIR") or "data"),
+            dagster_home=here / (merged.get("DAGSTER_HOME") or ".dagster"),
+            warehouse_url=_warehouse_url(merged, here),
+            pinned_now=_instant(merged.get("PIPELINE_NOW")),
+            stripe_api_key=_secret(merged, "STRIPE_API_KEY"),
+            stripe_api_base=_base(merged, "STRIPE_API_BASE"),
+            stripe_account=merged.get("STRIPE_ACCOUNT"),
+            hubspot_service_key=_secret(merged, "HUBSPOT_SERVICE_KEY"),
+            hubspot_api_base=_base(merged, "HUBSPOT_API_BASE"),
+            salesforce_domain=merged.get("SALESFORCE_DOMAIN"),
+            salesforce_client_id=_secret(merged, "SALESFORCE_CLIENT_ID"),
+            salesforce_client_secret=_secret(merged, "SALESFORCE_CLIENT_SECRET"),
+            salesforce_api_base=_base(merged, "SALESFORCE_API_BASE"),
+            slack_bot_token=_secret(merged, "SLACK_BOT_TOKEN"),
+            slack_webhook_url=_secret(merged, "SLACK_WEBHOOK_URL"),
+            slack_api_base=_base(merged, "SLACK_API_BASE"),
+        )
+
+    def now(self) -> datetime:
+        """The present in UTC: `PIPELINE_NOW`, else the clock."""
+        return self.pinned_now or datetime.now(UTC)
+
+    @property
+    def lake_root(self) -> Path:
+        """The folder of the lake's objects."""
+        return self.data_dir / "lake"
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    values = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    return {name: value for name, value in values.items() if value}
+
+
+def _secret(environ: Environ, name: str) -> SecretStr | None:
+    value = environ.get(name)
+    return SecretStr(value.strip()) if value else None
+
+
+def _base(environ: Environ, name: str) -> str | None:
+    value = environ.get(name)
+    if not value:
+        return None
+    if not value.startswith(("http://", "https://")):
+        raise ConfigError(f'{name} is "{value}"; write an address that begins with https:// or http://.')
+    return value.rstrip("/")
+
+
+def _config_path(environ: Environ, here: Path) -> Path:
+    named = environ.get("PIPELINE_CONFIG")
+    path = here / (named or "pipeline.toml")
+    if named and not path.is_file():
+        raise ConfigError(f"PIPELINE_CONFIG names {path}, which does not exist. Create it, or unset the variable.")
+    return path
+
+
+def _instant(value: str | None) -> datetime | None:
+    if not value:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(
+            f'PIPELINE_NOW is "{value}"; write an ISO instant, for example 2026-11-01T06:00:00Z.'
+        ) from None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _warehouse_url(environ: Environ, here: Path) -> str:
+    value = environ.get("WAREHOUSE_URL") or "sqlite:///data/warehouse.db"
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ConfigError(
+            "WAREHOUSE_URL is not a database address. Write sqlite:///data/warehouse.db or "
+            "postgresql://user:password@host/database."
+        ) from None
+    return _absolute(url, here).render_as_string(hide_password=False)
+
+
+def _absolute(url: URL, here: Path) -> URL:
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return url
+    return url.set(database=str(here / str(url.database)))
