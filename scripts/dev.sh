@@ -35,4 +35,6 @@ DAGSTER_HOME=$(cd "$DAGSTER_HOME" && pwd)
 [[ -e $DAGSTER_HOME/dagster.yaml ]] || cp dagster.yaml "$DAGSTER_HOME/"
 
 echo "Dagster UI: http://127.0.0.1:${PORT:-3000} (Ctrl-C stops it)"
+# Dagster recommends a newer command for projects laid out in its own way; this one is not.
+export PYTHONWARNINGS='ignore:Function `dev_command` is superseded'
 exec .venv/bin/dagster dev -w workspace.yaml -h 127.0.0.1 -p "${PORT:-3000}" --log-level warning
