@@ -1,0 +1,27 @@
+"""Figures: windows, rates, dimensions, cohorts, and the identities that they must keep.
+
+Belongs here: pure functions from the frames of `pipeline.schemas.mrr` to those of `pipeline.schemas.metrics`, many
+months in one call. Source of the rules: docs/method.md, "Metrics". Does not belong here: what a movement is
+(`pipeline.mrr`), where figures are kept (`pipeline.publish`).
+"""
+
+from pipeline.metrics.cohorts import cohorts
+from pipeline.metrics.expansion import Metrics, expansion
+from pipeline.metrics.identities import (
+    check_components,
+    check_members,
+    check_roll_forward,
+    check_types,
+)
+from pipeline.metrics.spec import MetricsSpec
+
+__all__ = [
+    "Metrics",
+    "MetricsSpec",
+    "check_components",
+    "check_members",
+    "check_roll_forward",
+    "check_types",
+    "cohorts",
+    "expansion",
+]

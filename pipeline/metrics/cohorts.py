@@ -1,0 +1,99 @@
+"""Cohorts: accounts by the first month with closing MRR, and what became of them.
+
+Belongs here: retained, expansion, NRR and GRR by age. Source of the rules: docs/method.md, "Cohorts".
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from pipeline.errors import MissingMonth
+from pipeline.metrics.figures import ratio
+from pipeline.money import convert
+from pipeline.schemas import EXPANSION_COHORT
+
+
+def cohorts(
+    account_months: pl.LazyFrame, rates: pl.LazyFrame, months: Sequence[date]
+) -> pl.DataFrame:
+    """One row (EXPANSION_COHORT) per month of `months` and cohort that had begun by then, at that month's rates.
+
+    Args:
+        account_months: `month, account_id, currency, mrr_native` of the whole history, any number of rows per account
+            and month (items, or already summed). With a column `mrr` (micro-units, at the month's own rates) the
+            cohorts of a month sum exactly to its ending MRR; without it, to the nearest micro-unit a row.
+        rates: FX_RATE of `months`.
+        months: the months to compute.
+
+    Raises:
+        MissingMonth: a currency has no rate in one of the months.
+    """
+    history = account_months.filter(pl.col("mrr_native") != 0).collect().lazy()
+    wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
+    first = history.group_by("account_id").agg(cohort_month=pl.col("month").min())
+    start = (
+        history.join(first, on="account_id")
+        .filter(pl.col("month") == pl.col("cohort_month"))
+        .select("account_id", "cohort_month", "currency", "mrr_native")
+        .join(wanted, how="cross")
+        .filter(pl.col("cohort_month") <= pl.col("month"))
+    )
+    ending = history.join(wanted, on="month", how="semi")
+    value_now = "mrr" if "mrr" in account_months.collect_schema() else None
+    _refuse_missing(
+        pl.concat([start.select("month", "currency"), ending.select("month", "currency")]), rates
+    )
+    pairs = _valued(start, rates, ["month", "account_id", "cohort_month"], "start").join(
+        _valued(ending, rates, ["month", "account_id"], "now", value_now),
+        on=["month", "account_id"],
+        how="left",
+    )
+    return _rows(pairs.with_columns(pl.col("now").fill_null(0))).collect()
+
+
+def _valued(
+    frame: pl.LazyFrame, rates: pl.LazyFrame, keys: list[str], name: str, known: str | None = None
+) -> pl.LazyFrame:
+    if known:
+        return frame.group_by(keys).agg(pl.col(known).sum().alias(name))
+    value = convert(pl.col("mrr_native"), pl.col("rate"))
+    return (
+        frame.join(rates.select("month", "currency", "rate"), on=["month", "currency"])
+        .group_by(keys)
+        .agg(value.sum().alias(name))
+    )
+
+
+def _refuse_missing(needed: pl.LazyFrame, rates: pl.LazyFrame) -> None:
+    missing = (
+        needed.unique().join(rates, on=["month", "currency"], how="anti").sort("month").collect()
+    )
+    if missing.height:
+        month, currency = missing.row(0)
+        raise MissingMonth(
+            f"There is no exchange rate for {currency} in {month:%Y-%m}, which the cohorts need. "
+            f"Fetch the rates of that month, or name one under [fx.rates]."
+        )
+
+
+def _rows(pairs: pl.LazyFrame) -> pl.LazyFrame:
+    start, now = pl.col("start"), pl.col("now")
+    age = (pl.col("month").dt.year() - pl.col("cohort_month").dt.year()).cast(pl.Int64) * 12 + (
+        pl.col("month").dt.month().cast(pl.Int64) - pl.col("cohort_month").dt.month().cast(pl.Int64)
+    )
+    rows = (
+        pairs.group_by("month", "cohort_month")
+        .agg(
+            accounts=pl.len().cast(pl.Int64),
+            starting_mrr=start.sum(),
+            retained_mrr=pl.min_horizontal("start", "now").sum(),
+            expansion_mrr=(now - start).clip(lower_bound=0).sum(),
+        )
+        .with_columns(
+            age_months=age,
+            nrr=ratio(pl.col("retained_mrr") + pl.col("expansion_mrr"), pl.col("starting_mrr")),
+            grr=ratio(pl.col("retained_mrr"), pl.col("starting_mrr")),
+        )
+    )
+    return EXPANSION_COHORT.conform(rows).sort(EXPANSION_COHORT.key)

@@ -1,0 +1,81 @@
+"""From contributions to figures: sums, counts, shares, rates.
+
+Belongs here: every formula of docs/method.md, "Metrics", once. A rate is null where its denominator is not positive.
+"""
+
+import polars as pl
+
+from pipeline.metrics.contributions import ROLL_FORWARD, SPAN
+
+TOP = (1, 5, 10)
+BASE = pl.col("starting_mrr") + pl.col("fx_mrr")
+LOST = pl.col("contraction_mrr") + pl.col("churned_mrr")
+MONTHS = 12
+
+
+def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """The share numerator / denominator; null unless the denominator is positive."""
+    return pl.when(denominator > 0).then(numerator / denominator)
+
+
+def summed(contributions: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per month, window and member: the roll-forward's sums, counts of accounts, churn by kind, top shares.
+
+    Rows in which everything is zero are left out.
+    """
+    expansion = pl.col("expansion_mrr")
+    largest = expansion.filter(expansion > 0).sort(descending=True)
+    churned = pl.col("churned_mrr")
+    return (
+        contributions.group_by(*SPAN, "member")
+        .agg(
+            pl.col(*ROLL_FORWARD).sum(),
+            opening_accounts=(BASE > 0).sum().cast(pl.Int64),
+            closing_accounts=(pl.col("ending_mrr") > 0).sum().cast(pl.Int64),
+            new_accounts=_moved("new_mrr"),
+            expanding_accounts=_moved("expansion_mrr"),
+            contracting_accounts=_moved("contraction_mrr"),
+            churned_accounts=_moved("churned_mrr"),
+            reactivated_accounts=_moved("reactivation_mrr"),
+            kept_accounts=pl.col("kept").sum().cast(pl.Int64),
+            voluntary_churned_mrr=churned.filter(pl.col("churn_kind") == "voluntary").sum(),
+            involuntary_churned_mrr=churned.filter(pl.col("churn_kind") == "involuntary").sum(),
+            **{f"top{count}": largest.head(count).sum() for count in TOP},
+        )
+        .filter(pl.any_horizontal(pl.col(*ROLL_FORWARD) != 0))
+    )
+
+
+def with_rates(sums: pl.LazyFrame) -> pl.LazyFrame:
+    """`sums` with every rate; needs `committed_mrr` and the like to be there already, changes none of them."""
+    expansion, new = pl.col("expansion_mrr"), pl.col("new_mrr")
+    rate = ratio(expansion, BASE)
+    return sums.with_columns(
+        expansion_arr=expansion * MONTHS,
+        expansion_rate=rate,
+        expansion_rate_annualised=(1 + rate).pow(MONTHS / pl.col("window_months")) - 1,
+        nrr=ratio(BASE + expansion - LOST, BASE),
+        grr=ratio(BASE - LOST, BASE),
+        logo_retention=ratio(pl.col("kept_accounts"), pl.col("opening_accounts")),
+        quick_ratio=ratio(new + expansion, LOST),
+        quick_ratio_with_reactivation=ratio(new + expansion + pl.col("reactivation_mrr"), LOST),
+        mrr_growth_rate=ratio(pl.col("ending_mrr") - BASE, BASE),
+        expansion_share_of_new=ratio(expansion, new + expansion),
+        expansion_share_of_total=ratio(expansion, pl.col("ending_mrr")),
+        **{f"top{count}_share": ratio(pl.col(f"top{count}"), expansion) for count in TOP},
+    )
+
+
+def quality(snapshot: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per month and `member` of the snapshot's items: MRR with a discount, at risk, scheduled to end."""
+    mrr = pl.col("mrr")
+    ending = pl.col("cancel_at").is_not_null()
+    return snapshot.group_by("month", "member").agg(
+        discounted_mrr=mrr.filter(pl.col("discount_mrr") > 0).sum(),
+        at_risk_mrr=mrr.filter(ending | pl.col("past_due_since").is_not_null()).sum(),
+        scheduled_mrr=mrr.filter(ending).sum(),
+    )
+
+
+def _moved(bucket: str) -> pl.Expr:
+    return (pl.col(bucket) != 0).sum().cast(pl.Int64)

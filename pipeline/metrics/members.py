@@ -1,0 +1,101 @@
+"""Which member of a dimension an account or an item belongs to, at the opening and at the closing end.
+
+Belongs here: dimensions as expressions. Source of the rules: docs/method.md, "Account dimensions" and "Item
+dimensions". Does not belong here: amounts (`contributions`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from pipeline.config import Dimensions, SegmentBand
+from pipeline.money import MICRO, round_half_even
+
+UNKNOWN = "unknown"
+ITEM_COLUMNS = {
+    "plan": "plan",
+    "product": "product_id",
+    "currency": "currency",
+    "interval": "billing_interval",
+    "pricing_model": "pricing_model",
+}
+"""Item dimension -> column of the snapshot, with `opening_` and `closing_` before it in item movements."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDimension:
+    """A dimension of accounts: the member at either end, over movements joined with accounts."""
+
+    name: str
+    opening: pl.Expr
+    closing: pl.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDimension:
+    """A dimension of items: the column of the snapshot that holds the member."""
+
+    name: str
+    column: str
+
+    def at(self, end: Literal["opening", "closing"]) -> pl.Expr:
+        """The member of an item movement at one end; `unknown` where the item has none."""
+        return pl.col(f"{end}_{self.column}").fill_null(UNKNOWN)
+
+    @property
+    def of_item(self) -> pl.Expr:
+        """The member of an item of the snapshot."""
+        return pl.col(self.column).fill_null(UNKNOWN)
+
+
+def account_dimensions(configured: Dimensions) -> list[AccountDimension]:
+    """The total, then the configured account dimensions, then the crossed ones."""
+    total = AccountDimension("total", pl.lit("all"), pl.lit("all"))
+    single = {name: _single(name, configured) for name in configured.account}
+    crossed = [
+        _crossed([single.get(name) or _single(name, configured) for name in names])
+        for names in configured.crossed
+    ]
+    return [total, *single.values(), *crossed]
+
+
+def item_dimensions(configured: Dimensions) -> list[ItemDimension]:
+    """The configured item dimensions."""
+    return [ItemDimension(name, ITEM_COLUMNS[name]) for name in configured.item]
+
+
+def segment_by_acv(monthly: pl.Expr, bands: tuple[SegmentBand, ...]) -> pl.Expr:
+    """The segment of an account with so much MRR (micro-units): 12 x MRR, to cents, `below` exclusive."""
+    cents = round_half_even(
+        monthly.cast(pl.Int128) * 12, pl.lit(MICRO // 100, dtype=pl.Int128)
+    ).cast(pl.Int64)
+    member = pl.lit(bands[-1].name)
+    for band in reversed(bands):
+        if band.below is not None:
+            member = (
+                pl.when(cents < int(band.below * 100)).then(pl.lit(band.name)).otherwise(member)
+            )
+    return member
+
+
+def _single(name: str, configured: Dimensions) -> AccountDimension:
+    if name == "segment" and configured.segment.source == "acv":
+        bands = configured.segment.bands
+        opening = pl.col("opening_mrr") + pl.col("fx_mrr")
+        return AccountDimension(
+            name, segment_by_acv(opening, bands), segment_by_acv(pl.col("closing_mrr"), bands)
+        )
+    if name == "cohort":
+        member = pl.col("first_paid_month").dt.strftime("%Y-%m").fill_null(UNKNOWN)
+    else:
+        member = pl.col(name).fill_null(UNKNOWN)
+    return AccountDimension(name, member, member)
+
+
+def _crossed(parts: list[AccountDimension]) -> AccountDimension:
+    return AccountDimension(
+        "+".join(part.name for part in parts),
+        pl.concat_str([part.opening for part in parts], separator=" + "),
+        pl.concat_str([part.closing for part in parts], separator=" + "),
+    )
