@@ -1,0 +1,102 @@
+"""For every random book, every figure adds up, exactly."""
+
+import polars as pl
+from hypothesis import given
+from item_books import Book, books, one_account_each
+
+from pipeline.config import Dimensions
+from pipeline.metrics import (
+    MetricsSpec,
+    check_components,
+    check_members,
+    check_roll_forward,
+    check_types,
+    expansion,
+)
+
+EVERYTHING = MetricsSpec(
+    dimensions=Dimensions(
+        account=("segment", "owner", "industry", "country", "channel", "cohort"),
+        item=("plan", "product", "currency", "interval", "pricing_model"),
+        crossed=(("segment", "owner"),),
+    )
+)
+
+
+def metrics_of(book: Book, spec: MetricsSpec = EVERYTHING):
+    return expansion(
+        book.snapshot, book.movement, book.item_movement, book.component, book.account, spec
+    )
+
+
+@given(book=books())
+def test_every_identity_holds_for_every_book(book: Book) -> None:
+    found = metrics_of(book)
+    assert check_roll_forward(book.movement).is_empty()
+    assert check_components(book.movement, book.component).is_empty()
+    assert check_members(found.expansion_metrics.lazy()).is_empty()
+    assert check_types(found.expansion_metrics.lazy(), found.expansion_by_type.lazy()).is_empty()
+
+
+@given(book=books())
+def test_the_total_is_the_sum_of_the_movements(book: Book) -> None:
+    total = metrics_of(book).expansion_metrics.filter(dimension="total")
+    for window in (1, 12):
+        moved = book.movement.filter(window_months=window).collect()
+        for name, kind, sign in (
+            ("new_mrr", "new", 1),
+            ("expansion_mrr", "expansion", 1),
+            ("contraction_mrr", "contraction", -1),
+            ("churned_mrr", "churn", -1),
+            ("reactivation_mrr", "reactivation", 1),
+        ):
+            expected = sign * moved.filter(movement=kind)["delta_mrr"].sum()
+            assert total.filter(window_months=window)[name].sum() == expected
+
+
+@given(book=books())
+def test_every_item_counts_once_in_the_quality_of_each_dimension(book: Book) -> None:
+    at_risk = Book(
+        book.snapshot.with_columns(
+            past_due_since=pl.lit("2026-01-02").str.to_datetime(time_zone="UTC", time_unit="us")
+        ),
+        book.movement,
+        book.item_movement,
+        book.component,
+        book.account,
+    )
+    rows = metrics_of(at_risk).expansion_metrics.filter(window_months=1)
+    sums = rows.group_by("dimension").agg(pl.col("at_risk_mrr", "ending_mrr").sum())
+    assert sums["at_risk_mrr"].to_list() == sums["ending_mrr"].to_list()
+
+
+def test_a_broken_movement_is_named() -> None:
+    book = one_account_each({"acc_0": (100, 150)})
+    broken = book.movement.with_columns(closing_mrr=pl.col("closing_mrr") + 1)
+    assert check_roll_forward(broken).select("account_id", "expected", "found").rows() == [
+        ("acc_0", 150_000_000, 150_000_001)
+    ]
+
+
+def test_a_missing_component_is_named() -> None:
+    book = one_account_each({"acc_0": (100, 150), "acc_1": (100, 90)})
+    broken = check_components(book.movement, book.component.filter(account_id="acc_0"))
+    assert broken.select("account_id", "expected", "found").rows() == [("acc_1", -10_000_000, 0)]
+
+
+def test_a_member_that_does_not_close_and_its_dimension_are_named() -> None:
+    found = metrics_of(one_account_each({"acc_0": (100, 150)})).expansion_metrics
+    broken = found.with_columns(
+        ending_mrr=pl.when(dimension="plan").then(0).otherwise("ending_mrr")
+    )
+    rows = check_members(broken.lazy()).select("dimension", "member", "metric").rows()
+    assert rows == [("plan", None, "ending_mrr"), ("plan", "Pro", "ending_mrr")]
+
+
+def test_a_dimension_without_any_row_is_named() -> None:
+    found = metrics_of(one_account_each({"acc_0": (100, 150)}))
+    later = metrics_of(one_account_each({"acc_0": (1, 2)}, window=3)).expansion_metrics
+    both = pl.concat([found.expansion_metrics, later.filter(pl.col("dimension") != "plan")])
+    broken = check_members(both.lazy())
+    assert set(broken["dimension"]) == {"plan"}
+    assert set(broken["window_months"]) == {3}
