@@ -2,7 +2,6 @@
 
 import polars as pl
 from hypothesis import given
-from item_books import Book, books, one_account_each
 
 from pipeline.config import Dimensions
 from pipeline.metrics import (
@@ -13,6 +12,7 @@ from pipeline.metrics import (
     check_types,
     expansion,
 )
+from tests.metrics.item_books import Book, books, one_account_each
 
 EVERYTHING = MetricsSpec(
     dimensions=Dimensions(

@@ -1,10 +1,10 @@
 """The worked examples of rates that users already know, and figures at their edges."""
 
 import pytest
-from item_books import Book, one_account_each
 
 from pipeline.config import Benchmarks, Dimensions, Target
 from pipeline.metrics import MetricsSpec, expansion
+from tests.metrics.item_books import Book, one_account_each
 
 
 def metrics_of(book: Book, spec: MetricsSpec | None = None):
