@@ -147,3 +147,16 @@ def test_an_old_python_is_refused_with_a_clear_line(tmp_path: Path) -> None:
     assert "Python 3.11 or newer is needed" in done.stderr
     assert "Python 3.10.9" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_every_data_file_of_the_package_is_installed_with_it() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
+    data = [
+        path
+        for path in (ROOT / "pipeline").rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    ]
+
+    assert data
+    for path in data:
+        assert any(path.match(pattern) for pattern in patterns), path
