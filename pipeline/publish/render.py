@@ -1,0 +1,188 @@
+"""The summary as a person reads it in a terminal of 100 columns.
+
+Belongs here: layout, formats of numbers, words. Does not belong here: reading (`summary`).
+"""
+
+import html
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.publish.summary import Figures, Sent, Summary, TypeOfExpansion
+
+BAR = 28
+STATUS = {
+    "sent": ("sent", "green"),
+    "pending": ("waiting to be sent", "yellow"),
+    "sending": ("being sent", "yellow"),
+    "unknown": ("sent, not confirmed yet", "yellow"),
+    "dead": ("could not be delivered", "red"),
+    "no_destination": ("not sent: no Slack is connected", "yellow"),
+}
+TYPES = {
+    "seat": "Seats",
+    "plan": "Plan upgrades",
+    "interval": "Billing interval",
+    "price": "Price increases",
+    "discount": "Discounts that ended",
+    "usage": "Usage",
+    "add_on": "Add-ons",
+    "cross_sell": "Cross-sell",
+}
+
+
+def render(found: Summary, currency: str = "usd") -> RenderableType:
+    """What to print: waterfall, headline figures, expansion by type, evidence, policy, messages."""
+    if not found.months:
+        return Text("The warehouse holds no month yet. Type: expansion run", style="yellow")
+    parts: list[RenderableType] = [
+        _waterfall(found, currency),
+        _headline(found),
+        _types(found.types, found, currency),
+        _notes(found),
+    ]
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts), *_messages(found.messages))
+
+
+def _waterfall(found: Summary, currency: str) -> Table:
+    table = Table(
+        title=f"MRR, month by month ({currency.upper()}, whole units)",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption=_marks(found),
+        caption_justify="left",
+    )
+    table.add_column("Month", no_wrap=True)
+    names = ("Opening", "FX", "New", "Expansion", "Contraction", "Churn", "Reactiv.", "Closing")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found.months:
+        table.add_row(
+            _month(each),
+            _whole(each.opening),
+            _signed(each.fx),
+            _signed(each.new),
+            Text(_signed(each.expansion), style="green"),
+            Text(_signed(-each.contraction), style="red"),
+            Text(_signed(-each.churned), style="red"),
+            _signed(each.reactivation),
+            Text(_whole(each.closing), style="bold"),
+            style="dim" if each.provisional else "",
+        )
+    return table
+
+
+def _headline(found: Summary) -> RenderableType:
+    last, year = found.last_closed, found.year
+    if last is None:
+        return Text("No month is closed yet: rates follow when the first one is.", style="dim")
+    table = Table(
+        title="Retention",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for name in ("", "Expansion rate", "NRR", "GRR", "Quick ratio", "Benchmark"):
+        table.add_column(
+            name, justify="left" if name in {"", "Benchmark"} else "right", no_wrap=True
+        )
+    table.add_row(f"{last.month:%B %Y}", *_rates(last))
+    if year is not None:
+        table.add_row(f"12 months to {year.month:%B %Y}", *_rates(year))
+    return table
+
+
+def _types(types: tuple[TypeOfExpansion, ...], found: Summary, currency: str) -> RenderableType:
+    if not types or found.last_closed is None:
+        return Text("No account has expanded in a closed month yet.", style="dim")
+    closed = sum(not each.provisional for each in found.months)
+    table = Table(
+        title=f"Where expansion comes from ({currency.upper()})",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("Type", no_wrap=True)
+    table.add_column(f"{found.last_closed.month:%b %Y}", justify="right", no_wrap=True)
+    table.add_column("Accounts", justify="right", no_wrap=True)
+    table.add_column(f"{closed} months" if closed > 1 else "1 month", justify="right", no_wrap=True)
+    table.add_column("Share", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    whole = sum(each.year for each in types)
+    for each in types:
+        share = each.year / whole if whole > 0 else 0.0
+        table.add_row(
+            TYPES.get(each.type, each.type),
+            _signed(each.month),
+            str(each.accounts),
+            _signed(each.year),
+            f"{share:.0%}",
+            Text("█" * round(BAR * min(max(share, 0.0), 1.0)), style="green"),
+        )
+    return table
+
+
+def _notes(found: Summary) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    last = found.months[-1]
+    linked = "" if found.linked is None else f", {found.linked:.0%} of them CRM accounts"
+    table.add_row("Accounts", f"{found.accounts:,} with MRR{linked}")
+    grades = " · ".join(f"{share:.1%} {grade}" for grade, share in found.evidence.items())
+    table.add_row("Evidence", f"{grades or 'none'} (share of account-months)")
+    table.add_row("Policy", escape(last.policy))
+    return table
+
+
+def _messages(messages: tuple[Sent, ...]) -> list[RenderableType]:
+    if not messages:
+        return [Text("Slack: nothing to report.", style="dim")]
+    return [_message(each) for each in messages]
+
+
+def _message(each: Sent) -> RenderableType:
+    said, colour = STATUS.get(each.status, (each.status, ""))
+    head = Text.assemble(("Slack ", "bold"), f"{each.channel}: ", (said, colour))
+    # Slack's escapes stand for themselves here.
+    return Group(head, Padding(Text(html.unescape(each.text).replace("*", "")), (0, 0, 1, 2)))
+
+
+def _rates(each: Figures) -> tuple[str, ...]:
+    ratio = "–" if each.quick_ratio is None else f"{each.quick_ratio:.1f}"
+    band = (each.band or "").replace("_", " ")
+    return _percent(each.expansion_rate), _percent(each.nrr), _percent(each.grr), ratio, band
+
+
+def _month(each: Figures) -> str:
+    mark = "*" if each.provisional else "†" if each.version > 1 else ""
+    return f"{each.month:%Y-%m}{mark}"
+
+
+def _marks(found: Summary) -> str | None:
+    marks = []
+    if any(each.provisional for each in found.months):
+        marks.append("* provisional: not closed yet")
+    if any(each.version > 1 for each in found.months):
+        marks.append("† restated after it was closed")
+    return "   ".join(marks) or None
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def _whole(amount: float) -> str:
+    return f"{amount:,.0f}"
+
+
+def _signed(amount: float) -> str:
+    return "–" if round(amount) == 0 else f"{amount:+,.0f}"

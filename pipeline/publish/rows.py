@@ -1,0 +1,57 @@
+"""Frames to rows of the warehouse and back.
+
+Belongs here: micro-units to major units, rates to their decimals, published columns. In the database money is
+NUMERIC(20,6) of the reporting currency's major unit; SQLite has floating point beneath.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from pipeline.money import MICRO, RATE_SCALE
+from pipeline.schemas import Column, Table
+
+CHUNK = 10_000
+"""Rows that go to the database in one call."""
+SCALES = {"money": (6, MICRO), "rate": (12, RATE_SCALE)}
+
+
+def to_rows(table: Table, frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    """The published columns of `frame` in chunks of rows, money and rates as `Decimal`."""
+    columns = [table.column(name) for name in table.published]
+    shown = table.conform(frame.lazy()).select(_major(column) for column in columns).collect()
+    for chunk in shown.iter_slices(CHUNK):
+        yield chunk.to_dicts()
+
+
+def to_frame(table: Table, rows: Sequence[Mapping[Any, Any]]) -> pl.DataFrame:
+    """Rows read from the warehouse as a frame of the published columns, money in micro-units again."""
+    columns = [table.column(name) for name in table.published]
+    found = pl.DataFrame(
+        [[row[column.name] for column in columns] for row in rows],
+        schema={column.name: _stored_type(column) for column in columns},
+        orient="row",
+    )
+    return found.select(_micro(column) for column in columns)
+
+
+def _major(column: Column) -> pl.Expr:
+    if column.kind not in SCALES:
+        return pl.col(column.name)
+    decimals, scale = SCALES[column.kind]
+    return pl.col(column.name).cast(pl.Decimal(38, decimals)) / pl.lit(scale).cast(
+        pl.Decimal(38, 0)
+    )
+
+
+def _micro(column: Column) -> pl.Expr:
+    if column.kind not in SCALES:
+        return pl.col(column.name)
+    return (pl.col(column.name) * SCALES[column.kind][1]).cast(pl.Int64)
+
+
+def _stored_type(column: Column) -> pl.DataType | type[pl.DataType]:
+    if column.kind not in SCALES:
+        return column.dtype
+    return pl.Decimal(38, SCALES[column.kind][0])

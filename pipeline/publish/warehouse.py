@@ -1,0 +1,133 @@
+"""The warehouse's tables: a month is replaced as a whole, in one transaction.
+
+Belongs here: what is deleted and inserted, and in which transaction. Readers see the old months or the new ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, Engine, delete, extract, func, insert, select
+
+from pipeline import schemas
+from pipeline.database import reading, table_of
+from pipeline.errors import SchemaMismatch
+from pipeline.months import add_months
+from pipeline.publish.rows import to_frame, to_rows
+from pipeline.schemas import EXPANSION_COHORT, MRR_SNAPSHOT, RESTATEMENT, Table
+
+ITEM_MONTHS = 25
+
+
+def publish_months(
+    target: Engine,
+    frames: Mapping[str, pl.DataFrame],
+    months: Sequence[date],
+    *,
+    restatements: pl.DataFrame | None = None,
+    item_months: int = ITEM_MONTHS,
+) -> dict[str, int]:
+    """Replace `months` of the tables named in `frames`, all in one transaction.
+
+    Args:
+        target: the warehouse.
+        frames: table -> rows with a column `month`, money in micro-units. Rows of other months are not looked at; of
+            tables without a published window, those of the window of one month are published.
+        months: the months that are replaced, also where a frame has no row of them.
+        restatements: RESTATEMENT rows that are added in the same transaction.
+        item_months: months of item snapshots that the warehouse keeps, up to the latest.
+
+    Returns:
+        Rows inserted, by table.
+
+    Raises:
+        SchemaMismatch: a table is not published by month, or a frame lacks a column.
+    """
+    wanted = sorted(set(months))
+    inserted = {}
+    with target.begin() as connection:
+        for name, frame in frames.items():
+            table = _monthly(name)
+            connection.execute(delete(table_of(table)).where(_of_months(table, wanted)))
+            inserted[name] = _insert(connection, table, _shown(table, frame, wanted))
+        if MRR_SNAPSHOT.name in frames:
+            _forget_items(connection, item_months)
+        if restatements is not None:
+            inserted[RESTATEMENT.name] = _insert(connection, RESTATEMENT, restatements)
+    return inserted
+
+
+def replace_table(target: Engine, table_name: str, frame: pl.DataFrame) -> int:
+    """Replace every row of a table, as `account` or `fx_rate`; returns how many rows it has now.
+
+    Raises:
+        SchemaMismatch: there is no such published table, or the frame lacks a column.
+    """
+    table = _published(table_name)
+    with target.begin() as connection:
+        connection.execute(delete(table_of(table)))
+        return _insert(connection, table, frame)
+
+
+def published(
+    source: Engine, table_name: str, months: Sequence[date] | None = None
+) -> pl.DataFrame:
+    """What the warehouse holds of a table: its published columns, money in micro-units, sorted by key.
+
+    Args:
+        source: the warehouse.
+        table_name: a published table.
+        months: only these months; null for all.
+    """
+    table = _published(table_name)
+    stored = table_of(table)
+    query = select(stored).order_by(*stored.primary_key.columns)
+    if months is not None:
+        query = query.where(_of_months(table, sorted(set(months))))
+    with reading(source) as connection:
+        return to_frame(table, connection.execute(query).mappings().all())
+
+
+def _insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
+    for chunk in to_rows(table, frame):
+        connection.execute(insert(table_of(table)), chunk)
+    return frame.height
+
+
+def _shown(table: Table, frame: pl.DataFrame, months: list[date]) -> pl.DataFrame:
+    shown = frame.filter(pl.col("month").is_in(months))
+    if "window_months" in frame.columns and "window_months" not in table.published:
+        shown = shown.filter(pl.col("window_months") == 1)
+    return shown
+
+
+def _forget_items(connection: Connection, item_months: int) -> None:
+    items = table_of(MRR_SNAPSHOT)
+    latest = connection.execute(select(func.max(items.c.month))).scalar()
+    if latest is not None:
+        first = add_months(latest, 1 - item_months)
+        connection.execute(delete(items).where(items.c.month < first))
+
+
+def _published(name: str) -> Table:
+    table = schemas.TABLES.get(name)
+    if table is None or not table.published:
+        raise SchemaMismatch(f"'{name}' is no table of the warehouse.")
+    return table
+
+
+def _monthly(name: str) -> Table:
+    table = _published(name)
+    if not table.partitioned:
+        raise SchemaMismatch(f"Table {name} is not published by month; replace it as a whole.")
+    return table
+
+
+def _of_months(table: Table, months: list[date]) -> ColumnElement[bool]:
+    """Whether a stored row belongs to one of `months`; a cohort's row to the month that its age falls in."""
+    stored = table_of(table)
+    if table is not EXPANSION_COHORT:
+        return stored.c.month.in_(months)
+    begun = stored.c.cohort_month
+    number = extract("year", begun) * 12 + extract("month", begun) + stored.c.age_months
+    return number.in_([month.year * 12 + month.month for month in months])
