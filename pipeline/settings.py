@@ -60,7 +60,10 @@ class Settings:
         """
         here = (cwd or Path.cwd()).resolve()
         given = dict(os.environ if environ is None else environ)
-        merged = {**_dotenv(here / ".env"), **{name: value for name, value in given.items() if value}}
+        merged = {
+            **_dotenv(here / ".env"),
+            **{name: value for name, value in given.items() if value},
+        }
         config_path = _config_path(merged, here)
         return cls(
             config=load_config(config_path),
@@ -108,7 +111,9 @@ def _base(environ: Environ, name: str) -> str | None:
     if not value:
         return None
     if not value.startswith(("http://", "https://")):
-        raise ConfigError(f'{name} is "{value}"; write an address that begins with https:// or http://.')
+        raise ConfigError(
+            f'{name} is "{value}"; write an address that begins with https:// or http://.'
+        )
     return value.rstrip("/")
 
 
@@ -116,7 +121,9 @@ def _config_path(environ: Environ, here: Path) -> Path:
     named = environ.get("PIPELINE_CONFIG")
     path = here / (named or "pipeline.toml")
     if named and not path.is_file():
-        raise ConfigError(f"PIPELINE_CONFIG names {path}, which does not exist. Create it, or unset the variable.")
+        raise ConfigError(
+            f"PIPELINE_CONFIG names {path}, which does not exist. Create it, or unset the variable."
+        )
     return path
 
 

@@ -50,5 +50,7 @@ class AlertRule(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.kind == "floor" and self.threshold is None:
-            raise ValueError(f'the floor rule "{self.id}" needs a threshold, for example threshold = 0.02')
+            raise ValueError(
+                f'the floor rule "{self.id}" needs a threshold, for example threshold = 0.02'
+            )
         return self

@@ -7,7 +7,9 @@ import re
 from collections import Counter
 
 HEADER = re.compile(r"^\s*\[(\[)?\s*(.+?)\s*\]\]?\s*(#.*)?$")
-KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=(.*)$""")
+KEY = re.compile(
+    r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=(.*)$"""
+)
 PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
 QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|#.*$')
 

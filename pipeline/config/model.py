@@ -5,7 +5,6 @@ have modules of their own.
 """
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import available_timezones
 
@@ -17,6 +16,7 @@ from pipeline.config.policy import Mrr
 from pipeline.config.section import Currency, FilePath, Month, Section
 
 AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
+CRON_FIELDS = 5
 ItemDimension = Literal["plan", "product", "currency", "interval", "pricing_model"]
 
 
@@ -145,7 +145,7 @@ class SegmentDimension(Section):
         limits = [band.below for band in bands]
         inner = [limit for limit in limits[:-1] if limit is not None]
         if not bands or limits[-1] is not None or len(inner) < len(limits) - 1:
-            raise ValueError('every band but the last needs `below`, the last has none')
+            raise ValueError("every band but the last needs `below`, the last has none")
         if inner != sorted(set(inner)):
             raise ValueError("the bands' `below` must ascend")
         return bands
@@ -202,7 +202,7 @@ class Schedule(Section):
     @field_validator("nightly")
     @classmethod
     def _cron(cls, value: str) -> str:
-        if len(value.split()) != 5:
+        if len(value.split()) != CRON_FIELDS:
             raise ValueError('write five cron fields, for example "0 3 * * *"')
         return value
 

@@ -1,5 +1,4 @@
-"""What every section of `pipeline.toml` shares: unknown keys are errors, values do not change, paths are relative to
-the file.
+"""What every section of `pipeline.toml` shares: no unknown keys, frozen values, relative paths.
 
 Belongs here: the base model and the field types. Does not belong here: any key.
 """
@@ -12,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from pipeline.errors import UnknownMonth
 from pipeline.months import month_of
+
+CODE_LENGTH = 3
 
 
 class Section(BaseModel):
@@ -36,7 +37,7 @@ def _month(value: object) -> object:
 
 def _currency(value: str) -> str:
     lowered = value.lower()
-    if len(lowered) != 3 or not lowered.isalpha() or not lowered.isascii():
+    if len(lowered) != CODE_LENGTH or not lowered.isalpha() or not lowered.isascii():
         raise ValueError('write a three-letter currency code, for example "usd"')
     return lowered
 

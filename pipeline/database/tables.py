@@ -4,6 +4,8 @@ Belongs here: tables. The published ones are made from `pipeline.schemas`; the l
 live, which generation of the timeline they belong to, who is syncing) is defined here.
 """
 
+from typing import Any
+
 import polars as pl
 from sqlalchemy import (
     BigInteger,
@@ -26,15 +28,15 @@ metadata = MetaData(
 )
 
 
-def _sql_type(column: schemas.Column) -> TypeEngine[object]:
-    by_kind: dict[str, TypeEngine[object]] = {
+def _sql_type(column: schemas.Column) -> TypeEngine[Any]:
+    by_kind: dict[str, TypeEngine[Any]] = {
         "money": Exact(20, 6),
         "rate": Exact(24, 12),
         "ratio": Float(53),
         "month": Date(),
         "json": Text(),
     }
-    by_dtype: dict[object, TypeEngine[object]] = {
+    by_dtype: dict[object, TypeEngine[Any]] = {
         pl.String: Text(),
         pl.Int64: BigInteger(),
         pl.Float64: Float(53),

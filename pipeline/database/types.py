@@ -25,7 +25,9 @@ class Exact(TypeDecorator[Decimal]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Floating point on SQLite, which has no other."""
-        return Numeric(self.precision, self.scale, asdecimal=dialect.name != "sqlite")
+        if dialect.name == "sqlite":
+            return Numeric(self.precision, self.scale, asdecimal=False)
+        return Numeric(self.precision, self.scale)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """The value with `scale` decimals."""

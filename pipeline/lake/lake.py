@@ -32,7 +32,9 @@ class Lake:
 
     def __init__(self, root: Path | str, engine: Engine) -> None:
         if "://" in str(root):
-            raise ConfigError(f"The lake at {root} cannot be used: this version keeps it in a folder. Set DATA_DIR.")
+            raise ConfigError(
+                f"The lake at {root} cannot be used: this version keeps it in a folder. Set DATA_DIR."
+            )
         self.root = Path(root)
         self.engine = engine
 
@@ -57,7 +59,9 @@ class Lake:
         """
         rows = table.conform(frame.lazy()).collect()
         keyed = rows.with_columns(pl.col("month").dt.strftime(KEY_FORMAT).alias("_partition"))
-        found = keyed.partition_by("_partition", as_dict=True, include_key=False, maintain_order=True)
+        found = keyed.partition_by(
+            "_partition", as_dict=True, include_key=False, maintain_order=True
+        )
         by_month = {str(key[0]): part for key, part in found.items()}
         stray = sorted(set(by_month) - set(partitions))
         if stray:
@@ -65,9 +69,11 @@ class Lake:
                 f"Table {table.name}: the frame has rows of {', '.join(stray)}, which were not asked for."
             )
         empty = table.empty()
-        return [write_object(self.root, table.name, key, by_month.get(key, empty)) for key in partitions]
+        return [
+            write_object(self.root, table.name, key, by_month.get(key, empty)) for key in partitions
+        ]
 
-    def commit(  # noqa: PLR0913 - the one transaction in which everything about a step is decided
+    def commit(
         self,
         staged: Sequence[StagedObject],
         *,
@@ -163,7 +169,9 @@ class Lake:
                     old = path.stat().st_mtime < cutoff
                     if old and (path.suffix == PART or name not in kept):
                         deleted += delete(path)
-            dead = select(lake_object.c.path).where(~lake_object.c.live, lake_object.c.created_at < instant)
+            dead = select(lake_object.c.path).where(
+                ~lake_object.c.live, lake_object.c.created_at < instant
+            )
             gone = [path for path in connection.scalars(dead) if not (self.root / path).exists()]
             connection.execute(sql_delete(lake_object).where(lake_object.c.path.in_(gone)))
         return deleted

@@ -39,7 +39,9 @@ def bump(connection: Connection, name: str) -> int:
     if number == 1:
         connection.execute(insert(generation).values(name=name, number=number))
     else:
-        connection.execute(update(generation).where(generation.c.name == name).values(number=number))
+        connection.execute(
+            update(generation).where(generation.c.name == name).values(number=number)
+        )
     return number
 
 
@@ -56,7 +58,9 @@ def retire(connection: Connection, table: str, partition: str) -> None:
     )
 
 
-def publish(connection: Connection, staged: Sequence[StagedObject], run_id: str, number: int) -> None:
+def publish(
+    connection: Connection, staged: Sequence[StagedObject], run_id: str, number: int
+) -> None:
     """Make the objects live; one that is live already keeps its place."""
     last = connection.scalar(select(func.max(lake_object.c.position))) or 0
     now = datetime.now(UTC)

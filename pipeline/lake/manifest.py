@@ -25,8 +25,11 @@ def write(root: Path, connection: Connection) -> None:
     rows: Sequence[Row[Any]] = ledger.live(connection)
     content = {
         "version": VERSION,
-        "generations": {name: number for name, number in connection.execute(select(generation))},
-        "objects": [dict(row._mapping) for row in rows],  # noqa: SLF001 - SQLAlchemy's documented name
+        "generations": {row.name: row.number for row in connection.execute(select(generation))},
+        "objects": [
+            {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - documented
+            for row in rows
+        ],
     }
     write_text(root / NAME, orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
 
@@ -39,7 +42,9 @@ def restore(root: Path, connection: Connection) -> int:
     """
     path = root / NAME
     if not path.is_file():
-        raise PipelineError(f"{path} does not exist. Restore it with the lake's files, then try again.")
+        raise PipelineError(
+            f"{path} does not exist. Restore it with the lake's files, then try again."
+        )
     content = orjson.loads(path.read_bytes())
     gone = [row["path"] for row in content["objects"] if not (root / row["path"]).is_file()]
     if gone:
@@ -50,7 +55,8 @@ def restore(root: Path, connection: Connection) -> int:
     connection.execute(delete(lake_object))
     connection.execute(delete(generation))
     rows = [
-        {**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in content["objects"]
+        {**row, "created_at": datetime.fromisoformat(row["created_at"])}
+        for row in content["objects"]
     ]
     if rows:
         connection.execute(insert(lake_object), rows)

@@ -1,0 +1,25 @@
+"""Where records come from: Stripe, HubSpot, exchange rates.
+
+Belongs here: paging, limits, retries, and which fields are let in. Does not belong here: where records are kept
+(`pipeline.lake.landing`) or what they mean (`pipeline.billing`, `pipeline.crm`).
+"""
+
+from pipeline.sources.configured import configured_sources
+from pipeline.sources.fx import rates
+from pipeline.sources.hubspot import HubSpotSource
+from pipeline.sources.protocol import Clock, Covered, Drained, Page, Record, Rejection, Source
+from pipeline.sources.stripe import StripeSource
+
+__all__ = [
+    "Clock",
+    "Covered",
+    "Drained",
+    "HubSpotSource",
+    "Page",
+    "Record",
+    "Rejection",
+    "Source",
+    "StripeSource",
+    "configured_sources",
+    "rates",
+]

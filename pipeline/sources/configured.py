@@ -1,0 +1,43 @@
+"""Which sources are on: those whose credentials are set.
+
+Belongs here: from settings to sources.
+"""
+
+from pipeline.settings import Settings
+from pipeline.sources.hubspot import HubSpotSource
+from pipeline.sources.limits import Patience
+from pipeline.sources.protocol import Source
+from pipeline.sources.stripe import StripeSource
+
+
+def configured_sources(settings: Settings, patience: Patience | None = None) -> list[Source]:
+    """Stripe, one source an account, and each CRM whose credentials are set; they are good for one sync.
+
+    Raises:
+        SourceError: STRIPE_API_KEY is not set.
+    """
+    stripe = settings.config.stripe
+    key = settings.stripe_api_key
+    accounts = stripe.accounts or (settings.stripe_account,)
+    sources: list[Source] = [
+        StripeSource(
+            key.get_secret_value() if key else None,
+            settings.stripe_api_base,
+            account,
+            requests_per_second=stripe.requests_per_second,
+            keep_names=stripe.keep_names,
+            patience=patience,
+        )
+        for account in accounts
+    ]
+    if settings.hubspot_service_key:
+        crm = settings.config.crm
+        sources.append(
+            HubSpotSource(
+                settings.hubspot_service_key.get_secret_value(),
+                settings.hubspot_api_base,
+                company_properties=crm.stripe_id_fields,
+                patience=patience,
+            )
+        )
+    return sources

@@ -1,0 +1,119 @@
+"""What a source is: it pulls pages of records, and says when a stream is drained.
+
+Belongs here: the words that sources and landing share.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+Json = dict[str, Any]
+Clock = Callable[[], datetime]
+Cursors = Mapping[str, Mapping[str, Any]]
+"""Stream -> where its next sync goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object as received, within the allow-list."""
+
+    id: str
+    created: int | None
+    """Unix seconds; null where the source says none."""
+    payload: bytes
+    """Compact JSON with sorted keys."""
+    hash: str
+    api_version: str
+    previous_keys: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls, content: Json, *, api_version: str, created: int | None, previous: Json | None = None
+    ) -> "Record":
+        """The record of `content`, which is already within the allow-list and has an `id`."""
+        payload = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        return cls(
+            id=content["id"],
+            created=created,
+            payload=payload,
+            hash=hashlib.blake2b(payload, digest_size=16).hexdigest(),
+            api_version=api_version,
+            previous_keys=None if previous is None else tuple(sorted(previous)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An object that cannot be stored, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one request returned."""
+
+    stream: str
+    observed_at: datetime
+    """The start of the request."""
+    records: tuple[Record, ...]
+    listed: int
+    """Objects in the answer, those outside the streams included."""
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Every event of [start, end) is known."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Everything of the stream was pulled; the next sync goes on from `cursor`."""
+
+    stream: str
+    cursor: Mapping[str, Any]
+    covered: Covered | None = None
+
+
+class Source(Protocol):
+    """One account of one source."""
+
+    @property
+    def name(self) -> str:
+        """stripe, hubspot, salesforce or file."""
+
+    @property
+    def account(self) -> str:
+        """The account in the source; empty for the key's own."""
+
+    def pull(self, cursors: Cursors, clock: Clock, full: bool = False) -> Iterator[Page | Drained]:
+        """Pull what is new; each stream ends with `Drained`.
+
+        Args:
+            cursors: the cursors of the last complete sync; empty at the first.
+            clock: the present; its first value is the sync's watermark.
+            full: list everything, whatever the cursors say.
+
+        Raises:
+            SourceError: the source cannot be read.
+        """
+        ...
+
+
+def unix(instant: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(instant.timestamp())
+
+
+def instant(seconds: int) -> datetime:
+    """The instant of Unix seconds, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
