@@ -1,0 +1,11 @@
+"""Alerts leave the house: what is concluded is stored, and messages reach Slack.
+
+Belongs here: the database and Slack, and nothing that decides. State, event and message are written in ONE transaction,
+unique on the message's key; sending is a later step that may be repeated.
+"""
+
+from pipeline.alerts.delivery.outbox import Delivered, deliver
+from pipeline.alerts.delivery.slack import SlackConfig
+from pipeline.alerts.delivery.store import Stored, Voice, evaluate_and_store
+
+__all__ = ["Delivered", "SlackConfig", "Stored", "Voice", "deliver", "evaluate_and_store"]

@@ -1,0 +1,30 @@
+"""Reading the warehouse's tables as the frames that the pure functions take.
+
+Belongs here: published columns, money in micro-units; the columns that are not published are null.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, select
+
+from pipeline.database import table_of
+from pipeline.money import MICRO
+from pipeline.schemas import Table
+
+
+def read(connection: Connection, table: Table, *where: ColumnElement[bool]) -> pl.DataFrame:
+    """The rows of a table that meet every condition, with all columns of its schema."""
+    rows = connection.execute(select(table_of(table)).where(*where)).mappings().all()
+    money = {column.name for column in table.columns if column.kind == "money"}
+    return pl.DataFrame(
+        [[_value(row, name, money) for name in table.names] for row in rows],
+        schema=table.schema,
+        orient="row",
+    )
+
+
+def _value(row: Mapping[Any, Any], name: str, money: set[str]) -> Any:
+    value = row.get(name)
+    return int(value * MICRO) if name in money and value is not None else value

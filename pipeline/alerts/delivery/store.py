@@ -1,0 +1,205 @@
+"""An evaluation and what follows from it, in one transaction.
+
+Belongs here: reading what was published, evaluating it, and writing evaluations, states, events and messages together.
+A kill at any point leaves all of them or none; repeating it adds nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+from sqlalchemy import Connection, Engine, delete, insert, select
+
+from pipeline import schemas
+from pipeline.alerts.conclude import Run
+from pipeline.alerts.delivery.frames import read
+from pipeline.alerts.evaluate import Evaluation, Known, evaluate
+from pipeline.alerts.intents import Finding, Intent
+from pipeline.alerts.messages import Message, compose
+from pipeline.alerts.story import Background, Story, story
+from pipeline.config import AlertRule
+from pipeline.database import table_of
+from pipeline.database.engine import lock_ledger
+from pipeline.months import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Where rules speak, and how.
+
+    Attributes:
+        channel: Slack channel of rules without one of their own.
+        storm: more fired rules than this at once become one digest.
+        currency: three-letter reporting currency.
+    """
+
+    channel: str = "#revenue"
+    storm: int = 5
+    currency: str = "usd"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How much one evaluation concluded.
+
+    Attributes:
+        evaluations: rules and members, by month.
+        breaches: of these, how many breach their rule.
+        transitions: changes of state.
+        messages: messages that are new in the outbox.
+        firing: rules and members that are firing now.
+    """
+
+    evaluations: int
+    breaches: int
+    transitions: int
+    messages: int
+    firing: int
+
+
+def evaluate_and_store(
+    target: Engine,
+    rules: Sequence[AlertRule],
+    calendar: Calendar,
+    run_id: str,
+    now: datetime,
+    *,
+    notify: bool,
+    voice: Voice | None = None,
+) -> Stored:
+    """Evaluate the published, closed months and store what follows, in one transaction.
+
+    Args:
+        target: the warehouse.
+        rules: the rules in force (`active_rules`).
+        calendar: says which months are closed.
+        run_id: the run.
+        now: when.
+        notify: the run is nightly and may alert; if not, only evaluations are stored.
+        voice: where rules speak, and how.
+    """
+    how = voice or Voice()
+    run = Run(run_id=run_id, now=now, notify=notify, channel=how.channel, storm=how.storm)
+    with target.begin() as connection:
+        lock_ledger(connection)
+        metrics = _closed_metrics(connection, rules, calendar)
+        found = evaluate(metrics, rules, _known(connection), run)
+        _store(connection, found, run_id)
+        added = _add_messages(connection, found.intents, how.currency, now)
+        states = table_of(schemas.ALERT_STATE)
+        firing = connection.execute(select(states).where(states.c.state == "firing")).all()
+    return Stored(
+        evaluations=found.evaluations.height,
+        breaches=found.evaluations.filter(pl.col("breach")).height,
+        transitions=found.events.height,
+        messages=added,
+        firing=len(firing),
+    )
+
+
+def _closed_metrics(
+    connection: Connection, rules: Sequence[AlertRule], calendar: Calendar
+) -> pl.DataFrame:
+    """The figures that the rules read, of closed months only."""
+    metrics = table_of(schemas.EXPANSION_METRICS)
+    return read(
+        connection,
+        schemas.EXPANSION_METRICS,
+        metrics.c.dimension.in_({rule.dimension for rule in rules}),
+        metrics.c.window_months.in_({rule.window_months for rule in rules}),
+        metrics.c.month <= calendar.last_closed,
+        metrics.c.provisional.is_(False),
+    )
+
+
+def _known(connection: Connection) -> Known:
+    return Known(
+        states=read(connection, schemas.ALERT_STATE),
+        evaluated=read(connection, schemas.ALERT_EVALUATION),
+        silences=read(connection, schemas.SILENCE),
+    )
+
+
+def _store(connection: Connection, found: Evaluation, run_id: str) -> None:
+    evaluations = table_of(schemas.ALERT_EVALUATION)
+    connection.execute(delete(evaluations).where(evaluations.c.run_id == run_id))
+    _add(connection, schemas.ALERT_EVALUATION, found.evaluations)
+    states = table_of(schemas.ALERT_STATE)
+    changed = found.states["fingerprint"].to_list()
+    connection.execute(delete(states).where(states.c.fingerprint.in_(changed)))
+    _add(connection, schemas.ALERT_STATE, found.states)
+    events = table_of(schemas.ALERT_EVENT)
+    ids = found.events["event_id"].to_list()
+    stored = connection.execute(select(events.c.event_id).where(events.c.event_id.in_(ids)))
+    seen = stored.scalars().all()
+    _add(
+        connection,
+        schemas.ALERT_EVENT,
+        found.events.filter(~pl.col("event_id").is_in(list(seen))),
+    )
+
+
+def _add(connection: Connection, table: schemas.Table, frame: pl.DataFrame) -> None:
+    if frame.height:
+        connection.execute(insert(table_of(table)), frame.to_dicts())
+
+
+def _add_messages(
+    connection: Connection, intents: Sequence[Intent], currency: str, now: datetime
+) -> int:
+    """Put the messages that are not there yet into the outbox."""
+    outbox = table_of(schemas.SLACK_OUTBOX)
+    keys = [intent.key for intent in intents]
+    stored = connection.execute(select(outbox.c.key).where(outbox.c.key.in_(keys))).scalars().all()
+    new = [intent for intent in intents if intent.key not in stored]
+    if not new:
+        return 0
+    tell = _Teller(connection, {each.month for intent in new for each in intent.findings})
+    rows = [_message_row(intent, compose(intent, tell, currency), now) for intent in new]
+    connection.execute(insert(outbox), rows)
+    return len(rows)
+
+
+class _Teller:
+    """Tells what moved, out of the published figures of the months that are spoken of."""
+
+    def __init__(self, connection: Connection, months: set[date]) -> None:
+        types, movement = table_of(schemas.EXPANSION_BY_TYPE), table_of(schemas.MRR_MOVEMENT)
+        self._background = Background(
+            by_type=read(connection, schemas.EXPANSION_BY_TYPE, types.c.month.in_(months)),
+            movement=read(connection, schemas.MRR_MOVEMENT, movement.c.month.in_(months)),
+            account=read(connection, schemas.ACCOUNT),
+        )
+
+    def __call__(self, finding: Finding) -> Story:
+        rule = finding.rule
+        return story(
+            self._background,
+            finding.month,
+            rule.window_months,
+            rule.dimension,
+            finding.state.member,
+        )
+
+
+def _message_row(intent: Intent, message: Message, now: datetime) -> dict[str, object]:
+    first = intent.findings[0]
+    alone = len(intent.findings) == 1
+    payload = {"text": message.text, "blocks": message.blocks, "episodes": intent.episodes}
+    return {
+        "key": intent.key,
+        "episode_id": first.episode_id if alone else None,
+        "fingerprint": first.state.fingerprint if alone else None,
+        "kind": intent.kind,
+        "channel": intent.channel,
+        "payload_json": json.dumps(payload, ensure_ascii=False),
+        "status": "pending",
+        "attempts": 0,
+        "next_at": now,
+        "last_error": None,
+        "slack_ts": None,
+        "created_at": now,
+        "sent_at": None,
+    }

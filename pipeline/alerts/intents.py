@@ -1,0 +1,85 @@
+"""What is to be said to people, before it is put into words.
+
+Belongs here: intents and their keys. A key is unique on rule and member, month and data version, so that a step may be
+repeated: the same key is never sent twice.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from pipeline.alerts.machine import State
+from pipeline.alerts.observations import Observation
+from pipeline.config import AlertRule
+
+Kind = Literal["fired", "reminder", "resolved", "restated", "digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule on one member, and the month that is spoken of.
+
+    Attributes:
+        rule: the rule.
+        state: its state after the month.
+        episode_id: the episode that it belongs to.
+        seen: the month's figure; null where the member is gone.
+        month: the month.
+        trend: the figures of the months before and of this one, oldest first.
+        reason: why, for people.
+    """
+
+    rule: AlertRule
+    state: State
+    episode_id: str
+    seen: Observation | None
+    month: date
+    trend: tuple[float | None, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One message to send.
+
+    Attributes:
+        key: unique on what it says.
+        kind: fired, reminder, resolved, restated, or digest (several findings, or those of a first run).
+        channel: Slack channel.
+        findings: what it says; one unless it is a digest.
+        baseline: it names what was firing already when a rule was evaluated for the first time.
+    """
+
+    key: str
+    kind: Kind
+    channel: str
+    findings: tuple[Finding, ...]
+    baseline: bool = False
+
+    @property
+    def episodes(self) -> tuple[str, ...]:
+        """The episodes that the message speaks of."""
+        return tuple(finding.episode_id for finding in self.findings)
+
+
+def single(kind: Kind, finding: Finding, channel: str) -> Intent:
+    """One finding's message."""
+    version = finding.seen.version if finding.seen else 0
+    key = f"{kind}|{finding.state.fingerprint}|{finding.month:%Y-%m}|v{version}"
+    return Intent(key, kind, finding.rule.channel or channel, (finding,))
+
+
+def digest(findings: Iterable[Finding], channel: str, *, baseline: bool) -> Intent:
+    """One message for several findings; its key names all of them, their rules and versions."""
+    listed = tuple(sorted(findings, key=lambda each: each.state.fingerprint))
+    parts = [
+        f"{each.state.fingerprint}|{each.state.rule_hash}|v{each.seen.version if each.seen else 0}"
+        for each in listed
+    ]
+    name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    what = "baseline" if baseline else "digest"
+    month = max(each.month for each in listed)
+    only = listed[0].rule.channel if len(listed) == 1 else None
+    return Intent(f"{what}|{month:%Y-%m}|{name}", "digest", only or channel, listed, baseline)
