@@ -12,7 +12,7 @@ from pipeline.sandbox.company.books import Books, Rank
 from pipeline.sandbox.company.calendar import DAY, HOUR, month_start
 from pipeline.sandbox.company.catalogue import Coupon
 from pipeline.sandbox.company.crm import Crm
-from pipeline.sandbox.company.discounts import Discounts
+from pipeline.sandbox.company.discounts import Discounts, service_period
 from pipeline.sandbox.company.invoicing import Invoicing
 from pipeline.sandbox.company.people import Account
 from pipeline.sandbox.company.records import Item, Subscription
@@ -255,6 +255,7 @@ class Behaviour:
         if "coupons" in self.features and rng.random() < 0.12 and not price.metered:
             coupon = self.books.catalogue.coupons["ADDON30"]
             self.discounts.attach(coupon, sub.customer, sub, added)
+            added.ledger.open_period(service_period(sub, added, self.books.now))
             self.books.commit(sub)
 
     def _drop_add_on(self, sub: Subscription) -> None:

@@ -71,8 +71,8 @@ class Company:
         self._rng = Random(f"{seed}/market")  # noqa: S311
         self._numbers = 0
         discounts = Discounts(self.books)
-        subscriptions = Subscriptions(self.books, discounts, Invoicing(self.books, discounts))
-        self._sign_up = SignUp(self.books, self.crm, subscriptions, chosen)
+        self.subscriptions = Subscriptions(self.books, discounts, Invoicing(self.books, discounts))
+        self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)
         self.books.schedule(self.start, Rank.DISCOUNT_END, self.books.open_shop)

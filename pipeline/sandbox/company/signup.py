@@ -49,7 +49,7 @@ class SignUp:
         if deal is not None:
             self.crm.close_deal(deal, self.books.now, won=True)
         several = account.size != "small" and account.rng.random() < 0.14
-        self._new_customer(account, "")
+        self.new_customer(account, "")
         self.crm.link_customers(account, self.books.now)
         self.subscribe(account, account.customers[0])
         if "several_customers" in self.features and several:
@@ -60,11 +60,12 @@ class SignUp:
     def _division(self, account: Account, division: str) -> None:
         if account.rng.random() > self.mood(self.books.now):
             return
-        customer = self._new_customer(account, division)
+        customer = self.new_customer(account, division)
         self.crm.link_customers(account, self.books.now)
         self.subscribe(account, customer)
 
-    def _new_customer(self, account: Account, division: str) -> Customer:
+    def new_customer(self, account: Account, division: str = "") -> Customer:
+        """A Stripe customer of the account; a large company has one per division."""
         customer_id = self.books.ids.new("cus")
         who = {
             "name": f"{account.name} {division}".strip(),
