@@ -92,14 +92,14 @@ class History:
     def _draft(self, ledger: ItemLedger, state: ItemState, bound: int) -> _Draft:
         price = self.prices[state.price]
         cents = None
+        period = ledger.periods[bisect_left(ledger.periods, bound, key=lambda p: p.start) - 1]
+        own, above = period.item_discounts, period.discounts
         if price.metered:
             index = bisect_right(ledger.usages, bound, key=lambda usage: usage.end) - 1
-            usage = ledger.usages[index] if index >= 0 else None
-            cents = usage.cents if usage else 0
-            own, above = (usage.item_discounts, usage.discounts) if usage else ((), ())
-        else:
-            period = ledger.periods[bisect_left(ledger.periods, bound, key=lambda p: p.start) - 1]
-            own, above = period.item_discounts, period.discounts
+            cents = 0
+            if index >= 0:
+                usage = ledger.usages[index]
+                cents, own, above = usage.cents, usage.item_discounts, usage.discounts
         exact = list_micros(price, ledger.currency, state.quantity, cents)
         return _Draft(
             ledger, price, state, cents, exact, self._recurring(own, price),

@@ -1,0 +1,80 @@
+"""Billing: raw Stripe records become what the evidence says, before any policy.
+
+Belongs here: dimensions, the item timeline and usage charges; pure, frames in and frames out. `fold` is the door.
+Does not belong here: MRR, policies, accounts, exchange rates.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing import dimensions, invoices, timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """What billing evidence says; each frame has the schema of the table of its name."""
+
+    customer: pl.DataFrame
+    product: pl.DataFrame
+    price: pl.DataFrame
+    coupon: pl.DataFrame
+    discount: pl.DataFrame
+    item_timeline: pl.DataFrame
+    usage_charge: pl.DataFrame
+
+
+def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
+    """Every frame of billing from the raw records (RAW_RECORD) and the coverage of events (COVERAGE).
+
+    The result depends on the set of records alone: replaying them in another order or twice changes nothing.
+    """
+    price = dimensions.prices(raw).collect().lazy()
+    refs = dimensions.discounts(raw).collect().lazy()
+    lines = invoices.lines(raw).collect().lazy()
+    usage = invoices.usage_charges(lines, price, refs)
+    items = timeline.item_timeline(raw, coverage, lines, refs)
+    frames = {
+        schemas.CUSTOMER: dimensions.customers(raw),
+        schemas.PRODUCT: dimensions.products(raw),
+        schemas.PRICE: price,
+        schemas.COUPON: dimensions.coupons(raw),
+        schemas.DISCOUNT: refs,
+        schemas.ITEM_TIMELINE: items,
+        schemas.USAGE_CHARGE: usage,
+    }
+    collected = pl.collect_all([frame.sort(table.key) for table, frame in frames.items()])
+    return Billing(**{table.name: frame for table, frame in zip(frames, collected, strict=True)})
+
+
+def touched_from(old: Billing | None, new: Billing) -> datetime | None:
+    """The earliest instant from which `new` says anything else than `old`; None when nothing differs.
+
+    Usage counts from the end of its period on. A changed dimension (a price's tiers, a coupon) touches everything.
+    """
+    if old is None:
+        return _earliest(new.item_timeline, "valid_from")
+    for name in ("price", "coupon", "product"):
+        if not getattr(old, name).equals(getattr(new, name)):
+            return _earliest(new.item_timeline, "valid_from")
+    instants = [
+        _difference(old.item_timeline, new.item_timeline, "valid_from"),
+        _difference(old.usage_charge, new.usage_charge, "period_end"),
+    ]
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
+    value = frame.get_column(column).min()
+    return value if isinstance(value, datetime) else None
+
+
+def _difference(old: pl.DataFrame, new: pl.DataFrame, column: str) -> datetime | None:
+    both = pl.concat([old, new])
+    single = both.with_columns(seen=pl.struct(both.columns).hash()).filter(pl.len().over("seen") == 1)
+    return _earliest(single, column)
+
+
+__all__ = ["Billing", "fold", "touched_from"]

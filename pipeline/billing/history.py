@@ -1,0 +1,166 @@
+"""States before the first known point: what invoices, proration items and announced dates say.
+
+Belongs here: rows of item states from invoice evidence, graded `invoiced`, `bounded` or `inferred`, never `exact`.
+"""
+
+import polars as pl
+
+ITEM = ["source_account", "subscription_id", "subscription_item_id"]
+
+
+def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per item and instant at which invoices show its state.
+
+    Columns: ITEM, at, until, price_id, quantity, proof, left (the item left), credited (the state that a proration
+    credits at this instant, as text; null where none is).
+    """
+    ordinary = (
+        lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
+        .sort("line_id")
+        .group_by(*ITEM, "period_start", maintain_order=True)
+        .agg(
+            pl.col("price_id").last(),
+            pl.col("quantity").sum(),
+            until=pl.col("period_end").max(),
+            proof=pl.col("line_id").first(),
+        )
+        .rename({"period_start": "at"})
+        .with_columns(rank=pl.lit(0), credited=pl.lit(None, dtype=pl.String))
+    )
+    prorated = (
+        invoice_items.filter(pl.col("subscription_item_id").is_not_null())
+        .with_columns(debit=pl.col("amount") > 0)
+        .sort("invoice_item_id")
+        .group_by(*ITEM, "changed_at", maintain_order=True)
+        .agg(
+            price_id=pl.col("price_id").filter("debit").last(),
+            quantity=pl.col("quantity").filter("debit").sum(),
+            until=pl.col("period_end").max(),
+            proof=pl.col("invoice_item_id").last(),
+            credited=_state(
+                pl.col("price_id").filter(pl.col("debit").not_()).first(),
+                pl.col("quantity").filter(pl.col("debit").not_()).sum(),
+            ),
+        )
+        .rename({"changed_at": "at"})
+        .with_columns(rank=pl.lit(1))
+    )
+    columns = [*ITEM, "at", "until", "price_id", "quantity", "proof", "rank", "credited"]
+    return (
+        pl.concat([ordinary.select(columns), prorated.select(columns)])
+        .sort(*ITEM, "at", "rank")
+        .group_by(*ITEM, "at", maintain_order=True)
+        .agg(pl.exclude("credited").first(), pl.col("credited").drop_nulls().first())
+        .with_columns(left=pl.col("price_id").is_null())
+    )
+
+
+def _state(price: pl.Expr, quantity: pl.Expr) -> pl.Expr:
+    return pl.concat_str(price, quantity.fill_null(0).cast(pl.String), separator="|")
+
+
+def history(
+    lines: pl.LazyFrame,
+    invoice_items: pl.LazyFrame,
+    subscriptions: pl.LazyFrame,
+    first_items: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """Item states from a subscription's creation to its first known point.
+
+    Args:
+        lines: invoice lines (`invoices.lines`).
+        invoice_items: proration items (`invoices.invoice_items`).
+        subscriptions: one row per subscription: source_account, subscription_id, customer_id, currency, created_at,
+            ended_at, trial_start, trial_end, known_from (its first known point).
+        first_items: the items at known_from: ITEM, price_id, quantity.
+
+    Returns:
+        ITEM, price_id, quantity, status, valid_from, valid_to, evidence, opened_by, closed_by, period_start.
+    """
+    on = ["source_account", "subscription_id"]
+    early = subscriptions.filter(pl.col("created_at") < pl.col("known_from"))
+    end = pl.min_horizontal("known_from", pl.col("ended_at").fill_null(pl.col("known_from")))
+    scope = early.with_columns(history_end=end).filter(pl.col("created_at") < pl.col("history_end"))
+    seen = (
+        _changes(lines, invoice_items)
+        .drop("source_account")
+        .join(scope, on="subscription_id", how="inner")
+        .filter(pl.col("at") < pl.col("history_end"))
+    )
+    last = (
+        first_items.join(scope.select(*on, "history_end", "known_from"), on=on)
+        .filter(pl.col("history_end") == pl.col("known_from"))
+        .select(*ITEM, first_state=_state(pl.col("price_id"), pl.col("quantity")))
+    )
+    item = pl.struct(ITEM)
+    rows = (
+        seen.sort(*ITEM, "at")
+        .with_columns(
+            state=_state(pl.col("price_id"), pl.col("quantity")),
+            next_at=pl.col("at").shift(-1).over(ITEM),
+            next_proof=pl.col("proof").shift(-1).over(ITEM),
+            next_credited=pl.col("credited").shift(-1).over(ITEM),
+        )
+        .with_columns(next_state=pl.col("state").shift(-1).over(ITEM), known=item)
+        .join(last, on=ITEM, how="left")
+        .with_columns(
+            stop=pl.col("next_at").fill_null(pl.col("history_end")),
+            agreed=pl.coalesce("next_credited", "next_state", "first_state") == pl.col("state"),
+        )
+        .filter(pl.col("left").not_())
+    )
+    trial = (pl.col("valid_from") >= pl.col("trial_start")) & (pl.col("valid_from") < pl.col("trial_end"))
+    in_trial = trial.fill_null(value=False)
+    known = rows.with_columns(
+        valid_from="at",
+        valid_to=pl.min_horizontal("stop", "until"),
+        opened_by="proof",
+        closed_by="next_proof",
+        evidence=pl.when(pl.col("agreed").fill_null(value=False) | (pl.col("stop") == pl.col("ended_at")))
+        .then(pl.lit("invoiced"))
+        .otherwise(pl.lit("bounded")),
+    ).with_columns(status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("active")))
+    gap = rows.filter(pl.col("until") < pl.col("stop")).with_columns(
+        valid_from="until",
+        valid_to="stop",
+        opened_by="proof",
+        closed_by="next_proof",
+        evidence=pl.lit("inferred"),
+        status=pl.lit("unknown"),
+    )
+    start = (
+        pl.concat(
+            [
+                rows.select(*ITEM, "at", "price_id", "quantity", "proof"),
+                first_items.join(scope.select(*on, "known_from"), on=on).select(
+                    *ITEM, at="known_from", price_id="price_id", quantity="quantity",
+                    proof=pl.lit(None, dtype=pl.String),
+                ),
+            ]
+        )
+        .sort("at")
+        .group_by(ITEM)
+        .first()
+        .join(scope, on=on)
+        .with_columns(
+            valid_from="created_at",
+            valid_to=pl.min_horizontal("at", "history_end"),
+            opened_by="proof",
+            closed_by="proof",
+            evidence=pl.lit("inferred"),
+        )
+        .with_columns(status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("unknown")))
+        .with_columns(until="at")
+    )
+    columns = [
+        *ITEM, "customer_id", "currency", "price_id", "quantity", "status", "valid_from", "valid_to", "evidence",
+        "opened_by", "closed_by",
+    ]  # fmt: skip
+    ordinary_start = known.with_columns(period_start="at")
+    return pl.concat(
+        [
+            ordinary_start.select(*columns, "period_start"),
+            gap.with_columns(period_start="at").select(*columns, "period_start"),
+            start.with_columns(period_start="valid_from").select(*columns, "period_start"),
+        ]
+    ).filter(pl.col("valid_from") < pl.col("valid_to"))

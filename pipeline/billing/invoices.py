@@ -1,0 +1,162 @@
+"""What invoices say: prices and quantities of past service periods, discounts that reduced them, usage charges.
+
+Belongs here: evidence of the third kind (docs/method.md, "Evidence"). Void invoices prove no state; their discounts
+are not counted either.
+"""
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing import payload as p
+
+FINAL = ("open", "paid", "uncollectible")
+
+
+def _first(*paths: tuple[str, ...]) -> pl.Expr:
+    """The first of several fields of `line` that is there."""
+
+    def read(path: tuple[str, ...]) -> pl.Expr:
+        expression = pl.col("line")
+        for name in path:
+            expression = expression.struct.field(name)
+        return expression
+
+    return pl.coalesce([read(path) for path in paths])
+
+
+def lines(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per line of the newest rendering of each invoice that is about a subscription item.
+
+    Columns: invoice_id, invoice_status, invoiced_at, customer_id, source_account, currency, line_id, amount (minor
+    units before discounts), quantity, period_start, period_end, price_id, subscription_item_id, subscription_id,
+    invoice_item_id, proration, line_discounts (discount ids in order).
+    """
+    item, details = "subscription_item_details", "invoice_item_details"
+    newest = p.latest(p.stream(raw, "invoice"), "source_account", "id")
+    rows = (
+        p.decoded(newest, p.INVOICE)
+        .select(
+            "source_account",
+            invoice_id="id",
+            invoice_status=p.field("status"),
+            invoiced_at=p.instant(p.field("created")),
+            customer_id=p.field("customer"),
+            currency=p.field("currency"),
+            line=p.field("lines", "data"),
+        )
+        .explode("line", empty_as_null=False, keep_nulls=False)
+        .select(
+            pl.exclude("line"),
+            line_id=_first(("id",)),
+            amount=_first(("subtotal",), ("amount",)),
+            quantity=_first(("quantity",)),
+            period_start=p.instant(_first(("period", "start"))),
+            period_end=p.instant(_first(("period", "end"))),
+            price_id=_first(("pricing", "price_details", "price")),
+            line_item=_first(("parent", item, "subscription_item")),
+            subscription_id=_first(("parent", item, "subscription"), ("parent", details, "subscription")),
+            invoice_item_id=_first(("parent", item, "invoice_item"), ("parent", details, "invoice_item")),
+            proration=_first(("parent", item, "proration"), ("parent", details, "proration")).fill_null(value=False),
+            line_discounts=_first(("discount_amounts",)).list.eval(pl.element().struct.field("discount")),
+        )
+    )
+    items = invoice_items(raw).select("invoice_item_id", "changed_at", item_item="subscription_item_id")
+    return (
+        rows.join(items, on="invoice_item_id", how="left")
+        .with_columns(subscription_item_id=pl.coalesce("line_item", "item_item"))
+        .drop("line_item", "item_item")
+        .filter(pl.col("subscription_item_id").is_not_null())
+    )
+
+
+def invoice_items(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per proration invoice item, pending ones too: what changed when (`changed_at` = its `date`)."""
+    newest = p.latest(p.stream(raw, "invoiceitem"), "source_account", "id")
+    return (
+        p.decoded(newest, p.INVOICE_ITEM)
+        .filter(p.field("proration"))
+        .select(
+            "source_account",
+            invoice_item_id="id",
+            changed_at=p.instant(p.field("date")),
+            amount=p.field("amount"),
+            quantity=p.field("quantity"),
+            price_id=p.field("pricing", "price_details", "price"),
+            period_end=p.instant(p.field("period", "end")),
+            subscription_id=p.field("parent", "subscription_details", "subscription"),
+            subscription_item_id=p.field("parent", "subscription_details", "subscription_item"),
+        )
+    )
+
+
+def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per metered item and service period that was invoiced (USAGE_CHARGE)."""
+    metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
+    charged = lines.filter(
+        (pl.col("invoice_status") != "void") & pl.col("proration").not_()
+    ).join(metered, on="price_id", how="semi")
+    key = ["subscription_item_id", "period_start", "period_end"]
+    final = pl.col("invoice_status").is_in(FINAL).all()
+    return schemas.USAGE_CHARGE.conform(
+        charged.sort(*key, "line_id")
+        .group_by(key, maintain_order=True)
+        .agg(
+            pl.col("currency", "price_id", "invoice_id").last(),
+            pl.col("amount").sum(),
+            evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
+        )
+        .join(period_discounts(charged, refs), on=key[:2], how="left")
+        .with_columns(pl.col("discounts").fill_null([]))
+    )
+
+
+def period_discounts(lines: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+    """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
+
+    One row per (subscription_item_id, period_start) that was invoiced; `discounts` may be empty.
+    """
+    ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
+    key = ["subscription_item_id", "period_start"]
+    single = (
+        ordinary.sort("invoiced_at", "line_id")
+        .group_by(key)
+        .agg(pl.col("line_discounts").last())
+    )
+    return with_references(single.rename({"line_discounts": "ids"}), refs, key)
+
+
+def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """`rows` (unique on `key`, discount ids in `ids`) with `discounts`: references in order of application.
+
+    Item discounts come before the subscription's, and those before the customer's; a discount that no evidence
+    explains keeps a null coupon, so that the value can be marked instead of guessed.
+    """
+    level = (
+        pl.when(pl.col("subscription_item_id_ref").is_not_null())
+        .then(pl.lit("item"))
+        .when(pl.col("subscription_id_ref").is_not_null())
+        .then(pl.lit("subscription"))
+        .otherwise(pl.lit("customer"))
+    )
+    named = (
+        rows.select(*key, "ids", position=pl.int_ranges(pl.col("ids").list.len().fill_null(0)))
+        .explode("ids", "position", empty_as_null=False, keep_nulls=False)
+        .join(
+            refs.select(
+                ids="discount_id",
+                coupon_id="coupon_id",
+                subscription_item_id_ref="subscription_item_id",
+                subscription_id_ref="subscription_id",
+            ),
+            on="ids",
+            how="left",
+        )
+        .with_columns(level=level)
+        .with_columns(
+            order=pl.col("level").replace_strict({"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8)
+        )
+        .sort(*key, "order", "position")
+        .group_by(key, maintain_order=True)
+        .agg(discounts=pl.struct(discount_id="ids", coupon_id="coupon_id", level="level"))
+    )
+    return rows.drop("ids").join(named, on=key, how="left").with_columns(pl.col("discounts").fill_null([]))

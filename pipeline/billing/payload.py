@@ -1,0 +1,181 @@
+"""Reading payloads: the fields of Stripe's objects that MRR needs, by JSON shape.
+
+Belongs here: Polars types of the payloads and their decoding. Does not belong here: what a field means.
+Shapes are those of API 2026-10-28.endive with every reference an id (landing takes expansions apart).
+"""
+
+import polars as pl
+
+S, N, B = pl.String, pl.Int64, pl.Boolean
+
+PERIOD = pl.Struct({"start": N, "end": N})
+
+ITEM = pl.Struct(
+    {
+        "id": S,
+        "created": N,
+        "quantity": N,
+        "current_period_start": N,
+        "discounts": pl.List(S),
+        "price": pl.Struct({"id": S}),
+        "current_trial": pl.Struct({"start_date": N, "end_date": N}),
+    }
+)
+
+SUBSCRIPTION = pl.Struct(
+    {
+        "id": S,
+        "customer": S,
+        "currency": S,
+        "status": S,
+        "created": N,
+        "ended_at": N,
+        "canceled_at": N,
+        "cancel_at": N,
+        "cancellation_details": pl.Struct({"reason": S}),
+        "trial_start": N,
+        "trial_end": N,
+        "pause_collection": pl.Struct({"behavior": S, "resumes_at": N}),
+        "discounts": pl.List(S),
+        "items": pl.Struct({"data": pl.List(ITEM), "has_more": B}),
+    }
+)
+
+EVENT_SUBSCRIPTION = pl.Struct(
+    {
+        "type": S,
+        "data": pl.Struct({"object": SUBSCRIPTION, "previous_attributes": SUBSCRIPTION}),
+    }
+)
+
+PRICING = pl.Struct({"price_details": pl.Struct({"price": S, "product": S})})
+
+LINE = pl.Struct(
+    {
+        "id": S,
+        "amount": N,
+        "subtotal": N,
+        "quantity": N,
+        "period": PERIOD,
+        "pricing": PRICING,
+        "parent": pl.Struct(
+            {
+                "type": S,
+                "subscription_item_details": pl.Struct(
+                    {"subscription_item": S, "proration": B, "subscription": S, "invoice_item": S}
+                ),
+                "invoice_item_details": pl.Struct(
+                    {"invoice_item": S, "proration": B, "subscription": S}
+                ),
+            }
+        ),
+        "discount_amounts": pl.List(pl.Struct({"amount": N, "discount": S})),
+    }
+)
+
+INVOICE = pl.Struct(
+    {
+        "id": S,
+        "customer": S,
+        "status": S,
+        "created": N,
+        "currency": S,
+        "lines": pl.Struct({"data": pl.List(LINE)}),
+    }
+)
+
+INVOICE_ITEM = pl.Struct(
+    {
+        "id": S,
+        "date": N,
+        "amount": N,
+        "quantity": N,
+        "proration": B,
+        "period": PERIOD,
+        "pricing": PRICING,
+        "parent": pl.Struct(
+            {"subscription_details": pl.Struct({"subscription": S, "subscription_item": S})}
+        ),
+    }
+)
+
+CUSTOMER = pl.Struct(
+    {
+        "id": S,
+        "name": S,
+        "email": S,
+        "currency": S,
+        "created": N,
+        "deleted": B,
+        "address": pl.Struct({"country": S}),
+    }
+)
+
+PRODUCT = pl.Struct({"id": S, "name": S})
+
+TIER = pl.Struct({"up_to": N, "unit_amount_decimal": S, "flat_amount_decimal": S})
+
+PRICE_OPTION = pl.Struct({"unit_amount_decimal": S, "tiers": pl.List(TIER)})
+
+PRICE_FIELDS = {
+    "id": S,
+    "currency": S,
+    "product": S,
+    "lookup_key": S,
+    "billing_scheme": S,
+    "tiers_mode": S,
+    "unit_amount_decimal": S,
+    "tiers": pl.List(TIER),
+    "recurring": pl.Struct({"interval": S, "interval_count": N, "usage_type": S}),
+    "transform_quantity": pl.Struct({"divide_by": N, "round": S}),
+}
+
+COUPON_FIELDS = {
+    "id": S,
+    "percent_off": pl.Float64,
+    "amount_off": N,
+    "currency": S,
+    "duration": S,
+    "duration_in_months": N,
+    "applies_to": pl.Struct({"products": pl.List(S)}),
+}
+
+DISCOUNT = pl.Struct(
+    {
+        "id": S,
+        "customer": S,
+        "subscription": S,
+        "subscription_item": S,
+        "start": N,
+        "end": N,
+        "source": pl.Struct({"coupon": S}),
+    }
+)
+
+
+def instant(seconds: pl.Expr) -> pl.Expr:
+    """Stripe's epoch seconds as an instant in UTC."""
+    return pl.from_epoch(seconds, time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+
+
+def stream(raw: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    """The raw records of one stream of Stripe."""
+    return raw.filter((pl.col("source") == "stripe") & (pl.col("stream") == name))
+
+
+def latest(rows: pl.LazyFrame, *keys: str) -> pl.LazyFrame:
+    """The last observed row of each key; among equals the one with the greatest hash."""
+    return rows.sort("observed_at", "hash").group_by(*keys).last()
+
+
+def decoded(rows: pl.LazyFrame, dtype: pl.Struct) -> pl.LazyFrame:
+    """`rows` with their payload decoded into the column `o`."""
+    return rows.with_columns(o=pl.col("payload").str.json_decode(dtype)).drop("payload")
+
+
+def field(*path: str) -> pl.Expr:
+    """The field of `o` at `path`."""
+    expression = pl.col("o")
+    for name in path:
+        expression = expression.struct.field(name)
+    return expression

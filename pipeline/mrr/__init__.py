@@ -1,0 +1,27 @@
+"""MRR: the value of an item, snapshots at month ends, movements and components between them.
+
+Belongs here: policies, valuation and classification; pure, frames in and frames out.
+Does not belong here: evidence (`pipeline.billing`), rates and dimensions (`pipeline.metrics`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from pipeline.months import Calendar
+from pipeline.mrr.book import Book, empty_links
+from pipeline.mrr.instants import first_paid
+from pipeline.mrr.movement import Movements, movements
+from pipeline.mrr.policy import Policy
+from pipeline.mrr.snapshot import snapshot
+
+
+def first_month(book: Book, policy: Policy, calendar: Calendar) -> date | None:
+    """The month of the first counted MRR of any account; None when nobody ever paid."""
+    earliest = first_paid(book, policy).select(pl.col("first_paid").min()).collect().item()
+    if earliest is None:
+        return None
+    return Calendar(now=earliest, timezone=calendar.timezone).current
+
+
+__all__ = ["Book", "Movements", "Policy", "empty_links", "first_month", "first_paid", "movements", "snapshot"]

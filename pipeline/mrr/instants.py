@@ -1,0 +1,129 @@
+"""Items at instants: which spans of the timeline hold there, what they are worth.
+
+Belongs here: joining the timeline with instants and valuing what counts. A *boundary* is an instant just before which
+states are read: a span holds when valid_from < boundary <= valid_to.
+"""
+
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.mrr.book import Book
+from pipeline.mrr.discounts import with_steps
+from pipeline.mrr.policy import Policy
+from pipeline.mrr.value import depth_of, with_list, with_value
+
+DAY_SECONDS = 86_400
+
+
+def at_boundaries(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
+    """One row per span of `items` and boundary it holds at, with the boundary in `at`.
+
+    Spans are found by counting, for each end, the boundaries not beyond it: no join, one pass.
+    """
+    ordered = sorted(boundaries)
+    lits = [pl.lit(value, dtype=pl.Datetime("us", "UTC")) for value in ordered]
+    passed = pl.sum_horizontal([(pl.col("valid_from") >= lit).cast(pl.Int64) for lit in lits])
+    reached = pl.sum_horizontal([(pl.col("valid_to") >= lit).fill_null(value=True).cast(pl.Int64) for lit in lits])
+    ends = pl.LazyFrame({"index": range(len(ordered)), "at": ordered}, schema={"index": pl.Int64, "at": pl.Datetime("us", "UTC")})
+    return (
+        items.with_columns(first=passed, stop=reached)
+        .filter(pl.col("first") < pl.col("stop"))
+        .with_columns(index=pl.int_ranges("first", "stop"))
+        .drop("first", "stop")
+        .explode("index", empty_as_null=False, keep_nulls=False)
+        .join(ends, on="index")
+        .drop("index")
+    )
+
+
+def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """`rows` with the charge of the latest service period that ended at or before `at`.
+
+    Adds charge_num / charge_den (minor units a billing interval; null where nothing was billed yet), usage_discounts,
+    usage_evidence. With policy `per_day` the charge is per day and a month has 365/12 days.
+    """
+    seconds = (pl.col("period_end") - pl.col("period_start")).dt.total_seconds()
+    per_day = policy.usage == "per_day"
+    charges = usage.sort("period_end").select(
+        "subscription_item_id",
+        ended="period_end",
+        charge_num=pl.col("amount") * 365 * DAY_SECONDS if per_day else pl.col("amount"),
+        charge_den=seconds * 12 if per_day else pl.lit(1, dtype=pl.Int64),
+        usage_discounts="discounts",
+        usage_evidence="evidence",
+    )
+    joined = rows.sort("at").join_asof(
+        charges,
+        left_on="at",
+        right_on="ended",
+        by="subscription_item_id",
+        strategy="backward",
+        check_sortedness=False,
+    )
+    metered = pl.col("usage_type") == "metered"
+    if per_day:
+        whole = metered & pl.col("charge_num").is_not_null()
+        joined = joined.with_columns(
+            factor_num=pl.when(whole).then(1).otherwise("factor_num"),
+            factor_den=pl.when(whole).then(1).otherwise("factor_den"),
+        )
+    return joined.with_columns(
+        charge_num=pl.when(metered).then("charge_num"),
+        charge_den=pl.when(metered).then("charge_den"),
+        discounts=pl.when(metered & pl.col("usage_discounts").is_not_null())
+        .then("usage_discounts")
+        .otherwise("discounts"),
+    ).drop("usage_discounts", "ended")
+
+
+def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """The rows of `at_boundaries` that count under the policy, with their value.
+
+    Adds list_num, list_den, steps, list_native, discount_native, mrr_native (Int64 micro-units a month).
+    """
+    counting = with_usage(rows.filter(policy.counts(pl.col("at"))), book.usage_charge, policy)
+    listed = with_list(counting, book.price).collect().lazy()
+    steps = with_steps(listed, book.coupon, policy, "at").collect().lazy()
+    return with_value(steps, depth_of(steps, "steps"))
+
+
+def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
+    """The first instant at which each account had counted MRR above zero: (account_id, first_paid).
+
+    States change only where a span begins or a usage period ends, so those instants are enough.
+    """
+    items = book.items().collect().lazy()
+    second = pl.duration(seconds=1)
+    instants = pl.concat(
+        [
+            items.select("subscription_id", at=pl.col("valid_from") + second),
+            book.usage_charge.join(
+                items.select("subscription_item_id", "subscription_id").unique(), on="subscription_item_id"
+            ).select("subscription_id", at=pl.col("period_end") + second),
+        ]
+    ).unique()
+    rows = items.join(instants, on="subscription_id").filter(
+        (pl.col("valid_from") < pl.col("at"))
+        & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("at")))
+    )
+    paid = (
+        valued(book, rows, policy)
+        .filter(pl.col("mrr_native") > 0)
+        .group_by("account_id")
+        .agg(first_paid=pl.col("at").min() - second)
+    )
+    if not book.first_paid_on:
+        return paid
+    given = pl.LazyFrame(
+        {"customer_id": list(book.first_paid_on), "given": list(book.first_paid_on.values())},
+        schema={"customer_id": pl.String, "given": pl.String},
+    ).with_columns(pl.col("given").str.to_datetime("%Y-%m-%d", time_zone="UTC", time_unit="us"))
+    accounts = items.select("customer_id", "account_id").unique()
+    return (
+        pl.concat(
+            [paid, given.join(accounts, on="customer_id").select("account_id", first_paid="given")]
+        )
+        .group_by("account_id")
+        .agg(pl.col("first_paid").min())
+    )

@@ -1,0 +1,64 @@
+"""Snapshots: the items that count at the last instant of each month, valued in the reporting currency.
+
+Source of the rules: docs/method.md, "Snapshot and movement". Several months are computed in one pass.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing.evidence import worst, worst_of
+from pipeline.money import convert
+from pipeline.months import Calendar
+from pipeline.mrr.book import Book
+from pipeline.mrr.instants import at_boundaries, valued
+from pipeline.mrr.policy import Policy
+
+
+def month_ends(book: Book, calendar: Calendar, months: Sequence[date], policy: Policy) -> pl.LazyFrame:
+    """Every counting item at the end of each month, in its own currency.
+
+    One row per (month, subscription_item_id): the timeline's and price's columns, list_num, list_den, steps,
+    list_native, discount_native, mrr_native, provisional.
+    """
+    ends = calendar.ends(months)
+    rows = at_boundaries(book.items(), ends.get_column("boundary").to_list())
+    return valued(book, rows, policy).join(ends.lazy().rename({"boundary": "at"}), on="at")
+
+
+def account_evidence(book: Book, calendar: Calendar, months: Sequence[date]) -> pl.LazyFrame:
+    """The worst grade of each account at each month's end, over every item that exists, counting or not.
+
+    An account without any item at a month's end has no row: that it has nothing is proved by what it had before or
+    has after.
+    """
+    ends = calendar.ends(months)
+    rows = at_boundaries(book.items(), ends.get_column("boundary").to_list())
+    return (
+        rows.join(ends.lazy().rename({"boundary": "at"}), on="at")
+        .group_by("month", "account_id")
+        .agg(evidence=worst_of(pl.col("evidence")))
+    )
+
+
+def snapshot(book: Book, calendar: Calendar, months: Sequence[date], policy: Policy) -> pl.LazyFrame:
+    """The snapshots of `months` (MRR_SNAPSHOT), money in micro-units of the reporting currency.
+
+    mrr = round(native net x rate), list_mrr = round(native list x rate), discount_mrr = list_mrr - mrr.
+    """
+    rate = pl.col("rate")
+    return schemas.MRR_SNAPSHOT.conform(
+        month_ends(book, calendar, months, policy)
+        .join(book.fx_rate.select("month", "currency", "rate"), on=["month", "currency"], how="left")
+        .with_columns(list_mrr=convert(pl.col("list_native"), rate), mrr=convert(pl.col("mrr_native"), rate))
+        .with_columns(
+            discount_mrr=pl.col("list_mrr") - pl.col("mrr"),
+            fx_rate=rate,
+            evidence=worst(pl.col("evidence"), pl.col("usage_evidence")),
+            policy=pl.lit(policy.label),
+            proof=pl.col("opened_by"),
+        )
+        .sort("month", "subscription_item_id")
+    )

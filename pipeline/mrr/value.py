@@ -1,0 +1,130 @@
+"""The value of an item: price at a quantity, discounts in order, one rounding.
+
+Belongs here: the ONE valuation that snapshots and every point of a movement's path share. Exact rational arithmetic on
+Int128 until the end; amounts are micro-units a month in the item's own currency.
+Source of the rules: docs/method.md, "Value of an item".
+
+A row to value has: price_id, currency, quantity (licensed) or charge_num/charge_den (metered), and `steps`: its
+discounts in order of application, each either a share kept (`num`/`den`) or an amount taken off (`amount`).
+"""
+
+import polars as pl
+
+from pipeline.money import micro_per_minor, round_half_even
+
+WIDE = pl.Int128
+STEP = pl.Struct({"discount_id": pl.String, "num": pl.Int64, "den": pl.Int64, "amount": pl.Int64})
+"""One discount: keeps num/den of what is left (1/1 for an amount), then takes `amount` micro-units a month off."""
+
+TEN = pl.lit(10, dtype=pl.Int64)
+
+
+def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Charge per billing interval of each distinct (price, currency, quantity), in 10^-scale minor units (Int128)."""
+    key = ["price_id", "currency", "quantity"]
+    wanted = rows.select(key).unique().join(prices, on=key[:2])
+    quantity = pl.col("quantity").fill_null(1)
+    packs = (
+        pl.when(pl.col("divide_by").is_null())
+        .then(quantity)
+        .when(pl.col("round") == "up")
+        .then(-((-quantity) // pl.col("divide_by")))
+        .otherwise(quantity // pl.col("divide_by"))
+    )
+    flat = wanted.filter(pl.col("billing_scheme") != "tiered").select(
+        *key, "scale", charge=packs.cast(WIDE) * pl.col("unit").fill_null(0).cast(WIDE)
+    )
+    tier = pl.col("tiers").struct
+    upper = pl.coalesce(tier.field("up_to"), pl.lit(2**62))
+    steps = (
+        wanted.filter(pl.col("billing_scheme") == "tiered")
+        .with_columns(quantity_=quantity)
+        .explode("tiers", empty_as_null=False, keep_nulls=False)
+        .with_columns(upper=upper, unit_=tier.field("unit"), flat_=tier.field("flat"))
+        .sort(*key, "upper", nulls_last=False)
+        .with_columns(lower=pl.col("upper").shift(1).over(key).fill_null(0))
+        .with_columns(
+            graduated=(pl.min_horizontal("quantity_", "upper") - pl.col("lower")).clip(lower_bound=0),
+            reached=(pl.col("quantity_") > pl.col("lower")) | (pl.col("lower") == 0),
+            chosen=((pl.col("quantity_") > pl.col("lower")) | (pl.col("lower") == 0))
+            & (pl.col("quantity_") <= pl.col("upper")),
+        )
+    )
+    volume = pl.col("tiers_mode") == "volume"
+    used = pl.when(volume).then(pl.col("quantity_") * pl.col("chosen").cast(pl.Int64)).otherwise("graduated")
+    fee = pl.when(volume).then("chosen").otherwise("reached").cast(pl.Int64)
+    charge = used.cast(WIDE) * pl.col("unit_").cast(WIDE) + fee.cast(WIDE) * pl.col("flat_").cast(WIDE)
+    tiered = steps.group_by(key).agg(pl.col("scale").first(), charge=charge.sum())
+    return pl.concat([flat, tiered.select(flat.collect_schema().names())])
+
+
+def with_list(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` with their exact monthly list value as list_num / list_den micro-units (Int128).
+
+    Rows need price_id, currency, quantity, factor_num, factor_den, and charge_num, charge_den (minor units per billing
+    interval, for metered items; null for licensed ones).
+    """
+    key = ["price_id", "currency", "quantity"]
+    licensed = rows.filter(pl.col("charge_num").is_null() & (pl.col("usage_type") == "licensed"))
+    micro = micro_per_minor(pl.col("currency"))
+    metered = pl.col("usage_type") == "metered"
+    billed_num = pl.when(metered).then(pl.col("charge_num").fill_null(0).cast(WIDE)).otherwise(pl.col("charge"))
+    billed_den = pl.when(metered).then(pl.col("charge_den").fill_null(1).cast(WIDE)).otherwise(
+        TEN.cast(WIDE).pow(pl.col("scale").fill_null(0)).cast(WIDE)
+    )
+    return (
+        rows.join(_units(prices, licensed), on=key, how="left", nulls_equal=True)
+        .with_columns(
+            list_num=billed_num.fill_null(0) * micro * pl.col("factor_num").cast(WIDE),
+            list_den=billed_den * pl.col("factor_den").cast(WIDE),
+        )
+        .drop("scale", "charge")
+    )
+
+
+def _apply(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:
+    """What is left of list_num/list_den after `steps`: left_num / left_den, never below zero."""
+    rows = rows.with_columns(left_num="list_num", left_den="list_den")
+    for position in range(depth):
+        step = pl.col(steps).list.get(position, null_on_oob=True).struct
+        num = step.field("num").fill_null(1).cast(WIDE)
+        den = step.field("den").fill_null(1).cast(WIDE)
+        amount = step.field("amount").fill_null(0).cast(WIDE)
+        rows = rows.with_columns(left_num=pl.col("left_num") * num, left_den=pl.col("left_den") * den).with_columns(
+            left_num=(pl.col("left_num") - amount * pl.col("left_den")).clip(lower_bound=0)
+        )
+    return rows
+
+
+def depth_of(rows: pl.LazyFrame, *steps: str) -> int:
+    """The greatest number of steps of any row."""
+    longest = rows.select(pl.max_horizontal(pl.col(name).list.len().max() for name in steps)).collect().item()
+    return int(longest or 0)
+
+
+def with_value(rows: pl.LazyFrame, depth: int, steps: str = "steps", prefix: str = "") -> pl.LazyFrame:
+    """`rows` with list_native, discount_native and mrr_native (Int64 micro-units a month, own currency).
+
+    List and discount are each rounded half-even once; the net is their difference.
+    """
+    gone = pl.col("list_num") * (pl.col("left_den") // pl.col("list_den")) - pl.col("left_num")
+    listed = round_half_even(pl.col("list_num"), pl.col("list_den")).cast(pl.Int64)
+    taken = round_half_even(gone, pl.col("left_den")).cast(pl.Int64)
+    return (
+        _apply(rows, steps, depth)
+        .with_columns(
+            listed.alias(f"{prefix}list_native"),
+            taken.alias(f"{prefix}discount_native"),
+            (listed - taken).alias(f"{prefix}mrr_native"),
+        )
+        .drop("left_num", "left_den")
+    )
+
+
+def left_after(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:
+    """`rows` with `weight`: what `steps` leave, rounded half-even to micro-units."""
+    return (
+        _apply(rows, steps, depth)
+        .with_columns(weight=round_half_even(pl.col("left_num"), pl.col("left_den")).cast(pl.Int64))
+        .drop("left_num", "left_den")
+    )
