@@ -20,8 +20,10 @@ def find_line(text: str, location: Path) -> int | None:
     """The line (from 1) of the key at `location`, else of the nearest key or table around it; None when absent."""
     lines = _lines(text)
     for length in range(len(location), 0, -1):
-        if location[:length] in lines:
-            return lines[location[:length]]
+        around = location[:length]
+        inside = [line for path, line in lines.items() if path[:length] == around]
+        if inside:
+            return lines.get(around, min(inside))
     return None
 
 

@@ -1,0 +1,120 @@
+"""`pipeline.toml`: defaults, presets, paths, and errors that name the line."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config, load_config
+from pipeline.errors import ConfigError
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "pipeline.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def test_nothing_is_a_valid_configuration(tmp_path: Path) -> None:
+    assert load_config(None) == load_config(tmp_path / "absent.toml") == load(tmp_path, "") == Config()
+
+
+def test_defaults_are_those_of_the_method() -> None:
+    config = Config()
+    assert config.company.reporting_currency == "usd"
+    assert config.company.close_day == 3
+    assert config.mrr.switches() == {
+        "discounts": "recurring",
+        "usage": "include",
+        "past_due": "count",
+        "past_due_days": 0,
+        "paused": "exclude",
+        "cancellation": "period_end",
+        "paid_to_free": "contraction",
+        "reactivation": "separate",
+        "reactivation_days": 0,
+    }
+    assert config.mrr.label == "default"
+
+
+def test_presets_are_overridden_switch_by_switch(tmp_path: Path) -> None:
+    config = load(tmp_path, '[mrr]\npolicy = "stripe"\npaid_to_free = "contraction"\n')
+    switches = config.mrr.switches()
+    assert (switches["discounts"], switches["usage"]) == ("forever", "exclude")
+    assert (switches["cancellation"], switches["paid_to_free"]) == ("request", "contraction")
+    assert config.mrr.label == "stripe+paid_to_free=contraction"
+    chartmogul = load(tmp_path, '[mrr]\npolicy = "chartmogul"\n').mrr.switches()
+    assert (chartmogul["discounts"], chartmogul["paused"]) == ("all", "count")
+
+
+def test_values_are_read_exactly_and_paths_from_the_file(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        """
+        [company]
+        reporting_currency = "EUR"
+        first_month = "2024-05"
+        [fx]
+        source = "fixed"
+        file = "rates.csv"
+        [fx.rates]
+        usd = 0.1
+        [[alerts]]
+        id = "floor"
+        kind = "floor"
+        threshold = 0.02
+        for = 2
+        """,
+    )
+    assert config.company.reporting_currency == "eur"
+    assert config.company.first_month == date(2024, 5, 1)
+    assert config.fx.rates == {"usd": Decimal("0.1")}
+    assert config.fx.file == tmp_path / "rates.csv"
+    assert config.alerts[0].periods == 2
+
+
+WRONG = {
+    "syntax": ("[company\n", "line 1", "TOML"),
+    "unknown key": ('[mrr]\n\ndiscount = "all"\n', "line 3", "write discounts"),
+    "unknown section": ('[company]\nname = "A"\n[marr]\n', "line 3", "write mrr"),
+    "unknown value": ('[mrr]\ndiscounts = "some"\n', "line 2", "'none', 'forever', 'recurring' or 'all'"),
+    "preset": ('[mrr]\npolicy = "baremetrics"\n', "line 2", "'default', 'stripe' or 'chartmogul'"),
+    "number": ('[publish]\nitem_months = "many"\n', "line 2", "write a whole number"),
+    "month": ('[company]\nfirst_month = "May 2024"\n', "line 2", '"2024-01"'),
+    "time zone": ('[company]\ntimezone = "CET/Berlin"\n', "line 2", "Europe/Berlin"),
+    "currency": ('[fx]\nsource = "fixed"\nrates = {dollar = 1}\n', "line 3", '"usd"'),
+    "negative rate": ("[fx.rates]\neur = -1\n", "line 1", "greater than 0"),
+    "cron": ('[schedule]\nnightly = "3am"\n', "line 2", "five cron fields"),
+    "file": ('[fx]\nsource = "file"\n', "line 1", "rates.csv"),
+    "bands": ('[dimensions.segment]\nbands = [\n  {name = "a"},\n  {name = "b"},\n]\n', "line 2", "below"),
+    "second rule": (
+        '[[alerts]]\nid = "a"\nkind = "floor"\nthreshold = 1\n[[alerts]]\nid = "b"\nkind = "flor"\n',
+        "line 7",
+        "'floor'",
+    ),
+    "missing": ('[[alerts]]\nkind = "drop"\n', "line 1", "missing"),
+    "no threshold": ('[[alerts]]\nid = "a"\nkind = "floor"\n', "line 1", "threshold = 0.02"),
+    "same id": (
+        '[[alerts]]\nid = "a"\nkind = "drop"\n[[alerts]]\nid = "a"\nkind = "drop"\n',
+        "line 1",
+        "stands twice",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "advice"), WRONG.values(), ids=WRONG.keys())
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: str, advice: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    message = str(caught.value)
+    assert "pipeline.toml" in message
+    assert line in message
+    assert advice in message
+    assert "\n" not in message
+
+
+def test_bands_are_half_open() -> None:
+    benchmarks = Config().benchmarks
+    monthly = benchmarks.monthly_expansion_rate
+    assert [benchmarks.band(monthly, v) for v in (None, 0.0199, 0.02, 0.05)] == [None, "low", "healthy", "strong"]

@@ -1,0 +1,65 @@
+"""The environment: what wins, what is absolute, and that secrets stay secret."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.settings import Settings
+
+
+def test_an_empty_environment_gives_the_embedded_defaults(tmp_path: Path) -> None:
+    settings = Settings.load({}, tmp_path)
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.dagster_home == tmp_path / ".dagster"
+    assert settings.warehouse_url == f"sqlite:///{tmp_path}/data/warehouse.db"
+    assert settings.stripe_api_key is None
+    assert abs((datetime.now(UTC) - settings.now()).total_seconds()) < 60
+
+
+def test_the_environment_wins_over_dotenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STRIPE_API_KEY=rk_test_file\nSTRIPE_ACCOUNT=acct_file\n")
+    settings = Settings.load({"STRIPE_API_KEY": "rk_test_environment", "STRIPE_ACCOUNT": ""}, tmp_path)
+    assert settings.stripe_api_key is not None
+    assert settings.stripe_api_key.get_secret_value() == "rk_test_environment"
+    assert settings.stripe_account == "acct_file"
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    secrets = {
+        name: f"hidden-{name}"
+        for name in (
+            "STRIPE_API_KEY",
+            "HUBSPOT_SERVICE_KEY",
+            "SALESFORCE_CLIENT_ID",
+            "SALESFORCE_CLIENT_SECRET",
+            "SLACK_BOT_TOKEN",
+            "SLACK_WEBHOOK_URL",
+        )
+    }
+    settings = Settings.load(
+        {**secrets, "WAREHOUSE_URL": "postgresql://me:hidden-password@db/expansion"}, tmp_path
+    )
+    assert "hidden" not in f"{settings!r} {settings}"
+    assert settings.warehouse_url == "postgresql://me:hidden-password@db/expansion"
+
+
+def test_the_clock_can_be_pinned(tmp_path: Path) -> None:
+    pinned = Settings.load({"PIPELINE_NOW": "2026-11-01T07:00:00+01:00"}, tmp_path).now()
+    assert pinned == datetime(2026, 11, 1, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PIPELINE_NOW": "yesterday"},
+        {"WAREHOUSE_URL": "warehouse.db"},
+        {"STRIPE_API_BASE": "localhost:12111"},
+        {"PIPELINE_CONFIG": "absent.toml"},
+    ],
+    ids=lambda environ: next(iter(environ)),
+)
+def test_an_impossible_variable_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(environ))):
+        Settings.load(environ, tmp_path)
