@@ -95,10 +95,11 @@ def _digest(intent: Intent, tell: Tell, currency: str) -> Message:
 
 
 def _title(finding: Finding) -> str:
-    subject = words.metric(finding.rule)
+    rule = finding.rule
     where = "" if finding.state.dimension == "total" else f" of {name(finding.state.member, 40)}"
-    under = "its target" if finding.rule.kind == "target" else "its floor"
-    return f"{subject}{where} is under {under}"
+    if rule.kind == "target":
+        return f"{words.METRICS['expansion_rate']}{where} is under its target"
+    return f"{words.metric(rule)}{where} is under its floor"
 
 
 def _sentence(finding: Finding, currency: str) -> str:
@@ -123,8 +124,11 @@ def _sample(seen: Observation) -> str:
 def _already(finding: Finding) -> str:
     since = finding.state.first_breach or finding.month
     if since == finding.month:
-        return "The rule was evaluated for the first time."
-    return f"The rule was evaluated for the first time; it has been so since {words.month(since)}."
+        return "First evaluation of this rule."
+    return (
+        "First evaluation of this rule: the figure has been under the threshold since "
+        f"{words.month(since)}."
+    )
 
 
 def _fields(finding: Finding, currency: str) -> list[Block]:

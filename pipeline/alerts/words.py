@@ -18,8 +18,10 @@ METRICS = {
     "logo_retention": "Logo retention",
     "quick_ratio": "Quick ratio",
     "mrr_growth_rate": "MRR growth",
-    "attainment": "Attainment of the target",
+    "attainment": "Attainment of the expansion target",
 }
+SMALL = 0.1
+"""Shares below have two decimals, so that 1.96% does not read as the 2% it misses."""
 PLAIN = ("quick_ratio", "quick_ratio_with_reactivation")
 TYPES = {
     "seat": "seats",
@@ -37,7 +39,8 @@ WINDOWS = {1: "", 3: " over 3 months", 12: " over 12 months"}
 def metric(rule: AlertRule) -> str:
     """The rule's metric: `Expansion rate over 12 months`."""
     name = metric_of(rule)
-    return METRICS.get(name, name.replace("_", " ").capitalize()) + WINDOWS[rule.window_months]
+    plain = name.replace("_", " ").capitalize().replace("mrr", "MRR").replace(" arr", " ARR")
+    return METRICS.get(name, plain) + WINDOWS[rule.window_months]
 
 
 def figure(rule: AlertRule, value: float | None, currency: str) -> str:
@@ -48,7 +51,7 @@ def figure(rule: AlertRule, value: float | None, currency: str) -> str:
     if EXPANSION_METRICS.column(name).kind == "money":
         return money(value, currency)
     if EXPANSION_METRICS.column(name).kind == "ratio" and name not in PLAIN:
-        return f"{value:.1%}"
+        return f"{value:.2%}" if abs(value) < SMALL else f"{value:.1%}"
     return f"{value:,.1f}" if name in PLAIN else f"{value:,.0f}"
 
 
