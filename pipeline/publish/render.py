@@ -15,6 +15,8 @@ from rich.text import Text
 from pipeline.publish.summary import Figures, Sent, Summary, TypeOfExpansion
 
 BAR = 28
+LARGE, THOUSAND = 10_000_000, 1_000
+"""From so much MRR on, the waterfall is in thousands: it fits into 100 columns."""
 STATUS = {
     "sent": ("sent", "green"),
     "pending": ("waiting to be sent", "yellow"),
@@ -49,8 +51,10 @@ def render(found: Summary, currency: str = "usd") -> RenderableType:
 
 
 def _waterfall(found: Summary, currency: str) -> Table:
+    large = max(each.closing for each in found.months) >= LARGE
+    scale, unit = (THOUSAND, "thousands") if large else (1, "whole units")
     table = Table(
-        title=f"MRR, month by month ({currency.upper()}, whole units)",
+        title=f"MRR, month by month ({currency.upper()}, {unit})",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -65,14 +69,14 @@ def _waterfall(found: Summary, currency: str) -> Table:
     for each in found.months:
         table.add_row(
             _month(each),
-            _whole(each.opening),
-            _signed(each.fx),
-            _signed(each.new),
-            Text(_signed(each.expansion), style="green"),
-            Text(_signed(-each.contraction), style="red"),
-            Text(_signed(-each.churned), style="red"),
-            _signed(each.reactivation),
-            Text(_whole(each.closing), style="bold"),
+            _whole(each.opening / scale),
+            _signed(each.fx / scale),
+            _signed(each.new / scale),
+            Text(_signed(each.expansion / scale), style="green"),
+            Text(_signed(-each.contraction / scale), style="red"),
+            Text(_signed(-each.churned / scale), style="red"),
+            _signed(each.reactivation / scale),
+            Text(_whole(each.closing / scale), style="bold"),
             style="dim" if each.provisional else "",
         )
     return table
@@ -102,7 +106,6 @@ def _headline(found: Summary) -> RenderableType:
 def _types(types: tuple[TypeOfExpansion, ...], found: Summary, currency: str) -> RenderableType:
     if not types or found.last_closed is None:
         return Text("No account has expanded in a closed month yet.", style="dim")
-    closed = sum(not each.provisional for each in found.months)
     table = Table(
         title=f"Where expansion comes from ({currency.upper()})",
         title_justify="left",
@@ -113,7 +116,11 @@ def _types(types: tuple[TypeOfExpansion, ...], found: Summary, currency: str) ->
     table.add_column("Type", no_wrap=True)
     table.add_column(f"{found.last_closed.month:%b %Y}", justify="right", no_wrap=True)
     table.add_column("Accounts", justify="right", no_wrap=True)
-    table.add_column(f"{closed} months" if closed > 1 else "1 month", justify="right", no_wrap=True)
+    table.add_column(
+        "1 month" if found.type_months == 1 else f"{found.type_months} months",
+        justify="right",
+        no_wrap=True,
+    )
     table.add_column("Share", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     whole = sum(each.year for each in types)

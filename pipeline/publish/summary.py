@@ -45,7 +45,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class TypeOfExpansion:
-    """Expansion of one type: in the last closed month, and in the closed months shown."""
+    """Expansion of one type: in the last closed month, and in the closed months of the last year."""
 
     type: str
     month: float
@@ -72,6 +72,7 @@ class Summary:
         last_closed: the latest of them that is closed.
         year: the same month in the window of twelve months.
         types: expansion by type, largest over the year first.
+        type_months: over how many closed months `types` sums.
         evidence: grade -> share of the account-months shown.
         messages: what was sent to Slack, or could not be, latest first.
         accounts: how many accounts have MRR.
@@ -82,6 +83,7 @@ class Summary:
     last_closed: Figures | None
     year: Figures | None
     types: tuple[TypeOfExpansion, ...]
+    type_months: int
     evidence: Mapping[str, float]
     messages: tuple[Sent, ...]
     accounts: int
@@ -96,6 +98,7 @@ def summary(source: Engine, months: int = YEAR, messages: int = 3) -> Summary:
         closed = [each for each in monthly if not each.provisional]
         last = closed[-1] if closed else None
         accounts, linked = _accounts(connection, monthly)
+        shown, types = _types(connection, last, months)
         return Summary(
             months=monthly,
             last_closed=last,
@@ -107,7 +110,8 @@ def summary(source: Engine, months: int = YEAR, messages: int = 3) -> Summary:
                 ),
                 None,
             ),
-            types=_types(connection, [each.month for each in closed]),
+            types=types,
+            type_months=shown,
             evidence=_evidence(connection, [each.month for each in monthly]),
             messages=_messages(connection, messages),
             accounts=accounts,
@@ -151,29 +155,40 @@ def _figures(row: Mapping[Any, Any]) -> Figures:
     )
 
 
-def _types(connection: Connection, closed: Sequence[date]) -> tuple[TypeOfExpansion, ...]:
-    if not closed:
-        return ()
-    types = table_of(schemas.EXPANSION_BY_TYPE)
+def _types(
+    connection: Connection, last: Figures | None, months: int
+) -> tuple[int, tuple[TypeOfExpansion, ...]]:
+    """Over how many closed months, and expansion by type in them."""
+    if last is None:
+        return 0, ()
+    types, metrics = table_of(schemas.EXPANSION_BY_TYPE), table_of(schemas.EXPANSION_METRICS)
+    first = add_months(last.month, 1 - months)
     rows = connection.execute(
         select(types.c.month, types.c.type, types.c.amount, types.c.accounts).where(
-            types.c.dimension == "total", types.c.window_months == 1, types.c.month.in_(closed)
+            types.c.dimension == "total",
+            types.c.window_months == 1,
+            types.c.month.between(first, last.month),
         )
     ).all()
+    held = connection.execute(
+        select(func.count(metrics.c.month.distinct())).where(
+            metrics.c.month.between(first, last.month)
+        )
+    ).scalar_one()
     found = {
         kind: TypeOfExpansion(
             type=kind,
             month=float(
-                sum(row.amount for row in rows if (row.type, row.month) == (kind, closed[-1]))
+                sum(row.amount for row in rows if (row.type, row.month) == (kind, last.month))
             ),
             year=float(sum(row.amount for row in rows if row.type == kind)),
             accounts=sum(
-                row.accounts for row in rows if (row.type, row.month) == (kind, closed[-1])
+                row.accounts for row in rows if (row.type, row.month) == (kind, last.month)
             ),
         )
         for kind in {row.type for row in rows}
     }
-    return tuple(sorted(found.values(), key=lambda each: (-each.year, each.type)))
+    return held, tuple(sorted(found.values(), key=lambda each: (-each.year, each.type)))
 
 
 def _evidence(connection: Connection, months: Sequence[date]) -> dict[str, float]:
