@@ -50,6 +50,7 @@ class Behaviour:
         self.subscriptions.usage = self.usage
         self.invoicing.payment_works = self.payment_works
         self.invoicing.after_retries = self.after_retries
+        self.invoicing.first_payment_after = self.first_payment_after
         sign_up.on_subscription = self.watch
         sign_up.mood = mood
 
@@ -72,10 +73,15 @@ class Behaviour:
         """A first attempt seldom fails, a retry of a failed one often."""
         if "failures" not in self.features or sub.latest_invoice is None:
             return True
-        if sub.status == "trialing" or sub.created == self.books.now:
-            return True
         rng = self.account(sub).rng
+        if sub.created == self.books.now:
+            return sub.status == "trialing" or rng.random() > 0.02 * self.pace
         return rng.random() > (0.022 * min(self.pace, 2) if attempt == 1 else 0.42)
+
+    def first_payment_after(self, sub: Subscription) -> int | None:
+        """Most pay within hours; some never do."""
+        rng = self.account(sub).rng
+        return rng.randint(1, 20) if rng.random() < 0.65 else None
 
     def after_retries(self, sub: Subscription) -> str:
         """Most are cancelled; some stay unpaid and settle or leave later."""

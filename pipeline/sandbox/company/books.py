@@ -126,12 +126,13 @@ class Books:
         items = [render.item(item, sub.id, prices[item.price.id]) for item in sub.items]
         obj = render.subscription(sub, items)
         snapshot = render.subscription_snapshot(obj, self.price_views)
+        beyond = bool(sub.obj) and sub.obj["items"]["data"] != obj["items"]["data"]
         sub.obj.clear()
         sub.obj.update(obj)
         self.objects["subscription"].setdefault(sub.id, sub.obj)
         if kind.endswith(".updated"):
             previous = previous_attributes(sub.snapshot, snapshot)
-            if previous:
+            if previous or beyond:  # a change beyond the tenth item shows in no attribute
                 self.log.emit(kind, self.now, snapshot, previous)
         else:
             self.log.emit(kind, self.now, snapshot)

@@ -14,6 +14,7 @@ from pipeline.sandbox.company.events import Json
 from pipeline.sandbox.company.records import Customer, Item, Subscription
 
 RETRY_DAYS = (3, 5, 7)
+HOURS_TO_PAY = 23
 Outcome = str
 
 
@@ -21,7 +22,8 @@ class Invoicing:
     """Makes, finalises and collects invoices.
 
     `payment_works(sub, attempt)` decides a payment attempt, `after_retries(sub)` names what becomes
-    of a subscription whose last attempt failed: `cancel` or `unpaid`.
+    of a subscription whose last attempt failed: `cancel` or `unpaid`, and
+    `first_payment_after(sub)` says after how many hours a failed first payment is made good.
     """
 
     def __init__(self, books: Books, discounts: Discounts) -> None:
@@ -29,6 +31,7 @@ class Invoicing:
         self.discounts = discounts
         self.payment_works: Callable[[Subscription, int], bool] = lambda _sub, _attempt: True
         self.after_retries: Callable[[Subscription], Outcome] = lambda _sub: "cancel"
+        self.first_payment_after: Callable[[Subscription], int | None] = lambda _sub: None
         self.end_subscription: Callable[[Subscription, str], None] = lambda _sub, _reason: None
 
     def make(
@@ -160,6 +163,8 @@ class Invoicing:
             self.give_up(inv)
         elif self.payment_works(sub, attempt):
             self._paid(sub, inv)
+        elif inv["billing_reason"] == "subscription_create":
+            self._first_payment_failed(sub, inv)
         elif attempt <= len(RETRY_DAYS):
             again = now + RETRY_DAYS[attempt - 1] * DAY
             inv["next_payment_attempt"] = again
@@ -168,6 +173,30 @@ class Invoicing:
         else:
             inv["next_payment_attempt"] = None
             self._last_attempt_failed(sub, inv)
+
+    def _first_payment_failed(self, sub: Subscription, inv: Json) -> None:
+        """Incomplete: the customer has 23 hours to pay. The caller commits."""
+        now = self.books.now
+        sub.status = "incomplete"
+        self.books.log.emit("invoice.payment_failed", now, invoices.snapshot(inv))
+        hours = self.first_payment_after(sub)
+        if hours is not None and hours < HOURS_TO_PAY:
+            self.books.schedule(now + hours * HOUR, Rank.COLLECTION, self._made_good, sub, inv)
+        else:
+            at = now + HOURS_TO_PAY * HOUR
+            self.books.schedule(at, Rank.COLLECTION, self._expire, sub, inv)
+
+    def _made_good(self, sub: Subscription, inv: Json) -> None:
+        if sub.status == "incomplete" and not sub.customer.deleted:
+            sub.status = "active"
+            self._paid(sub, inv)
+            self.books.commit(sub)
+
+    def _expire(self, sub: Subscription, inv: Json) -> None:
+        if sub.status == "incomplete":
+            sub.status, sub.ended_at = "incomplete_expired", self.books.now
+            self.books.commit(sub)
+            self._close(inv, "void", "voided_at", "invoice.voided")
 
     def _last_attempt_failed(self, sub: Subscription, inv: Json) -> None:
         if self.after_retries(sub) == "unpaid":

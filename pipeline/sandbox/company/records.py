@@ -140,6 +140,7 @@ class Subscription:
     paused: Json | None = None
     latest_invoice: str | None = None
     schedule: str | None = None
+    pauses_after_trial: bool = False
     metadata: Json = field(default_factory=dict)
     renewal_at: int | None = None
     obj: Json = field(default_factory=dict)

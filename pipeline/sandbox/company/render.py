@@ -340,7 +340,7 @@ def subscription(record: Subscription, items: list[Json]) -> Json:
         "test_clock": None,
         "transfer_data": None,
         "trial_end": record.trial_end,
-        "trial_settings": TRIAL_SETTINGS,
+        "trial_settings": PAUSING_TRIAL if record.pauses_after_trial else TRIAL_SETTINGS,
         "trial_start": record.trial_start,
     }
 
@@ -378,3 +378,4 @@ PAYMENT_SETTINGS = {
 TRIAL_SETTINGS = {
     "end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"}
 }
+PAUSING_TRIAL = {"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "pause"}}

@@ -102,11 +102,19 @@ class SignUp:
             trial = rng.choice((7, 14, 14, 30))
         coupons = self._coupons(account, interval) if rng.random() < 0.2 else []
         sub = self.subscriptions.create(
-            customer, orders, trial, coupons, promoted=rng.random() < 0.5
+            customer,
+            orders,
+            trial,
+            coupons,
+            promoted=rng.random() < 0.5,
+            pauses_after_trial="pauses" in self.features and rng.random() < 0.1,
         )
         for item in sub.items:
             item.calls = rng.uniform(8_000, 120_000) * (3 if account.size == "large" else 1)
-        if trial and rng.random() < 0.3:
+        if sub.pauses_after_trial:
+            back = self.books.now + (trial + rng.randint(2, 60)) * DAY
+            self.books.schedule(back, Rank.PERSON, self._after_trial_pause, sub, rng.random())
+        elif trial and rng.random() < 0.3:
             self._leave_trial(account, sub, trial)
         self.on_subscription(sub)
 
@@ -115,6 +123,13 @@ class SignUp:
         at = self.books.now + account.rng.randint(1, days - 1) * DAY
         act = account.rng.choice(("later", "later", "now"))
         self.books.schedule(at, Rank.PERSON, self._quit_trial, sub, act)
+
+    def _after_trial_pause(self, sub: Subscription, draw: float) -> None:
+        """A payment method arrives, or the customer goes."""
+        if sub.status == "paused" and draw < 0.6:
+            self.subscriptions.resume(sub)
+        elif sub.status == "paused":
+            self.subscriptions.end(sub, "cancellation_requested", "unused")
 
     def _quit_trial(self, sub: Subscription, act: str) -> None:
         if sub.status != "trialing":

@@ -46,8 +46,9 @@ class Subscriptions:
         trial_days: int = 0,
         coupons: Sequence[Coupon] = (),
         promoted: bool = False,
+        pauses_after_trial: bool = False,
     ) -> Subscription:
-        """A subscription, active with a paid first invoice, or trialing."""
+        """A subscription: active with a paid first invoice, trialing, or incomplete."""
         now = self.books.now
         trial_end = now + trial_days * DAY if trial_days else None
         sub = Subscription(
@@ -59,6 +60,7 @@ class Subscriptions:
             status="trialing" if trial_end else "active",
             trial_start=now if trial_end else None,
             trial_end=trial_end,
+            pauses_after_trial=pauses_after_trial and trial_end is not None,
         )
         customer.subscriptions.append(sub)
         if customer.obj["currency"] is None:
@@ -125,6 +127,9 @@ class Subscriptions:
         converting = sub.status == "trialing"
         if sub.cancel_at is not None and sub.cancel_at <= at:
             self._end_at_boundary(sub, at, converting)
+            return
+        if converting and sub.pauses_after_trial:
+            self.pause(sub, "trial_end_without_payment_method")
             return
         if converting:
             sub.status = "active"
