@@ -17,7 +17,9 @@ def load(tmp_path: Path, text: str) -> Config:
 
 
 def test_nothing_is_a_valid_configuration(tmp_path: Path) -> None:
-    assert load_config(None) == load_config(tmp_path / "absent.toml") == load(tmp_path, "") == Config()
+    assert (
+        load_config(None) == load_config(tmp_path / "absent.toml") == load(tmp_path, "") == Config()
+    )
 
 
 def test_defaults_are_those_of_the_method() -> None:
@@ -78,7 +80,11 @@ WRONG = {
     "syntax": ("[company\n", "line 1", "TOML"),
     "unknown key": ('[mrr]\n\ndiscount = "all"\n', "line 3", "write discounts"),
     "unknown section": ('[company]\nname = "A"\n[marr]\n', "line 3", "write mrr"),
-    "unknown value": ('[mrr]\ndiscounts = "some"\n', "line 2", "'none', 'forever', 'recurring' or 'all'"),
+    "unknown value": (
+        '[mrr]\ndiscounts = "some"\n',
+        "line 2",
+        "'none', 'forever', 'recurring' or 'all'",
+    ),
     "preset": ('[mrr]\npolicy = "baremetrics"\n', "line 2", "'default', 'stripe' or 'chartmogul'"),
     "number": ('[publish]\nitem_months = "many"\n', "line 2", "write a whole number"),
     "month": ('[company]\nfirst_month = "May 2024"\n', "line 2", '"2024-01"'),
@@ -87,7 +93,11 @@ WRONG = {
     "negative rate": ("[fx.rates]\neur = -1\n", "line 1", "greater than 0"),
     "cron": ('[schedule]\nnightly = "3am"\n', "line 2", "five cron fields"),
     "file": ('[fx]\nsource = "file"\n', "line 1", "rates.csv"),
-    "bands": ('[dimensions.segment]\nbands = [\n  {name = "a"},\n  {name = "b"},\n]\n', "line 2", "below"),
+    "bands": (
+        '[dimensions.segment]\nbands = [\n  {name = "a"},\n  {name = "b"},\n]\n',
+        "line 2",
+        "below",
+    ),
     "second rule": (
         '[[alerts]]\nid = "a"\nkind = "floor"\nthreshold = 1\n[[alerts]]\nid = "b"\nkind = "flor"\n',
         "line 7",
@@ -104,7 +114,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "line", "advice"), WRONG.values(), ids=WRONG.keys())
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: str, advice: str) -> None:
+def test_a_mistake_is_named_with_its_line(
+    tmp_path: Path, text: str, line: str, advice: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     message = str(caught.value)
@@ -117,4 +129,9 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: str, 
 def test_bands_are_half_open() -> None:
     benchmarks = Config().benchmarks
     monthly = benchmarks.monthly_expansion_rate
-    assert [benchmarks.band(monthly, v) for v in (None, 0.0199, 0.02, 0.05)] == [None, "low", "healthy", "strong"]
+    assert [benchmarks.band(monthly, v) for v in (None, 0.0199, 0.02, 0.05)] == [
+        None,
+        "low",
+        "healthy",
+        "strong",
+    ]

@@ -20,7 +20,9 @@ def test_an_empty_environment_gives_the_embedded_defaults(tmp_path: Path) -> Non
 
 def test_the_environment_wins_over_dotenv(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("STRIPE_API_KEY=rk_test_file\nSTRIPE_ACCOUNT=acct_file\n")
-    settings = Settings.load({"STRIPE_API_KEY": "rk_test_environment", "STRIPE_ACCOUNT": ""}, tmp_path)
+    settings = Settings.load(
+        {"STRIPE_API_KEY": "rk_test_environment", "STRIPE_ACCOUNT": ""}, tmp_path
+    )
     assert settings.stripe_api_key is not None
     assert settings.stripe_api_key.get_secret_value() == "rk_test_environment"
     assert settings.stripe_account == "acct_file"

@@ -37,7 +37,10 @@ def test_every_published_table_has_the_contracts_columns_and_key(migrated: Engin
         keys = found.get_pk_constraint(table.name)["constrained_columns"]
         assert columns == list(table.published)
         assert keys == [name for name in columns if name in table.key]
-    assert found.get_pk_constraint(MRR_MOVEMENT.name)["constrained_columns"] == ["month", "account_id"]
+    assert found.get_pk_constraint(MRR_MOVEMENT.name)["constrained_columns"] == [
+        "month",
+        "account_id",
+    ]
 
 
 def test_tables_and_columns_carry_their_sentence(migrated: Engine) -> None:
@@ -45,14 +48,21 @@ def test_tables_and_columns_carry_their_sentence(migrated: Engine) -> None:
         pytest.skip("SQLite has no comments")
     found = inspect(migrated)
     assert found.get_table_comment(FX_RATE.name)["text"] == "One row per month and currency."
-    comments = {column["name"]: column["comment"] for column in found.get_columns(EXPANSION_METRICS.name)}
+    comments = {
+        column["name"]: column["comment"] for column in found.get_columns(EXPANSION_METRICS.name)
+    }
     assert comments == {column.name: column.doc for column in EXPANSION_METRICS.columns}
 
 
 def test_money_rates_and_instants_come_back_as_they_were(migrated: Engine) -> None:
     rates, states = table_of(FX_RATE), table_of(ALERT_STATE)
     at = datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
-    row = {"month": date(2026, 3, 1), "currency": "eur", "rate": Decimal("1.083123456789"), "source": "ecb"}
+    row = {
+        "month": date(2026, 3, 1),
+        "currency": "eur",
+        "rate": Decimal("1.083123456789"),
+        "source": "ecb",
+    }
     with migrated.begin() as connection:
         connection.execute(rates.insert().values(**row, frozen=True))
         connection.execute(states.insert().values(fingerprint="a|total|all", updated_at=at))

@@ -9,12 +9,18 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import Connection, select
 
-from tests.lake.frames import fx, span
 from pipeline.database import generation, lake_object
-from pipeline.errors import ConfigError, MissingMonth, PipelineError, SchemaMismatch, StaleGeneration
+from pipeline.errors import (
+    ConfigError,
+    MissingMonth,
+    PipelineError,
+    SchemaMismatch,
+    StaleGeneration,
+)
 from pipeline.lake import Lake
 from pipeline.lake.objects import PART
 from pipeline.schemas import COVERAGE, FX_RATE
+from tests.lake.frames import fx, span
 
 A, B = "2026-01", "2026-02"
 
@@ -29,9 +35,13 @@ def test_what_is_written_is_not_seen_before_the_commit(lake: Lake) -> None:
 
 
 def test_a_month_is_replaced_and_the_others_stay(lake: Lake) -> None:
-    lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1), (2, "eur", 2)), [A, B]), run_id="one")
+    lake.commit(
+        lake.write_partitions(FX_RATE, fx((1, "eur", 1), (2, "eur", 2)), [A, B]), run_id="one"
+    )
     lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 3)), [A]), run_id="two")
-    assert_frame_equal(lake.scan(FX_RATE).collect(), fx((1, "eur", 3), (2, "eur", 2)), check_row_order=False)
+    assert_frame_equal(
+        lake.scan(FX_RATE).collect(), fx((1, "eur", 3), (2, "eur", 2)), check_row_order=False
+    )
     lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A]), run_id="three")
     assert_frame_equal(lake.scan(FX_RATE, [A]).collect(), fx((1, "eur", 1)))
 
@@ -69,7 +79,9 @@ def test_a_stale_run_changes_nothing(lake: Lake) -> None:
         [lake.write(FX_RATE, fx((1, "eur", 1)), A)], run_id="reader", expect=("timeline", 1)
     )
     with pytest.raises(StaleGeneration, match="timeline"):
-        lake.commit([lake.write(FX_RATE, fx((1, "eur", 9)), A)], run_id="old", expect=("timeline", 0))
+        lake.commit(
+            [lake.write(FX_RATE, fx((1, "eur", 9)), A)], run_id="old", expect=("timeline", 0)
+        )
     assert_frame_equal(lake.scan(FX_RATE).collect(), fx((1, "eur", 1)))
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.lake.frames import fx
 from pipeline.database import engine, upgrade
 from pipeline.errors import StaleGeneration
 from pipeline.lake import Lake
 from pipeline.schemas import FX_RATE
+from tests.lake.frames import fx
 
 MONTHS = ["2026-01", "2026-02", "2026-03"]
 STEPS = st.lists(
@@ -50,7 +50,9 @@ def test_readers_see_exactly_the_commits(steps: list[tuple[set[int], int, str]])
             try:
                 match fate:
                     case "commit":
-                        lake.commit(staged, run_id="r", expect=("timeline", current), bump="timeline")
+                        lake.commit(
+                            staged, run_id="r", expect=("timeline", current), bump="timeline"
+                        )
                         expected |= dict.fromkeys(months, rate)
                     case "kill in commit":
                         lake.commit(staged, run_id="r", bump="timeline", also=killed)
