@@ -4,7 +4,7 @@ Belongs here: comparing figures with those published before. Better evidence wit
 change of policy starts a new series. Source of the rules: docs/method.md, "Closed months".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -25,7 +25,7 @@ def restate(
     old_metrics: pl.DataFrame,
     new_metrics: pl.DataFrame,
     closed_months: Sequence[date],
-    cause: Cause,
+    cause: Cause | Mapping[date, Cause],
     at: datetime,
     evidence: str | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -35,7 +35,7 @@ def restate(
         old_metrics: EXPANSION_METRICS rows as published; may be empty.
         new_metrics: EXPANSION_METRICS rows as computed now.
         closed_months: the months that are closed; only those that were published as closed can be restated.
-        cause: what brought the change: evidence, link or code.
+        cause: what brought the change, for all months or by month; a month that is not named changed by `code`.
         at: when it is published.
         evidence: the id of what proves it.
 
@@ -58,7 +58,7 @@ def restate(
         metric=pl.when(pl.col("window_months") == 1)
         .then("metric")
         .otherwise(pl.format("{}_{}m", "metric", "window_months")),
-        cause=pl.lit(cause),
+        cause=_cause(cause),
         evidence=pl.lit(evidence, dtype=pl.String),
         at=pl.lit(at).cast(RESTATEMENT.column("at").dtype),
     )
@@ -66,6 +66,15 @@ def restate(
         EXPANSION_METRICS.conform(metrics.lazy()).sort(EXPANSION_METRICS.key).collect(),
         RESTATEMENT.conform(rows.lazy()).sort(RESTATEMENT.key).collect(),
     )
+
+
+def _cause(cause: Cause | Mapping[date, Cause]) -> pl.Expr:
+    if isinstance(cause, str):
+        return pl.lit(cause)
+    told = pl.lit("code")
+    for month, reason in cause.items():
+        told = pl.when(pl.col("month") == month).then(pl.lit(reason)).otherwise(told)
+    return told
 
 
 def _comparable(old: pl.DataFrame, new: pl.DataFrame, closed: Sequence[date]) -> pl.DataFrame:

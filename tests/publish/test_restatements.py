@@ -58,6 +58,13 @@ def test_a_changed_figure_is_the_next_version_and_is_listed() -> None:
     assert rows.select(RESTATEMENT.key).is_unique().all()
 
 
+def test_each_month_has_its_own_cause() -> None:
+    before = pl.concat([metrics(150), metrics(150, month=FEBRUARY)])
+    after = pl.concat([metrics(140), metrics(151, month=FEBRUARY)])
+    _, rows = restate(before, after, [JANUARY, FEBRUARY], {JANUARY: "link"}, AT)
+    assert set(rows.select("month", "cause").rows()) == {(JANUARY, "link"), (FEBRUARY, "code")}
+
+
 def test_a_member_that_appears_had_nothing() -> None:
     _, rows = restate(metrics(150).filter(dimension="total"), metrics(150), [JANUARY], "code", AT)
     plan = rows.filter(dimension="plan", metric="ending_mrr").row(0, named=True)
