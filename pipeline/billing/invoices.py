@@ -105,30 +105,28 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
             pl.col("amount").sum(),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
-        .join(period_discounts(charged, refs), on=key[:2], how="left")
+        .join(with_references(period_discounts(charged), refs, key[:2]), on=key[:2], how="left")
         .with_columns(pl.col("discounts").fill_null([]))
     )
 
 
-def period_discounts(lines: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
-    One row per (subscription_item_id, period_start) that was invoiced; `discounts` may be empty.
+    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty.
     """
     ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
-    key = ["subscription_item_id", "period_start"]
-    single = (
+    return (
         ordinary.sort("invoiced_at", "line_id")
-        .group_by(key)
-        .agg(pl.col("line_discounts").last())
+        .group_by("subscription_item_id", "period_start")
+        .agg(ids=pl.col("line_discounts").last())
     )
-    return with_references(single.rename({"line_discounts": "ids"}), refs, key)
 
 
 def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
     """`rows` (unique on `key`, discount ids in `ids`) with `discounts`: references in order of application.
 
-    Item discounts come before the subscription's, and those before the customer's; a discount that no evidence
+    Item discounts come before the subscription's; the customer's counts where the subscription has none. A discount that no evidence
     explains keeps a null coupon, so that the value can be marked instead of guessed.
     """
     level = (
@@ -154,6 +152,9 @@ def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> p
         .with_columns(level=level)
         .with_columns(
             order=pl.col("level").replace_strict({"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8)
+        )
+        .filter(
+            (pl.col("level") != "customer") | (pl.col("level") == "subscription").any().over(key).not_()
         )
         .sort(*key, "order", "position")
         .group_by(key, maintain_order=True)

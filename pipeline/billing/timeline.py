@@ -216,7 +216,7 @@ def _known(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -> 
 def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts in force at the start of each item's service period, as the first point in it shows them.
 
-    One row per (subscription_item_id, period_start): discounts, early (the first point is no later than the start, or
+    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no later than the start, or
     the item began with it, so nothing can have changed before).
     """
     key = ["subscription_item_id", "period_start"]
@@ -227,17 +227,18 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             early=(pl.col("valid_from") <= pl.col("period_start")) | (pl.col("kind") != "initial"),
         )
+        .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
     )
     dates = refs.select(
         "discount_id", "start", "end", given_to="customer_id", on_subscription="subscription_id",
         on_item="subscription_item_id",
     )  # fmt: skip
-    since = (pl.col("start") <= pl.col("valid_from")).fill_null(value=True)
-    until = (pl.col("valid_from") < pl.col("end")).fill_null(value=True)
+    since = (pl.col("start") <= pl.col("begun")).fill_null(value=True)
+    until = (pl.col("begun") < pl.col("end")).fill_null(value=True)
 
     def listed(name: str) -> pl.LazyFrame:
         return (
-            first.select(*key, "valid_from", discount_id=name)
+            first.select(*key, "begun", discount_id=name)
             .explode("discount_id", empty_as_null=False, keep_nulls=False)
             .join(dates, on="discount_id", how="left", maintain_order="left")
             .filter(since & until)
@@ -247,21 +248,20 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
 
     of_customers = dates.filter(pl.col("on_subscription").is_null() & pl.col("on_item").is_null())
     customers = (
-        first.select(*key, "valid_from", "customer_id")
+        first.select(*key, "begun", "customer_id")
         .join(of_customers, left_on="customer_id", right_on="given_to")
         .filter(since & until)
         .group_by(key)
         .agg(customer_discounts=pl.col("discount_id").sort())
     )
-    ids = (
+    return (
         first.select(*key, "early")
         .join(listed("item_discounts"), on=key, how="left")
         .join(listed("subscription_discounts"), on=key, how="left")
         .join(customers, on=key, how="left")
-        .with_columns(above=pl.coalesce("subscription_discounts", "customer_discounts"))
-        .select(*key, "early", ids=_joined("item_discounts", "above"))
+        .with_columns(above=_joined("subscription_discounts", "customer_discounts"))
+        .select(*key, "early", shown=_joined("item_discounts", "above"))
     )
-    return with_references(ids, refs, key)
 
 
 def _joined(first: str, second: str) -> pl.Expr:
@@ -273,18 +273,22 @@ def _joined(first: str, second: str) -> pl.Expr:
 def _discounted(rows: pl.LazyFrame, lines: pl.LazyFrame, refs: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     """`rows` with the discounts of their service period and the grade of that."""
     key = ["subscription_item_id", "period_start"]
-    invoiced = period_discounts(lines, refs).rename({"discounts": "invoiced"})
-    shown = _in_force(known, refs).rename({"discounts": "shown"})
+    invoiced = period_discounts(lines).rename({"ids": "invoiced"})
+    both = invoiced.join(_in_force(known, refs), on=key, how="full", coalesce=True)
+    ids = both.select(
+        *key,
+        ids=_joined("invoiced", "shown").list.unique(maintain_order=True),
+        discount_evidence=pl.when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
+        .then(pl.lit("exact"))
+        .otherwise(pl.lit("bounded")),
+    )
+    none = pl.lit([], dtype=pl.List(schemas.billing.DISCOUNT_REF))
     return (
-        rows.join(invoiced, on=key, how="left")
-        .join(shown, on=key, how="left")
+        rows.join(with_references(ids, refs, key), on=key, how="left")
         .with_columns(
-            discounts=pl.coalesce("invoiced", "shown").fill_null([]),
-            discount_evidence=pl.when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
-            .then(pl.lit("exact"))
-            .otherwise(pl.lit("bounded")),
+            pl.col("discounts").fill_null(none),
+            evidence=worst(pl.col("evidence"), pl.col("discount_evidence").fill_null("bounded")),
         )
-        .with_columns(evidence=worst(pl.col("evidence"), pl.col("discount_evidence")))
     )
 
 
