@@ -35,12 +35,13 @@ def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
     refs = dimensions.discounts(raw).collect().lazy()
     lines = invoices.lines(raw).collect().lazy()
     usage = invoices.usage_charges(lines, price, refs)
-    items = timeline.item_timeline(raw, coverage, lines, refs)
+    coupon = dimensions.coupons(raw).collect().lazy()
+    items = timeline.item_timeline(raw, coverage, lines, refs, coupon)
     frames = {
         schemas.CUSTOMER: dimensions.customers(raw),
         schemas.PRODUCT: dimensions.products(raw),
         schemas.PRICE: price,
-        schemas.COUPON: dimensions.coupons(raw),
+        schemas.COUPON: coupon,
         schemas.DISCOUNT: refs,
         schemas.ITEM_TIMELINE: items,
         schemas.USAGE_CHARGE: usage,

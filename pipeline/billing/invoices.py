@@ -53,6 +53,7 @@ def lines(raw: pl.LazyFrame) -> pl.LazyFrame:
             period_start=p.instant(_first(("period", "start"))),
             period_end=p.instant(_first(("period", "end"))),
             price_id=_first(("pricing", "price_details", "price")),
+            product_id=_first(("pricing", "price_details", "product")),
             line_item=_first(("parent", item, "subscription_item")),
             subscription_id=_first(("parent", item, "subscription"), ("parent", details, "subscription")),
             invoice_item_id=_first(("parent", item, "invoice_item"), ("parent", details, "invoice_item")),
@@ -105,7 +106,7 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
             pl.col("amount").sum(),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
-        .join(with_references(period_discounts(charged), refs, key[:2]), on=key[:2], how="left")
+        .join(with_references(period_discounts(charged).drop("product_id"), refs, key[:2]), on=key[:2], how="left")
         .with_columns(pl.col("discounts").fill_null([]))
     )
 
@@ -113,13 +114,13 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
 def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
-    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty.
+    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, and the product_id it was invoiced for.
     """
     ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
     return (
         ordinary.sort("invoiced_at", "line_id")
         .group_by("subscription_item_id", "period_start")
-        .agg(ids=pl.col("line_discounts").last())
+        .agg(ids=pl.col("line_discounts").last(), product_id=pl.col("product_id").last())
     )
 
 

@@ -220,12 +220,16 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     the item began with it, so nothing can have changed before).
     """
     key = ["subscription_item_id", "period_start"]
+    followed = (pl.col("valid_to").shift(1) == pl.col("valid_from")) & (pl.col("evidence").shift(1) == "exact")
+    born = pl.col("item_created") >= pl.col("valid_from")
     first = (
-        rows.sort("valid_from")
-        .group_by(key)
+        rows.sort("subscription_item_id", "valid_from")
+        .with_columns(followed=followed.over("subscription_item_id").fill_null(value=False))
+        .group_by(key, maintain_order=True)
         .first()
         .with_columns(
-            early=(pl.col("valid_from") <= pl.col("period_start")) | (pl.col("kind") != "initial"),
+            early=(pl.col("valid_from") <= pl.col("period_start"))
+            | (pl.col("kind").is_in(["initial", "listing"]).not_() & (born | pl.col("followed")))
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
     )
@@ -270,14 +274,40 @@ def _joined(first: str, second: str) -> pl.Expr:
     return pl.concat_list(pl.col(first).fill_null(none), pl.col(second).fill_null(none))
 
 
-def _discounted(rows: pl.LazyFrame, lines: pl.LazyFrame, refs: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """`periods` with `extra`: the discounts in force that the invoice could not show.
+
+    A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
+    other products leaves no trace on the line, yet counts when the item changes to such a product in the period.
+    """
+    key = ["subscription_item_id", "period_start"]
+    limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
+    others = (
+        pl.col("product_id").is_null()
+        | pl.col("applies_to").list.contains(pl.col("product_id")).not_().fill_null(value=False)
+    )
+    extra = (
+        periods.select(*key, "product_id", discount_id="shown")
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(refs.select("discount_id", "coupon_id"), on="discount_id", how="left", maintain_order="left")
+        .join(limited, on="coupon_id", how="left", maintain_order="left")
+        .filter(others)
+        .group_by(key, maintain_order=True)
+        .agg(extra="discount_id")
+    )
+    return periods.join(extra, on=key, how="left")
+
+
+def _discounted(
+    rows: pl.LazyFrame, lines: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame, known: pl.LazyFrame
+) -> pl.LazyFrame:
     """`rows` with the discounts of their service period and the grade of that."""
     key = ["subscription_item_id", "period_start"]
     invoiced = period_discounts(lines).rename({"ids": "invoiced"})
-    both = invoiced.join(_in_force(known, refs), on=key, how="full", coalesce=True)
+    both = _beside(invoiced.join(_in_force(known, refs), on=key, how="full", coalesce=True), refs, coupons)
     ids = both.select(
         *key,
-        ids=_joined("invoiced", "shown").list.unique(maintain_order=True),
+        ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
         discount_evidence=pl.when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
         .then(pl.lit("exact"))
         .otherwise(pl.lit("bounded")),
@@ -317,7 +347,11 @@ def _merged(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def item_timeline(
-    raw: pl.LazyFrame, coverage: pl.LazyFrame, lines: pl.LazyFrame, refs: pl.LazyFrame
+    raw: pl.LazyFrame,
+    coverage: pl.LazyFrame,
+    lines: pl.LazyFrame,
+    refs: pl.LazyFrame,
+    coupons: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """The timeline of every subscription item (ITEM_TIMELINE).
 
@@ -326,6 +360,7 @@ def item_timeline(
         coverage: COVERAGE rows: over which spans every event is known.
         lines: `invoices.lines(raw)`.
         refs: `dimensions.discounts(raw)`.
+        coupons: `dimensions.coupons(raw)`.
 
     The result depends on the set of evidence alone, not on its order or on how often it was seen.
     """
@@ -353,7 +388,7 @@ def item_timeline(
     rows = pl.concat([early.select(columns), known.select(columns)]).filter(
         pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
     )
-    return schemas.ITEM_TIMELINE.conform(_merged(_discounted(rows, lines, refs, known)))
+    return schemas.ITEM_TIMELINE.conform(_merged(_discounted(rows, lines, refs, coupons, known)))
 
 
 def _subscriptions(after: pl.LazyFrame, covered: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
