@@ -13,6 +13,8 @@ from pipeline.metrics.figures import ratio
 from pipeline.money import convert
 from pipeline.schemas import EXPANSION_COHORT
 
+COLUMNS = ("month", "account_id", "currency", "mrr_native", "mrr")
+
 
 def cohorts(
     account_months: pl.LazyFrame, rates: pl.LazyFrame, months: Sequence[date]
@@ -29,7 +31,8 @@ def cohorts(
     Raises:
         MissingMonth: a currency has no rate in one of the months.
     """
-    history = account_months.filter(pl.col("mrr_native") != 0).collect().lazy()
+    known = [name for name in COLUMNS if name in account_months.collect_schema()]
+    history = account_months.filter(pl.col("mrr_native") != 0).select(known).collect().lazy()
     wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
     first = history.group_by("account_id").agg(cohort_month=pl.col("month").min())
     start = (
@@ -40,7 +43,7 @@ def cohorts(
         .filter(pl.col("cohort_month") <= pl.col("month"))
     )
     ending = history.join(wanted, on="month", how="semi")
-    value_now = "mrr" if "mrr" in account_months.collect_schema() else None
+    value_now = "mrr" if "mrr" in known else None
     _refuse_missing(
         pl.concat([start.select("month", "currency"), ending.select("month", "currency")]), rates
     )
