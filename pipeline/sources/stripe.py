@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.errors import SourceError
 from pipeline.sources.allowlist import allowed, shapes
+from pipeline.sources.expansions import Found, take_apart
 from pipeline.sources.limits import Patience
 from pipeline.sources.protocol import (
     Clock,
@@ -170,7 +171,11 @@ class StripeSource:
             filters = [{"created[gte]": unix(since)}, *stream.open_lists]
         for each in filters:
             for observed_at, objects in self._pages(stream.path, {**base, **each}, clock):
-                yield self._object_page(stream, observed_at, objects)
+                found = Found()
+                yield self._object_page(stream, observed_at, objects, found)
+                for name, embedded in found.objects.items():
+                    if embedded:
+                        yield self._embedded_page(name, observed_at, embedded)
 
     def _pages(
         self, path: str, params: Params, clock: Clock
@@ -210,7 +215,18 @@ class StripeSource:
             "has_more": False,
         }
 
-    def _object_page(self, stream: Stream, observed_at: datetime, objects: list[Any]) -> Page:
+    def _embedded_page(self, name: str, observed_at: datetime, objects: dict[str, Json]) -> Page:
+        """The discounts or coupons that stood inside other objects."""
+        shape = self.shapes[name]
+        records = tuple(
+            Record.of(allowed(each, shape), api_version=API_VERSION, created=_created(each))
+            for each in objects.values()
+        )
+        return Page(name, observed_at, records, len(records), ())
+
+    def _object_page(
+        self, stream: Stream, observed_at: datetime, objects: list[Any], found: Found
+    ) -> Page:
         records, rejected = [], []
         shape = self.shapes[stream.name]
         for each in objects:
@@ -219,6 +235,7 @@ class StripeSource:
                 continue
             for embedded in stream.embedded:
                 self._complete(embedded, each, lambda: observed_at)
+            take_apart(each, found)
             records.append(
                 Record.of(allowed(each, shape), api_version=API_VERSION, created=_created(each))
             )

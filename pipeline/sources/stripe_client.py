@@ -135,7 +135,7 @@ def _refusal(error: stripe.StripeError, base: str, path: str) -> SourceError:
 def _failure(error: stripe.StripeError, base: str, path: str) -> str:
     if isinstance(error, stripe.APIConnectionError):
         return f"Stripe at {base} does not answer. Check the network and STRIPE_API_BASE, then try again."
-    if _not_json(error):
+    if _not_json(error) and (error.http_status or 0) < SERVER:
         return f"Stripe at {base} answered {path} with something that is no JSON. {_ADDRESS}"
     if error.http_status == TOO_MANY:
         return (

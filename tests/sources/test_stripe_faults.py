@@ -74,6 +74,7 @@ def test_a_server_that_is_down() -> None:
         (Answer({"object": "list"}), "without a list"),
         (Answer(status=0), "does not answer"),
         (error(500, "oops"), "HTTP 500"),
+        (Answer(b"<html>", 503), "HTTP 503"),
         (error(429, "slow down"), "requests_per_second"),
         (error(400, f"bad key {KEY}"), "Stripe refuses /v1/events: bad key"),
         (
@@ -81,7 +82,7 @@ def test_a_server_that_is_down() -> None:
             "without an end",
         ),
     ],
-    ids=["html", "array", "no list", "reset", "500", "429", "400", "endless"],
+    ids=["html", "array", "no list", "reset", "500", "503", "429", "400", "endless"],
 )
 def test_an_answer_that_is_none(answer: Answer, words: str) -> None:
     assert words in failure(lambda _: answer)
