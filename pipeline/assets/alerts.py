@@ -1,0 +1,84 @@
+"""Alerts: what the published months mean, and its way to Slack.
+
+Belongs here: who may alert. Only a nightly run does: a backfill never does, whatever it finds.
+"""
+
+import dagster as dg
+
+from pipeline.alerts import active_rules
+from pipeline.alerts.delivery import SlackConfig, Voice, deliver, evaluate_and_store
+from pipeline.assets.place import Place
+from pipeline.settings import Settings
+
+GROUP = "alerts"
+PURPOSE = "expansion/purpose"
+NIGHTLY = "nightly"
+
+
+def alert_assets() -> list[dg.AssetsDefinition]:
+    """`alert_evaluation` and `slack_delivery`."""
+
+    @dg.asset(group_name=GROUP, deps=["warehouse"], kinds={"sql"}, pool="publish")
+    def alert_evaluation(
+        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
+    ) -> dg.MaterializeResult[None]:
+        """Every rule on the published, closed months; a nightly run also decides what to say."""
+        config = place.settings.config
+        found = evaluate_and_store(
+            place.engine,
+            active_rules(config.alerts, defaults=config.alerting.defaults),
+            place.calendar(),
+            context.run_id,
+            place.settings.now(),
+            notify=_nightly(context),
+            voice=Voice(
+                channel=config.slack.channel,
+                storm=config.alerting.storm,
+                currency=config.company.reporting_currency,
+            ),
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "nightly": _nightly(context),
+                "evaluations": found.evaluations,
+                "breaches": found.breaches,
+                "transitions": found.transitions,
+                "new messages": found.messages,
+                "firing": found.firing,
+            }
+        )
+
+    @dg.asset(group_name=GROUP, deps=["alert_evaluation"], kinds={"slack"}, pool="publish")
+    def slack_delivery(
+        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
+    ) -> dg.MaterializeResult[None]:
+        """The messages that wait, sent to Slack; one that cannot be delivered is a warning, not a failure."""
+        if not _nightly(context):
+            return dg.MaterializeResult(metadata={"nightly": False})
+        found = deliver(place.engine, _slack(place.settings), place.settings.now())
+        if found.dead:
+            context.log.warning("%s messages could not be delivered to Slack", found.dead)
+        return dg.MaterializeResult(
+            metadata={
+                "nightly": True,
+                "sent": found.sent,
+                "waiting": found.pending + found.unknown,
+                "undeliverable": found.dead,
+                "no destination": found.no_destination,
+            }
+        )
+
+    return [alert_evaluation, slack_delivery]
+
+
+def _nightly(context: dg.AssetExecutionContext) -> bool:
+    return context.run.tags.get(PURPOSE) == NIGHTLY
+
+
+def _slack(settings: Settings) -> SlackConfig:
+    token, webhook = settings.slack_bot_token, settings.slack_webhook_url
+    return SlackConfig(
+        token=token.get_secret_value() if token else None,
+        webhook=webhook.get_secret_value() if webhook else None,
+        api_base=settings.slack_api_base,
+    )

@@ -1,0 +1,99 @@
+"""The frames that steps read, put together from the lake.
+
+Belongs here: which live tables a domain call gets, and what the configuration adds to them.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import mrr
+from pipeline.assets.place import Place
+from pipeline.billing import Billing
+from pipeline.errors import ConfigError
+from pipeline.lake import Lake
+from pipeline.months import key_of
+from pipeline.schemas import (
+    ACCOUNT_LINK,
+    COUPON,
+    CUSTOMER,
+    DISCOUNT,
+    FX_RATE,
+    ITEM_TIMELINE,
+    PRICE,
+    PRODUCT,
+    RAW_RECORD,
+    USAGE_CHARGE,
+    Table,
+)
+
+BILLING = (CUSTOMER, PRODUCT, PRICE, COUPON, DISCOUNT, ITEM_TIMELINE, USAGE_CHARGE)
+
+
+def raw_of(lake: Lake, source: str) -> pl.LazyFrame:
+    """Every raw record of one source."""
+    streams = [name for name in lake.partitions(RAW_RECORD) if name.startswith(f"{source}.")]
+    return lake.scan(RAW_RECORD, streams)
+
+
+def billing(lake: Lake) -> Billing | None:
+    """What was folded last; None before the first sync."""
+    if not lake.partitions(ITEM_TIMELINE):
+        return None
+    found = pl.collect_all([lake.scan(table) for table in BILLING])
+    return Billing(**{table.name: frame for table, frame in zip(BILLING, found, strict=True)})
+
+
+def book(place: Place) -> mrr.Book:
+    """What MRR is computed from: the live timeline, links and rates, and the configuration."""
+    lake, config = place.lake, place.settings.config.mrr
+    return mrr.Book(
+        item_timeline=lake.scan(ITEM_TIMELINE),
+        usage_charge=lake.scan(USAGE_CHARGE),
+        price=lake.scan(PRICE),
+        coupon=lake.scan(COUPON),
+        product=lake.scan(PRODUCT),
+        account_link=lake.scan(ACCOUNT_LINK),
+        fx_rate=lake.scan(FX_RATE),
+        plans=config.plans,
+        excluded=excluded(place, lake.scan(CUSTOMER)),
+        first_paid_on=_first_paid_on(config.first_paid_on),
+    )
+
+
+def excluded(place: Place, customers: pl.LazyFrame) -> tuple[str, ...]:
+    """The ids of test and internal customers, by id and by the domain of their e-mail."""
+    exclude = place.settings.config.exclude
+    domains = [domain.lower().removeprefix("@") for domain in exclude.email_domains]
+    domain = pl.col("email").str.to_lowercase().str.split("@").list.last()
+    found = customers.filter(
+        pl.col("customer_id").is_in(list(exclude.customers)) | domain.is_in(domains)
+    )
+    return tuple(sorted(found.select("customer_id").collect().to_series()))
+
+
+def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Table, pl.LazyFrame]:
+    """The live rows of `months` of each table.
+
+    Raises:
+        MissingMonth: a month of a table was never computed.
+    """
+    keys = [key_of(month) for month in months]
+    return {table: place.lake.scan(table, keys) for table in tables}
+
+
+def _first_paid_on(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = [(row["customer_id"], row["date"]) for row in csv.DictReader(lines)]
+        return {customer: date.fromisoformat(day).isoformat() for customer, day in rows}
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path} (mrr.first_paid_on) cannot be used: {error}. Write the columns customer_id,date "
+            f"with dates as 2024-01-31."
+        ) from None

@@ -1,0 +1,108 @@
+"""Metrics: expansion by month, window, dimension and member; cohorts.
+
+Belongs here: one pass over all months of the run. Cohorts need every month before: they value the timeline anew, so
+that they never depend on a month that was not computed.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipeline import metrics, mrr
+from pipeline.assets import checked, inputs, night, shown
+from pipeline.assets.months import months_in
+from pipeline.assets.place import Place
+from pipeline.months import months_between
+from pipeline.schemas import (
+    ACCOUNT,
+    EXPANSION_BY_TYPE,
+    EXPANSION_COHORT,
+    EXPANSION_METRICS,
+    FX_RATE,
+    MRR_ITEM_MOVEMENT,
+    MRR_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    MRR_SNAPSHOT,
+)
+
+GROUP = "metrics"
+INPUTS = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT)
+
+MEMBERS = checked.check(
+    EXPANSION_METRICS.name,
+    "members",
+    "Every member's roll-forward closes, and the members of a dimension sum to the total.",
+)
+BY_TYPE = checked.check(
+    EXPANSION_BY_TYPE.name, "types", "Expansion by type sums to the member's expansion MRR."
+)
+
+
+def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """`expansion_metrics` with expansion by type; `expansion_cohort`."""
+    deps = [dg.AssetDep("accounts"), *shown.same_month(*(table.name for table in INPUTS))]
+
+    @dg.multi_asset(
+        specs=[
+            shown.spec(table, months, GROUP, deps)
+            for table in (EXPANSION_METRICS, EXPANSION_BY_TYPE)
+        ],
+        check_specs=[MEMBERS, BY_TYPE],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        name="expansion_metrics",
+    )
+    def expansion_metrics(
+        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        generation = place.lake.generation(night.TIMELINE)
+        rows = inputs.monthly(place, months_in(context), *INPUTS)
+        found = metrics.expansion(
+            snapshot=rows[MRR_SNAPSHOT],
+            movement=rows[MRR_MOVEMENT],
+            item_movement=rows[MRR_ITEM_MOVEMENT],
+            component=rows[MRR_MOVEMENT_COMPONENT],
+            account=place.lake.scan(ACCOUNT),
+            spec=metrics.MetricsSpec.of(place.settings.config),
+        )
+        figures, types = found.expansion_metrics.lazy(), found.expansion_by_type.lazy()
+        identities = {
+            MEMBERS: metrics.check_members(figures),
+            BY_TYPE: metrics.check_types(figures, types),
+        }
+        results = checked.results(identities)
+        if error := checked.broken(identities):
+            yield from results
+            raise error
+        frames = {
+            EXPANSION_METRICS: found.expansion_metrics,
+            EXPANSION_BY_TYPE: found.expansion_by_type,
+        }
+        shown.store_months(context, place, frames, (night.TIMELINE, generation))
+        yield from results
+        for table, frame in frames.items():
+            yield shown.month_result(context, table, frame, shown.headline(frame))
+
+    @dg.multi_asset(
+        specs=[
+            shown.spec(
+                EXPANSION_COHORT,
+                months,
+                GROUP,
+                [dg.AssetDep("accounts"), *shown.same_month(MRR_SNAPSHOT.name)],
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        name="expansion_cohort",
+    )
+    def expansion_cohort(
+        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        generation = place.lake.generation(night.TIMELINE)
+        wanted, calendar = months_in(context), place.calendar()
+        history = months_between(calendar.first_month or min(wanted), max(wanted))
+        snapshots = mrr.snapshot(inputs.book(place), calendar, history, place.policy)
+        found = metrics.cohorts(snapshots, place.lake.scan(FX_RATE), wanted)
+        shown.store_months(context, place, {EXPANSION_COHORT: found}, (night.TIMELINE, generation))
+        yield shown.month_result(context, EXPANSION_COHORT, found)
+
+    return [expansion_metrics, expansion_cohort]

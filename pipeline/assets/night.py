@@ -1,0 +1,175 @@
+"""Which months a night computes: those that evidence, links or a setting touched since they were published.
+
+Belongs here: the rows of the table `generation` that this is remembered in, beside the timeline's own counter. Each is
+a number of the timeline's generation, so that it can be written in the transaction that moves it:
+`evidence/2026-10`, `link/2026-10`, `setting/2026-10` say at which generation a month was last touched,
+`published/2026-10` at which it was computed when it was last published, `settings/<hash>` when the configuration that
+figures depend on came into force.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select
+
+from pipeline.config import Config
+from pipeline.database import generation, lake_object, reading, table_of
+from pipeline.database.engine import lock_ledger
+from pipeline.months import Calendar, key_of, month_of, months_between
+from pipeline.schemas import EXPANSION_METRICS, TABLES
+
+TIMELINE = "timeline"
+"""The counter that moves when the evidence says something new."""
+
+Reason = Literal["evidence", "link", "setting"]
+REASONS: tuple[Reason, ...] = ("evidence", "link", "setting")
+PUBLISHED = "published"
+SETTINGS = "settings"
+DECIDING: dict[str, Any] = {
+    "company": {"reporting_currency", "timezone", "first_month"},
+    "exclude": True,
+    "mrr": True,
+    "dimensions": True,
+}
+"""The settings that change figures of every month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The months of one run, both ends included."""
+
+    first: date
+    last: date
+
+    @property
+    def months(self) -> list[date]:
+        """Every month of the range."""
+        return months_between(self.first, self.last)
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The keys of both ends."""
+        return key_of(self.first), key_of(self.last)
+
+
+def first_month(engine: Engine) -> date | None:
+    """The earliest month that was ever touched; None before the first sync."""
+    with reading(engine) as connection:
+        touched = [month for reason in REASONS for month in _numbers(connection, reason)]
+    return min(touched, default=None)
+
+
+def touch(connection: Connection, reason: Reason, months: Iterable[date], number: int) -> None:
+    """Remember, inside the caller's transaction, that `months` were touched at the timeline's generation `number`."""
+    for month in months:
+        _set(connection, f"{reason}/{key_of(month)}", number)
+
+
+def settings_changed(engine: Engine, config: Config) -> bool:
+    """Whether figures were computed under other settings than `config` last."""
+    with reading(engine) as connection:
+        known = _rows(connection, SETTINGS)
+    return bool(known) and max(known, key=lambda name: known[name]) != fingerprint(config)
+
+
+def remember_settings(connection: Connection, config: Config, number: int) -> None:
+    """Remember, inside the caller's transaction, that `config` is in force from the generation `number` on."""
+    known = _rows(connection, SETTINGS)
+    if not known or max(known, key=lambda name: known[name]) != fingerprint(config):
+        _set(connection, f"{SETTINGS}/{fingerprint(config)}", number)
+
+
+def fingerprint(config: Config) -> str:
+    """Changes when figures of past months would."""
+    told = config.model_dump_json(include=DECIDING)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:
+    """The months to compute now, always with the current one; None when there is no history yet.
+
+    A month is due when it was never published, was touched since, was provisional, or follows another policy.
+    """
+    if calendar.first_month is None:
+        return None
+    with reading(engine) as connection:
+        published = _numbers(connection, PUBLISHED)
+        touched = {reason: _numbers(connection, reason) for reason in REASONS}
+        shown = _shown(connection)
+    fresh = {
+        month
+        for month, number in published.items()
+        if all(number >= touched[reason].get(month, 0) for reason in REASONS)
+        and shown.get(month, (False, policy)) == (False, policy)
+    }
+    first = min(
+        (month for month in calendar.months if month not in fresh), default=calendar.current
+    )
+    return Range(min(first, calendar.current), calendar.current)
+
+
+def causes(engine: Engine, months: Collection[date]) -> dict[date, Reason]:
+    """Why each of `months` differs from what was published; `setting` also for a change of the code."""
+    with reading(engine) as connection:
+        published = _numbers(connection, PUBLISHED)
+        touched = {reason: _numbers(connection, reason) for reason in REASONS}
+
+    def cause(month: date) -> Reason:
+        known = published.get(month, 0)
+        moved = (reason for reason in REASONS if touched[reason].get(month, 0) > known)
+        return next(moved, "setting")
+
+    return {month: cause(month) for month in months}
+
+
+def computed_at(engine: Engine, months: Iterable[date]) -> dict[date, int]:
+    """The generation of the timeline that each month's objects were computed from; the oldest counts."""
+    keys = {key_of(month): month for month in months}
+    tables = [table.name for table in TABLES.values() if table.partitioned]
+    query = (
+        select(lake_object.c.partition, func.min(lake_object.c.generation))
+        .where(lake_object.c.live, lake_object.c.table_name.in_(tables))
+        .group_by(lake_object.c.partition)
+    )
+    with reading(engine) as connection:
+        found = connection.execute(query).all()
+    return {keys[key]: number for key, number in found if key in keys}
+
+
+def remember_published(engine: Engine, numbers: Mapping[date, int]) -> None:
+    """Remember that the months were published as computed at these generations."""
+    with engine.begin() as connection:
+        lock_ledger(connection)
+        for month, number in numbers.items():
+            _set(connection, f"{PUBLISHED}/{key_of(month)}", number)
+
+
+def _shown(connection: Connection) -> dict[date, tuple[bool, str]]:
+    metrics = table_of(EXPANSION_METRICS)
+    rows = connection.execute(
+        select(metrics.c.month, metrics.c.provisional, metrics.c.policy).where(
+            metrics.c.dimension == "total", metrics.c.window_months == 1
+        )
+    )
+    return {month: (provisional, policy) for month, provisional, policy in rows}
+
+
+def _numbers(connection: Connection, prefix: str) -> dict[date, int]:
+    return {month_of(name): number for name, number in _rows(connection, prefix).items()}
+
+
+def _rows(connection: Connection, prefix: str) -> dict[str, int]:
+    rows = connection.execute(
+        select(generation.c.name, generation.c.number).where(
+            generation.c.name.startswith(f"{prefix}/", autoescape=True)
+        )
+    )
+    return {name.removeprefix(f"{prefix}/"): number for name, number in rows}
+
+
+def _set(connection: Connection, name: str, number: int) -> None:
+    connection.execute(delete(generation).where(generation.c.name == name))
+    connection.execute(insert(generation).values(name=name, number=number))

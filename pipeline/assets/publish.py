@@ -1,0 +1,142 @@
+"""Publish: the run's months go to the warehouse, each as a whole.
+
+Belongs here: which tables, versions of closed months, and what the checks found. How rows are written is in
+`pipeline.publish`.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+from sqlalchemy import insert
+
+from pipeline import publish
+from pipeline.assets import inputs, night, shown
+from pipeline.assets.months import months_in
+from pipeline.assets.place import Place
+from pipeline.database import table_of
+from pipeline.publish.restatements import Cause
+from pipeline.schemas import (
+    ACCOUNT,
+    ACCOUNT_LINK,
+    CRM_DEAL,
+    CRM_DEAL_HISTORY,
+    DATA_QUALITY,
+    EXPANSION_BY_TYPE,
+    EXPANSION_COHORT,
+    EXPANSION_METRICS,
+    FX_RATE,
+    MRR_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    MRR_SNAPSHOT,
+    RESTATEMENT,
+)
+
+GROUP = "publish"
+MONTHLY = (
+    MRR_SNAPSHOT,
+    MRR_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    EXPANSION_METRICS,
+    EXPANSION_BY_TYPE,
+    EXPANSION_COHORT,
+)
+WHOLE = (ACCOUNT, ACCOUNT_LINK, CRM_DEAL, CRM_DEAL_HISTORY, FX_RATE)
+CAUSES: dict[night.Reason, Cause] = {"evidence": "evidence", "link": "link", "setting": "code"}
+
+
+def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """`warehouse`."""
+
+    @dg.asset(
+        group_name=GROUP,
+        pool="publish",
+        kinds={"sql"},
+        partitions_def=months,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=shown.same_month(*(table.name for table in MONTHLY)),
+    )
+    def warehouse(
+        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
+    ) -> dg.MaterializeResult[None]:
+        """The run's months in the warehouse: each replaced as a whole, all in one transaction."""
+        wanted = months_in(context)
+        numbers = night.computed_at(place.engine, wanted)
+        frames = {
+            table.name: rows.collect()
+            for table, rows in inputs.monthly(place, wanted, *MONTHLY).items()
+        }
+        metrics, restated = _versioned(place, frames[EXPANSION_METRICS.name], wanted)
+        for table in WHOLE:
+            publish.replace_table(place.engine, table.name, place.lake.scan(table).collect())
+        inserted = publish.publish_months(
+            place.engine,
+            {**frames, EXPANSION_METRICS.name: metrics},
+            wanted,
+            restatements=restated,
+            item_months=place.settings.config.publish.item_months,
+        )
+        _note_quality(place, context.run_id, frames[MRR_MOVEMENT.name])
+        night.remember_published(place.engine, numbers)
+        return dg.MaterializeResult(
+            metadata={
+                **{f"{name} rows": count for name, count in inserted.items()},
+                "restated figures": restated.height,
+                "preview": shown.rows(_totals(metrics), EXPANSION_METRICS),
+            }
+        )
+
+    return [warehouse]
+
+
+def _versioned(
+    place: Place, metrics: pl.DataFrame, months: Sequence[date]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The metrics with their versions, and what changed in closed months since they were published."""
+    old = publish.published(place.engine, EXPANSION_METRICS.name, months)
+    closed = [month for month in months if place.calendar().is_closed(month)]
+    by_cause: dict[Cause, list[date]] = {}
+    for month, reason in night.causes(place.engine, months).items():
+        by_cause.setdefault(CAUSES[reason], []).append(month)
+    found = [
+        publish.restate(
+            old.filter(pl.col("month").is_in(group)),
+            metrics.filter(pl.col("month").is_in(group)),
+            closed,
+            cause,
+            place.settings.now(),
+        )
+        for cause, group in by_cause.items()
+    ]
+    return (
+        pl.concat([each for each, _ in found]).sort(EXPANSION_METRICS.key),
+        pl.concat([each for _, each in found]).sort(RESTATEMENT.key),
+    )
+
+
+def _totals(metrics: pl.DataFrame) -> pl.DataFrame:
+    total = metrics.filter(pl.col("dimension") == "total", pl.col("window_months") == 1)
+    return total.sort("month", descending=True)
+
+
+def _note_quality(place: Place, run_id: str, movement: pl.DataFrame) -> None:
+    """Keep, per month, how sure the evidence is; the identities held, or the run would not be here."""
+    monthly = movement.filter(pl.col("window_months") == 1)
+    graded = monthly.group_by("month", "evidence").len().sort("month", "evidence")
+    rows = [
+        {
+            "run_id": run_id,
+            "check": "evidence",
+            "month": month,
+            "passed": True,
+            "severity": "info",
+            "figures": json.dumps(dict(part.select("evidence", "len").iter_rows())),
+            "examples": "[]",
+        }
+        for (month,), part in graded.partition_by("month", as_dict=True).items()
+    ]
+    if rows:
+        with place.engine.begin() as connection:
+            connection.execute(insert(table_of(DATA_QUALITY)), rows)

@@ -1,0 +1,85 @@
+"""Sources: what Stripe and the CRM say goes into the raw store.
+
+Belongs here: which sources a step pulls. Paging is in `pipeline.sources`, landing in `pipeline.lake.landing`.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipeline.assets.place import Place
+from pipeline.lake.landing import SyncResult, sync
+from pipeline.sources import Source, configured_sources
+
+GROUP = "sources"
+
+
+class SyncConfig(dg.Config):
+    """How a source is pulled."""
+
+    full: bool = False
+    """List everything, whatever the cursors say."""
+
+
+def source_assets() -> list[dg.AssetsDefinition]:
+    """`stripe_records` and `crm_records`."""
+
+    @dg.asset(group_name=GROUP, pool="stripe", kinds={"stripe"})
+    def stripe_records(
+        context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
+    ) -> dg.MaterializeResult[None]:
+        """Customers, prices, coupons, subscriptions, invoices and events as Stripe returns them."""
+        return _pulled(context, place, _named(place, "stripe"), config)
+
+    @dg.asset(group_name=GROUP, pool="crm", kinds={"hubspot"})
+    def crm_records(
+        context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
+    ) -> dg.MaterializeResult[None]:
+        """Companies, deals and owners as the CRM returns them; nothing where no CRM is connected."""
+        return _pulled(context, place, _named(place, "hubspot"), config)
+
+    return [stripe_records, crm_records]
+
+
+def _named(place: Place, name: str) -> list[Source]:
+    return [source for source in configured_sources(place.settings) if source.name == name]
+
+
+def _pulled(
+    context: dg.AssetExecutionContext, place: Place, sources: Sequence[Source], config: SyncConfig
+) -> dg.MaterializeResult[None]:
+    if not sources:
+        return dg.MaterializeResult(metadata={"connected": False})
+    now = place.settings.now
+    found = sync(
+        place.lake,
+        place.engine,
+        sources,
+        now(),
+        context.run_id,
+        config.full,
+        place.watch,
+        clock=now,
+    )
+    for example in found.examples:
+        context.log.warning("Kept aside: %s", example)
+    return dg.MaterializeResult(metadata=_told(found))
+
+
+def _told(found: SyncResult) -> dict[str, dg.MetadataValue]:
+    streams = [
+        dg.TableRecord(
+            {
+                "stream": each.stream,
+                "listed": each.listed,
+                "stored": each.stored,
+                "rejected": each.rejected,
+            }
+        )
+        for each in found.counts
+    ]
+    return {
+        "stored": dg.MetadataValue.int(found.stored),
+        "rejected": dg.MetadataValue.int(sum(each.rejected for each in found.counts)),
+        "streams": dg.MetadataValue.table(streams),
+    }
