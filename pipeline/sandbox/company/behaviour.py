@@ -114,7 +114,7 @@ class Behaviour:
         at = self.books.now + int(days / min(self.pace, 2) * DAY)
         at += account.rng.randint(-8 * HOUR, 8 * HOUR)
         if "midnight" in self.features and account.rng.random() < 0.02 * self.pace:
-            at = month_start(at + 12 * DAY)
+            at = max(at, month_start(at + 27 * DAY))
         self.books.schedule(at, Rank.PERSON, self._think, sub)
 
     def _think(self, sub: Subscription) -> None:
@@ -149,7 +149,9 @@ class Behaviour:
     def _manner(self, sub: Subscription) -> str:
         """How a change is prorated."""
         kinds = ["create_prorations", "always_invoice", "none"]
-        weights = [70, 20, 10 if "unprorated" in self.features else 0]
+        just_renewed = any(item.start == self.books.now for item in sub.items)
+        silent = "unprorated" in self.features and not just_renewed
+        weights = [70, 20, 10 if silent else 0]
         return self.account(sub).rng.choices(kinds, weights=weights)[0]
 
     def _plan_item(self, sub: Subscription) -> Item | None:
@@ -402,6 +404,7 @@ class Behaviour:
         for item in sub.items:
             key = item.price.key
             current = self.books.catalogue.by_key[key]
-            if current is not item.price and item.quantity is not None:
+            new = current is not item.price and item.start != self.books.now
+            if new and item.quantity is not None:
                 self.subscriptions.change(sub, item, current, None, "none")
                 return

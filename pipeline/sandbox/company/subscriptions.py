@@ -191,6 +191,7 @@ class Subscriptions:
             self.switch_interval(sub, {item: price}, quantity)
             return
         prorated = behavior != "none" and sub.status != "trialing" and not price.metered
+        prorated = prorated and item.end > self.books.now
         if prorated:
             self._prorate(sub, item, item.price, item.quantity or 0, -1)
         item.price, item.quantity = price, quantity
