@@ -67,7 +67,6 @@ LISTS = (
     Stream("customer", "/v1/customers"),
     Stream("product", "/v1/products"),
     Stream("price", "/v1/prices", expand=("data.tiers", "data.currency_options")),
-    Stream("coupon", "/v1/coupons", expand=("data.applies_to", "data.currency_options")),
     Stream("promotion_code", "/v1/promotion_codes"),
     Stream(
         "subscription",
@@ -93,6 +92,8 @@ LISTS = (
         open_lists=({"pending": "true"},),
     ),
     Stream("credit_note", "/v1/credit_notes", embedded=(Embedded("lines"),), windowed=True),
+    # Last: coupons that are deleted are only seen inside the discounts of the lists before.
+    Stream("coupon", "/v1/coupons", expand=("data.applies_to", "data.currency_options")),
 )
 
 
@@ -143,10 +144,15 @@ class StripeSource:
         watermark = clock()
         try:
             yield from self._events(cursors.get("event", {}), watermark, clock)
+            found = Found()
             for stream in LISTS:
                 since = None if full else _since(stream, cursors)
-                yield from self._list(stream, since, clock)
+                yield from self._list(stream, since, clock, found)
+                if stream.name == "coupon":
+                    yield self._embedded_page(stream.name, watermark, found.coupons)
                 yield Drained(stream.name, {"synced_at": unix(watermark)})
+            yield self._embedded_page("discount", watermark, found.discounts)
+            yield Drained("discount", {"synced_at": unix(watermark)})
         finally:
             self.client.close()
 
@@ -161,7 +167,9 @@ class StripeSource:
         covered = Covered(instant(last) if contiguous else oldest + EDGE, watermark)
         yield Drained(EVENTS.name, {"watermark": unix(watermark)}, covered)
 
-    def _list(self, stream: Stream, since: datetime | None, clock: Clock) -> Iterator[Page]:
+    def _list(
+        self, stream: Stream, since: datetime | None, clock: Clock, found: Found
+    ) -> Iterator[Page]:
         base: dict[str, Any] = {
             **stream.params,
             **({"expand": stream.expand} if stream.expand else {}),
@@ -171,11 +179,7 @@ class StripeSource:
             filters = [{"created[gte]": unix(since)}, *stream.open_lists]
         for each in filters:
             for observed_at, objects in self._pages(stream.path, {**base, **each}, clock):
-                found = Found()
                 yield self._object_page(stream, observed_at, objects, found)
-                for name, embedded in found.objects.items():
-                    if embedded:
-                        yield self._embedded_page(name, observed_at, embedded)
 
     def _pages(
         self, path: str, params: Params, clock: Clock
@@ -236,6 +240,8 @@ class StripeSource:
             for embedded in stream.embedded:
                 self._complete(embedded, each, lambda: observed_at)
             take_apart(each, found)
+            if stream.name == "coupon":
+                found.coupons.pop(each["id"], None)  # its own list says more about it
             records.append(
                 Record.of(allowed(each, shape), api_version=API_VERSION, created=_created(each))
             )
