@@ -2,9 +2,9 @@
 
 `Company(seed).advance(to)` runs its life; `objects` and `hubspot` are what the servers serve,
 `ledgers` is what really happened. Rooms, from the inside out: `calendar`, `ids`, `pricing`,
-`catalogue`, `records` (state), `render`, `invoices` (shapes), `events`, `books` (store and clock),
-`discounts`, `invoicing`, `subscriptions`, `schedules` (Stripe's side), `people`, `crm`, `signup`,
-`wishes`, `behaviour` (the customers' side), `company` (the whole).
+`catalogue`, `records` (state); `render`, `invoices` (shapes); `events`, `books` (store and clock);
+`discounts`, `prorations`, `invoicing`, `subscriptions`, `schedules` (Stripe's side); `people`,
+`crm`, `signup`, `wishes`, `acts`, `behaviour` (the customers' side); `company` (the whole).
 """
 
 from pipeline.sandbox.company.company import Company

@@ -35,6 +35,10 @@ class SignUp:
         self.on_subscription: Callable[[Subscription], None] = lambda _sub: None
         self.mood: Callable[[int], float] = lambda _at: 1.0
 
+    def account(self, sub: Subscription) -> Account:
+        """The account behind a subscription."""
+        return self.accounts[sub.customer.account]
+
     def meet(self, account: Account, signs_at: int) -> None:
         """Sales meets the company: it is in the CRM before it buys."""
         self.accounts[account.number] = account

@@ -5,21 +5,20 @@ asks and why (`behaviour`).
 """
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 from pipeline.sandbox.company import invoices
 from pipeline.sandbox.company.books import Books, Rank
 from pipeline.sandbox.company.calendar import DAY, boundary, period_around
 from pipeline.sandbox.company.catalogue import Coupon
-from pipeline.sandbox.company.discounts import Discounts, applies, service_period
+from pipeline.sandbox.company.discounts import Discounts, service_period
 from pipeline.sandbox.company.events import Json
 from pipeline.sandbox.company.invoicing import Invoicing
-from pipeline.sandbox.company.pricing import Price, charge, charge_lines, whole_cents
+from pipeline.sandbox.company.pricing import Price, charge_lines
+from pipeline.sandbox.company.prorations import Prorations
 from pipeline.sandbox.company.records import (
     Customer,
     Item,
     ItemLedger,
-    ServicePeriod,
     Subscription,
     Usage,
 )
@@ -34,6 +33,7 @@ class Subscriptions:
         self.books = books
         self.discounts = discounts
         self.invoicing = invoicing
+        self.prorations = Prorations(books)
         self.usage: Callable[[Item, int, int], int] = lambda _item, _start, _end: 0
         invoicing.end_subscription = self.end
 
@@ -193,10 +193,10 @@ class Subscriptions:
         prorated = behavior != "none" and sub.status != "trialing" and not price.metered
         prorated = prorated and item.end > self.books.now
         if prorated:
-            self._prorate(sub, item, item.price, item.quantity or 0, -1)
+            self.prorations.add(sub, item, item.price, item.quantity or 0, -1)
         item.price, item.quantity = price, quantity
         if prorated:
-            self._prorate(sub, item, price, quantity or 0, 1)
+            self.prorations.add(sub, item, price, quantity or 0, 1)
         self._after_change(sub, behavior)
 
     def add_item(
@@ -210,14 +210,14 @@ class Subscriptions:
             _, end = period_around(sub.anchor, price.interval, price.interval_count, now)
         item = self._new_item(sub, price, quantity, now, end)
         if behavior != "none" and sub.status != "trialing" and not price.metered:
-            self._prorate(sub, item, price, quantity or 0, 1)
+            self.prorations.add(sub, item, price, quantity or 0, 1)
         self._after_change(sub, behavior)
         return item
 
     def remove_item(self, sub: Subscription, item: Item, behavior: str) -> None:
         """An item leaves for good."""
         if behavior != "none" and sub.status != "trialing" and not item.price.metered:
-            self._prorate(sub, item, item.price, item.quantity or 0, -1)
+            self.prorations.add(sub, item, item.price, item.quantity or 0, -1)
         sub.items = [each for each in sub.items if each is not item]
         sub.removed.append(item)
         self._after_change(sub, behavior)
@@ -243,7 +243,7 @@ class Subscriptions:
             if item.price.metered:
                 used += [(item, line) for line in self._usage_lines(sub, item, now)]
             else:
-                self._prorate(sub, item, item.price, item.quantity or 0, -1)
+                self.prorations.add(sub, item, item.price, item.quantity or 0, -1)
         sub.anchor = now
         lines = []
         for item in reversed(sub.items):
@@ -257,61 +257,6 @@ class Subscriptions:
         self.discounts.consume_once(sub)
         self.books.commit(sub)
         self._plan_renewal(sub)
-
-    def _prorate(
-        self, sub: Subscription, item: Item, price: Price, quantity: int, sign: int
-    ) -> None:
-        """A pending credit (`sign` -1) or debit for the rest of the item's service period."""
-        now = self.books.now
-        start, end = self._grid_period(sub, item)
-        share = Fraction(end - now, end - start) * sign
-        gross = charge(price, sub.currency, quantity)
-        taken = self._taken(item, price, gross)
-        amount = whole_cents((gross - sum(taken.values())) * share)
-        units = price.in_currency(sub.currency).unit
-        verb = "Unused time on" if sign < 0 else "Remaining time on"
-        what = {
-            "amount": amount,
-            "date": now,
-            "end": end,
-            "unit": units,
-            "quantity": quantity,
-            "text": f"{verb} {quantity} × {self.books.catalogue.names[price.product]}",
-            "credited": item.credited if sign < 0 else None,
-            "discounts": [
-                {"amount": whole_cents(cents * share), "discount": discount}
-                for discount, cents in taken.items()
-            ],
-        }
-        pending = invoices.invoice_item(sub, item, self.books.ids.new("ii"), what)
-        self.books.objects["invoiceitem"][pending["id"]] = pending
-        sub.pending.append(pending)
-        if sign > 0:
-            item.credited = {
-                "invoice_item": pending["id"],
-                "invoice_line_item_details": None,
-                "type": "invoice_item",
-            }
-        self.books.log.emit("invoiceitem.created", now, dict(pending))
-
-    def _grid_period(self, sub: Subscription, item: Item) -> tuple[int, int]:
-        """The whole billing period that the item's service period belongs to."""
-        price = item.price
-        now = self.books.now
-        start, end = period_around(sub.anchor, price.interval, price.interval_count, now)
-        return (start, end) if end == item.end else (min(item.start, now), item.end)
-
-    def _taken(self, item: Item, price: Price, gross: Fraction) -> dict[str, Fraction]:
-        """What the service period's percentages take off `gross`; amounts do not depend on it."""
-        period: ServicePeriod = item.ledger.periods[-1]
-        taken: dict[str, Fraction] = {}
-        left = gross
-        for discount_id in (*period.item_discounts, *period.discounts):
-            coupon = self.books.discounts[discount_id].coupon
-            if coupon.percent_off is not None and applies(coupon, price.product):
-                taken[discount_id] = left * Fraction(coupon.percent_off) / 100
-                left -= taken[discount_id]
-        return taken
 
     # pauses
 
