@@ -184,7 +184,9 @@ def test_counts_and_progress_are_told(company: Company, base: str, lake: Lake) -
     done = {each.stream: each for each in told if each.done}
     counts = {count.stream: count for count in result.counts}
     assert (
-        set(done) == set(counts) == {*COLLECTIONS, "discount", "event", "subscription_schedule", "credit_note"}
+        set(done)
+        == set(counts)
+        == {*COLLECTIONS, "discount", "event", "subscription_schedule", "credit_note"}
     )
     assert counts["customer"].listed == done["customer"].listed == len(company.objects["customer"])
     with reading(lake.engine) as connection:
