@@ -149,10 +149,32 @@ def definition(kind: str, name: str) -> Json:
     }
 
 
+PRIMARY = {("deals", "companies"): (5, 341), ("contacts", "companies"): (1, 279)}
+"""(from, to) -> the type ids of HubSpot's primary and unlabelled associations."""
+
+
 def links(hubspot: Mapping[str, Any], source: str, target: str) -> Mapping[str, list[Json]]:
-    """Record id -> what it is associated with: `toObjectId` and `associationTypes`."""
-    found: Mapping[str, list[Json]] = hubspot["associations"].get(f"{source}/{target}", {})
-    return found
+    """Record id -> what it is associated with: `toObjectId` and `associationTypes`.
+
+    A company that keeps one plain id for a record means its primary association.
+    """
+    kept = hubspot["associations"]
+    if f"{source}/{target}" in kept:
+        found: Mapping[str, list[Json]] = kept[f"{source}/{target}"]
+        return found
+    if target != "companies" or source == "companies":
+        return {}
+    plain = kept if source == "deals" else hubspot.get("contact_associations", {})
+    primary, unlabelled = PRIMARY[source, target]
+    kinds = [
+        {"category": "HUBSPOT_DEFINED", "typeId": primary, "label": "Primary"},
+        {"category": "HUBSPOT_DEFINED", "typeId": unlabelled, "label": None},
+    ]
+    return {
+        record: [{"toObjectId": int(linked), "associationTypes": kinds}]
+        for record, linked in plain.items()
+        if isinstance(linked, str)
+    }
 
 
 def associated(source: str, target: str, entries: Sequence[Json]) -> Json:

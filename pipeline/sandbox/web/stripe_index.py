@@ -36,10 +36,17 @@ class Ordering:
 
     @classmethod
     def of(cls, collection: str, objects: Mapping[str, Json]) -> "Ordering":
-        """Sort a collection; objects created in the same second keep their order of insertion."""
+        """Sort a collection; objects created in the same second keep their order of insertion.
+
+        Deleted objects are stubs that no list shows.
+        """
         name = CREATED_FIELD.get(collection, "created")
         pairs = sorted(
-            ((int(obj[name]), object_id) for object_id, obj in objects.items()),
+            (
+                (int(obj[name]), object_id)
+                for object_id, obj in objects.items()
+                if not obj.get("deleted")
+            ),
             key=lambda pair: pair[0],
         )
         ids = [object_id for _, object_id in pairs]

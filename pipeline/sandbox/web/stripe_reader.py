@@ -164,7 +164,8 @@ class Reader:
         start: int | None = None
         if cursor in params:
             object_id = query.text(cursor, params[cursor])
-            if self.lookup(resource.type, object_id) is None:
+            known = object_id in ordering.position
+            if not known or self.lookup(resource.type, object_id) is None:
                 raise refuse.missing(resource.type, object_id, cursor)
             start = ordering.position[object_id]
         found: list[str] = []

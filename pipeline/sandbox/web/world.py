@@ -5,6 +5,7 @@ Belongs here: what all services share. Does not belong here: anything that only 
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ from typing import Any, Protocol
 from starlette.responses import Response
 
 Json = dict[str, Any]
+Lock = AbstractContextManager[object, None]
+"""A re-entrant lock."""
 
 
 class CompanyLike(Protocol):
@@ -66,7 +69,7 @@ class World:
 
     company: CompanyLike
     conditions: Conditions = field(default_factory=Conditions)
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: Lock = field(default_factory=threading.RLock)
 
     @property
     def now(self) -> int:
