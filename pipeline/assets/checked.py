@@ -3,7 +3,7 @@
 Belongs here: from violations to Dagster's check results, and the one error that stops the step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -13,15 +13,16 @@ from pipeline.errors import IdentityBroken
 
 EXAMPLES = 5
 
+Looked = tuple[dg.AssetCheckSpec, pl.DataFrame]
+"""A check, and the rows that violate it."""
+
 
 def check(asset: str, name: str, what: str) -> dg.AssetCheckSpec:
     """A blocking check of `asset`, described by the identity that must hold."""
     return dg.AssetCheckSpec(name, asset=asset, description=what, blocking=True)
 
 
-def results(
-    found: Mapping[dg.AssetCheckSpec, pl.DataFrame],
-) -> list[dg.AssetCheckResult]:
+def results(found: Sequence[Looked]) -> list[dg.AssetCheckResult]:
     """One result a check: it holds when its frame of violations is empty."""
     return [
         dg.AssetCheckResult(
@@ -34,13 +35,13 @@ def results(
                 **({"examples": _examples(violations)} if violations.height else {}),
             },
         )
-        for spec, violations in found.items()
+        for spec, violations in found
     ]
 
 
-def broken(found: Mapping[dg.AssetCheckSpec, pl.DataFrame]) -> IdentityBroken | None:
+def broken(found: Sequence[Looked]) -> IdentityBroken | None:
     """The error that stops the step; None when every identity holds."""
-    for spec, violations in found.items():
+    for spec, violations in found:
         if violations.height:
             first = ", ".join(f"{k} {v}" for k, v in violations.row(0, named=True).items())
             return IdentityBroken(

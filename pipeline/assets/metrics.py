@@ -65,10 +65,10 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             spec=metrics.MetricsSpec.of(place.settings.config),
         )
         figures, types = found.expansion_metrics.lazy(), found.expansion_by_type.lazy()
-        identities = {
-            MEMBERS: metrics.check_members(figures),
-            BY_TYPE: metrics.check_types(figures, types),
-        }
+        identities = [
+            (MEMBERS, metrics.check_members(figures)),
+            (BY_TYPE, metrics.check_types(figures, types)),
+        ]
         results = checked.results(identities)
         if error := checked.broken(identities):
             yield from results

@@ -53,8 +53,9 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         unvalued = found.filter(pl.col("mrr").is_null()).select(
             "month", "subscription_item_id", "currency"
         )
-        results = checked.results({VALUED: unvalued})
-        if error := checked.broken({VALUED: unvalued}):
+        identities = [(VALUED, unvalued)]
+        results = checked.results(identities)
+        if error := checked.broken(identities):
             yield from results
             raise error
         shown.store_months(context, place, {MRR_SNAPSHOT: found}, (night.TIMELINE, generation))
@@ -77,10 +78,10 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             inputs.book(place), place.calendar(), months_in(context), place.policy
         )
         moved = found.movement.lazy()
-        identities = {
-            ROLL_FORWARD: metrics.check_roll_forward(moved),
-            COMPONENTS: metrics.check_components(moved, found.component.lazy()),
-        }
+        identities = [
+            (ROLL_FORWARD, metrics.check_roll_forward(moved)),
+            (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
+        ]
         results = checked.results(identities)
         if error := checked.broken(identities):
             yield from results

@@ -31,7 +31,6 @@ from pipeline.schemas import (
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
     MRR_SNAPSHOT,
-    RESTATEMENT,
 )
 
 GROUP = "publish"
@@ -97,22 +96,13 @@ def _versioned(
     """The metrics with their versions, and what changed in closed months since they were published."""
     old = publish.published(place.engine, EXPANSION_METRICS.name, months)
     closed = [month for month in months if place.calendar().is_closed(month)]
-    by_cause: dict[Cause, list[date]] = {}
-    for month, reason in night.causes(place.engine, months).items():
-        by_cause.setdefault(CAUSES[reason], []).append(month)
-    found = [
-        publish.restate(
-            old.filter(pl.col("month").is_in(group)),
-            metrics.filter(pl.col("month").is_in(group)),
-            closed,
-            cause,
-            place.settings.now(),
-        )
-        for cause, group in by_cause.items()
-    ]
-    return (
-        pl.concat([each for each, _ in found]).sort(EXPANSION_METRICS.key),
-        pl.concat([each for _, each in found]).sort(RESTATEMENT.key),
+    reasons = night.causes(place.engine, months)
+    return publish.restate(
+        old,
+        metrics,
+        closed,
+        {month: CAUSES[reason] for month, reason in reasons.items()},
+        place.settings.now(),
     )
 
 

@@ -1,0 +1,214 @@
+"""`doctor`: whether everything that a run needs is there.
+
+Belongs here: looking, and saying what to do. It writes nothing but the folders that a run would make.
+"""
+
+import json as json_module
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import click
+import polars as pl
+from rich.markup import escape
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from pipeline import database
+from pipeline.cli import terminal
+from pipeline.errors import ConfigError, PipelineError, SourceError
+from pipeline.lake import Lake
+from pipeline.schemas import ITEM_TIMELINE, PRICE, SOURCE_SYNC
+from pipeline.settings import Settings
+from pipeline.sources.limits import Patience
+
+Verdict = Literal["ok", "note", "fail"]
+MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]![/yellow]", "fail": "[red]✗[/red]"}
+ONCE = Patience(attempts=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Verdict
+    said: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """Look whether keys, permissions, folders, warehouse and schedule are right."""
+    settings = Settings.load()
+    found = list(_examined(settings))
+    if as_json:
+        click.echo(json_module.dumps([asdict(each) for each in found]))
+    else:
+        console = terminal.out()
+        for each in found:
+            console.print(f"{MARKS[each.verdict]} {each.what:<14} {escape(each.said)}")
+    if any(each.verdict == "fail" for each in found):
+        sys.exit(1)
+
+
+def _examined(settings: Settings) -> Iterator[Found]:
+    shown = (
+        settings.config_path if settings.config_path.is_file() else "defaults (no pipeline.toml)"
+    )
+    yield Found("Configuration", "ok", str(shown))
+    yield _tried("Data folder", lambda: _folder(settings))
+    yield _tried("Warehouse", lambda: _warehouse(settings))
+    yield _tried("Stripe", lambda: _stripe(settings))
+    yield _tried("HubSpot", lambda: _hubspot(settings))
+    yield _tried("Slack", lambda: _slack(settings))
+    yield _schedule(settings)
+    yield from _plans(settings)
+
+
+def _tried(what: str, look: Callable[[], Found]) -> Found:
+    try:
+        return look()
+    except PipelineError as error:
+        return Found(what, "fail", str(error))
+
+
+def _folder(settings: Settings) -> Found:
+    try:
+        settings.lake_root.mkdir(parents=True, exist_ok=True)
+        probe = settings.lake_root / ".doctor"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"{settings.lake_root} cannot be written: {error.strerror}. Set DATA_DIR."
+        ) from None
+    return Found("Data folder", "ok", str(settings.lake_root))
+
+
+def _warehouse(settings: Settings) -> Found:
+    url = settings.warehouse_url
+    shown = make_url(url).render_as_string()
+    try:
+        pending = database.pending(url)
+    except OperationalError as error:
+        raise ConfigError(
+            f"{shown} does not answer ({type(error.orig).__name__}). Check WAREHOUSE_URL."
+        ) from None
+    if not pending:
+        return Found("Warehouse", "ok", f"{shown}; {_last_sync(url)}")
+    if make_url(url).get_backend_name() == "sqlite":
+        return Found("Warehouse", "note", f"{shown} has no tables yet; the first run makes them")
+    return Found("Warehouse", "fail", f"{shown} lacks tables. Type: expansion db upgrade")
+
+
+def _last_sync(url: str) -> str:
+    engine = database.engine(url)
+    try:
+        with database.reading(engine) as connection:
+            last = connection.scalar(select(func.max(database.table_of(SOURCE_SYNC).c.finished_at)))
+    finally:
+        engine.dispose()
+    return f"last sync {last:%Y-%m-%d %H:%M} UTC" if last else "no sync yet"
+
+
+def _stripe(settings: Settings) -> Found:
+    from pipeline.sources.configured import configured_sources
+    from pipeline.sources.stripe import EVENTS, LISTS, StripeSource
+
+    refused = []
+    sources = [s for s in configured_sources(settings, ONCE) if isinstance(s, StripeSource)]
+    for source in sources:
+        try:
+            for stream in (EVENTS, *LISTS):
+                try:
+                    source.client.get(stream.path, {"limit": 1, **stream.params})
+                except SourceError as error:
+                    refused.append(str(error))
+                    if "lacks the permission" not in str(error):
+                        break
+        finally:
+            source.client.close()
+    if refused:
+        raise SourceError(" ".join(dict.fromkeys(refused)))
+    return Found("Stripe", "ok", f"{len(sources)} account, {len(LISTS) + 1} streams can be read")
+
+
+def _hubspot(settings: Settings) -> Found:
+    from pipeline.sources.configured import configured_sources
+    from pipeline.sources.hubspot import HubSpotSource
+
+    if not settings.hubspot_service_key:
+        return Found("HubSpot", "note", "not connected (HUBSPOT_SERVICE_KEY): no CRM dimensions")
+    for source in configured_sources(settings, ONCE):
+        if isinstance(source, HubSpotSource):
+            pages = source.pull({}, settings.now)
+            next(iter(pages))
+            pages.close()  # type: ignore[attr-defined]
+    return Found("HubSpot", "ok", "companies can be read")
+
+
+def _slack(settings: Settings) -> Found:
+    from slack_sdk import WebClient
+    from slack_sdk.errors import SlackClientError
+
+    channel = settings.config.slack.channel
+    if settings.slack_bot_token is None:
+        if settings.slack_webhook_url:
+            return Found("Slack", "ok", "an incoming webhook (not tried: it would post)")
+        return Found("Slack", "note", "not connected: alerts are evaluated and kept, not sent")
+    base = f"{settings.slack_api_base or 'https://slack.com'}/api/"
+    client = WebClient(settings.slack_bot_token.get_secret_value(), base_url=base, timeout=10)
+    try:
+        answer = client.auth_test()
+    except (SlackClientError, OSError) as error:
+        said = getattr(getattr(error, "response", None), "data", None)
+        reason = said.get("error") if isinstance(said, dict) else type(error).__name__
+        raise ConfigError(f"Slack refuses SLACK_BOT_TOKEN ({reason}). Check the token.") from None
+    return Found("Slack", "ok", f"workspace {answer.get('team')}, alerts go to {channel}")
+
+
+def _schedule(settings: Settings) -> Found:
+    schedule = settings.config.schedule
+    if schedule.running:
+        return Found(
+            "Schedule",
+            "ok",
+            f"{schedule.nightly}, while a Dagster daemon runs (docs/operations.md)",
+        )
+    return Found("Schedule", "note", "stopped (schedule.running = false): type expansion run")
+
+
+def _plans(settings: Settings) -> Iterator[Found]:
+    """Products with several prices in use for one interval and currency: plans need a mapping to be told apart."""
+    if database.pending(settings.warehouse_url):
+        return
+    engine = database.engine(settings.warehouse_url)
+    try:
+        lake = Lake(settings.lake_root, engine)
+        used = lake.scan(ITEM_TIMELINE).filter(pl.col("valid_to").is_null())
+        prices = lake.scan(PRICE).join(used, on=["price_id", "currency"], how="semi")
+        mapped = list(settings.config.mrr.plans)
+        several = (
+            prices.filter(~pl.col("price_id").is_in(mapped), pl.col("usage_type") == "licensed")
+            .group_by("product_id", "currency", "interval", "interval_count")
+            .agg(count=pl.col("price_id").n_unique())
+            .filter(pl.col("count") > 1)
+            .select("product_id")
+            .unique()
+            .sort("product_id")
+            .collect()
+            .to_series()
+        )
+    finally:
+        engine.dispose()
+    if len(several):
+        listed = ", ".join(several.head(3).to_list())
+        yield Found(
+            "Plans",
+            "note",
+            f"{len(several)} products have several prices in use for one interval ({listed}): if they "
+            f"are different plans, name them under [mrr.plans]",
+        )

@@ -1,0 +1,75 @@
+"""`init`: writes `pipeline.toml` and `.env` by asking.
+
+Belongs here: the questions. Secrets go into `.env` alone, readable by the user only.
+"""
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline.config import load_config
+from pipeline.errors import ConfigError
+
+CONFIG = """\
+# What the figures mean. Every key is optional: docs/configuration.md
+[company]
+name = {name}
+reporting_currency = {currency}
+timezone = {timezone}
+
+[slack]
+channel = {channel}
+"""
+READ_ONLY = 0o600
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Replace pipeline.toml and .env.")
+def init(force: bool) -> None:
+    """Write pipeline.toml and .env by asking."""
+    config, env = Path("pipeline.toml"), Path(".env")
+    for path in (config, env):
+        if path.exists() and not force:
+            raise ConfigError(
+                f"{path} exists already. Edit it, or type: expansion init --force (which replaces it)."
+            )
+    answers = {
+        "name": click.prompt("Company", default="Our company"),
+        "currency": click.prompt("Reporting currency", default="usd").lower(),
+        "timezone": click.prompt("Time zone in which months end", default="UTC"),
+    }
+    click.echo(
+        "\nStripe: a restricted key with the permission Read for Customers, Products, Prices, Coupons,\n"
+        "Promotion codes, Subscriptions, Invoices, Credit notes and Events:\n"
+        "https://dashboard.stripe.com/apikeys/create"
+    )
+    secrets = {"STRIPE_API_KEY": _secret("Stripe key")}
+    click.echo("\nOptional: leave empty what you do not use.")
+    secrets["HUBSPOT_SERVICE_KEY"] = _secret("HubSpot service key")
+    secrets["SLACK_BOT_TOKEN"] = _secret("Slack bot token (scopes chat:write, channels:history)")
+    answers["channel"] = click.prompt("Slack channel", default="#revenue")
+    _write(config, CONFIG.format(**{key: _quoted(value) for key, value in answers.items()}))
+    try:
+        load_config(config)
+    except ConfigError:
+        config.unlink()
+        raise
+    _write(env, "".join(f"{key}={value}\n" for key, value in secrets.items()))
+    env.chmod(READ_ONLY)
+    click.echo("\nWrote pipeline.toml and .env. Type next: expansion doctor, then: expansion run")
+
+
+def _secret(question: str) -> str:
+    return str(click.prompt(question, default="", show_default=False, hide_input=True)).strip()
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _write(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, READ_ONLY)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)

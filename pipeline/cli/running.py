@@ -1,0 +1,144 @@
+"""Dagster's jobs, run in this process on the one DAGSTER_HOME.
+
+Belongs here: the instance, one run of a job, and how its events reach the terminal. The same jobs, with the same tags,
+are what the schedule and the UI run.
+"""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+from dagster import DagsterEventType
+
+import pipeline
+from pipeline.assets import night
+from pipeline.assets.alerts import NIGHTLY, PURPOSE
+from pipeline.assets.jobs import range_tags
+from pipeline.assets.place import Place
+from pipeline.cli.terminal import Watch
+from pipeline.definitions import build_definitions
+from pipeline.errors import PipelineError
+from pipeline.settings import Settings
+
+BY_COMMAND = {"expansion/started_by": "command"}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Events are kept under DAGSTER_HOME; the terminal gets progress, warnings and the error."""
+FALLBACK = "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
+SYNC_STEPS, MONTH_STEPS = 5, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run of a job: its id, and what each asset reported."""
+
+    run_id: str
+    metadata: Mapping[str, Mapping[str, Any]]
+
+
+def prepare_home(home: Path) -> None:
+    """Make DAGSTER_HOME with its settings, where they are absent."""
+    home.mkdir(parents=True, exist_ok=True)
+    target = home / "dagster.yaml"
+    if target.exists():
+        return
+    shipped = Path(pipeline.__file__).resolve().parents[1] / "dagster.yaml"
+    if shipped.is_file():
+        shutil.copyfile(shipped, target)
+    else:
+        target.write_text(FALLBACK, encoding="utf-8")
+
+
+def sync(settings: Settings, watch: Watch, *, full: bool = False) -> Ran:
+    """Pull every source and fold it: the night's first step."""
+    ops = {name: {"config": {"full": full}} for name in ("stripe_records", "crm_records")}
+    return _run(settings, watch, "sync", {PURPOSE: NIGHTLY}, {"ops": ops})
+
+
+def due(settings: Settings) -> night.Range | None:
+    """The months to compute now."""
+    place = Place(settings)
+    try:
+        return night.due(place.engine, place.calendar(), place.policy.label)
+    finally:
+        place.close()
+
+
+def months(settings: Settings, watch: Watch, wanted: night.Range, purpose: str = NIGHTLY) -> Ran:
+    """Compute and publish a range of months in one run; only a nightly one may alert."""
+    return _run(settings, watch, "months", {**range_tags(wanted), PURPOSE: purpose}, {})
+
+
+def _run(
+    settings: Settings,
+    watch: Watch,
+    name: str,
+    tags: Mapping[str, str],
+    config: Mapping[str, Any],
+) -> Ran:
+    """Run a job to its end.
+
+    Raises:
+        PipelineError: what the failing step raised, or where to read what it was.
+    """
+    prepare_home(settings.dagster_home)
+    place = Place(settings, watch=watch.page)
+    run_id = str(uuid4())
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        instance.add_event_listener(run_id, lambda entry: _heard(watch, entry))
+        job = build_definitions(settings, place).resolve_job_def(name)
+        try:
+            result = job.execute_in_process(
+                run_config={**QUIET, **config},
+                instance=instance,
+                run_id=run_id,
+                tags={**tags, **BY_COMMAND},
+                raise_on_error=True,
+            )
+        except PipelineError:
+            raise
+        except dg.DagsterError as error:
+            cause = _pipeline_error(error)
+            raise cause or PipelineError(
+                f"The run {run_id} failed: {error}. Its log is in Dagster's UI (dagster dev)."
+            ) from error
+        finally:
+            place.close()
+        return Ran(run_id, _reported(result))
+
+
+def _heard(watch: Watch, entry: dg.EventLogEntry) -> None:
+    if entry.level == logging.WARNING and entry.dagster_event is None:
+        watch.warnings.append(entry.user_message)
+    event = entry.dagster_event
+    if event is None or not event.step_key:
+        return
+    if event.event_type == DagsterEventType.STEP_START:
+        watch.step(event.step_key)
+    elif event.event_type == DagsterEventType.STEP_SUCCESS:
+        watch.done()
+
+
+def _pipeline_error(error: BaseException) -> PipelineError | None:
+    """The error of ours behind one of Dagster's."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, PipelineError):
+            return seen
+        seen = getattr(seen, "user_exception", None) or seen.__cause__
+    return None
+
+
+def _reported(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            done = event.step_materialization_data.materialization
+            found[done.asset_key.to_user_string()] = {
+                key: value.value for key, value in done.metadata.items()
+            }
+    return found

@@ -1,0 +1,45 @@
+"""`sandbox serve`: the simulated company behind HTTP, for one's own experiments.
+
+Belongs here: starting it and saying how to reach it.
+"""
+
+import threading
+from datetime import UTC, datetime
+
+import click
+
+PORT = 12111
+
+
+@click.group()
+def sandbox() -> None:
+    """The simulated company."""
+
+
+@sandbox.command()
+@click.option("--customers", default=400, show_default=True, help="Accounts that sign up.")
+@click.option("--months", default=24, show_default=True, help="Months of history.")
+@click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
+@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
+def serve(customers: int, months: int, seed: int, port: int) -> None:
+    """Serve Stripe, HubSpot and Slack of a simulated company until Ctrl-C."""
+    from pipeline.sandbox.company.company import Company
+    from pipeline.sandbox.server import SandboxServer
+
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    company = Company(seed=seed, customers=customers, months=months, end=end)
+    company.advance(end)
+    with SandboxServer(company, port) as server:
+        for name, value in server.environment().items():
+            click.echo(f"{name}={value}")
+        click.echo(f"Slack page: {server.slack_page_url}", err=True)
+        click.echo("Write the lines above into .env of an empty folder. Ctrl-C stops.", err=True)
+        wait_for_interrupt()
+
+
+def wait_for_interrupt() -> None:
+    """Return when the person presses Ctrl-C."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)

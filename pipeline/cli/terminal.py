@@ -1,0 +1,102 @@
+"""What a person sees while a command works.
+
+Belongs here: consoles and progress. Results go to stdout, everything else to stderr.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from pipeline.lake.landing import Progress as Pulled
+
+STEPS = {
+    "stripe_records": "Reading Stripe",
+    "crm_records": "Reading the CRM",
+    "item_timeline": "Folding evidence into the timeline",
+    "fx_rate": "Exchange rates",
+    "accounts": "Linking customers to accounts",
+    "mrr_snapshot": "MRR snapshots",
+    "mrr_movement": "Movements and components",
+    "expansion_metrics": "Expansion metrics",
+    "expansion_cohort": "Cohorts",
+    "warehouse": "Publishing to the warehouse",
+    "alert_evaluation": "Evaluating alerts",
+    "slack_delivery": "Delivering to Slack",
+}
+"""Dagster's steps, in words and in order."""
+WIDTH = 100
+
+
+def out() -> Console:
+    """The console for results, wide enough for their tables."""
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
+    return console
+
+
+@dataclass
+class Watch:
+    """Progress of a command over several Dagster runs.
+
+    Attributes:
+        bar: where it is drawn; null where stderr is no terminal.
+        warnings: what runs warned of, in order.
+    """
+
+    bar: Progress | None = None
+    warnings: list[str] = field(default_factory=list)
+    _task: int | None = None
+
+    def begin(self, steps: int) -> None:
+        """Announce that the command has so many steps."""
+        if self.bar:
+            self._task = self.bar.add_task("Starting", total=steps, detail="")
+
+    def step(self, name: str) -> None:
+        """A step begins."""
+        self._update(description=STEPS.get(name, name), detail="")
+
+    def done(self) -> None:
+        """A step is complete."""
+        self._update(advance=1)
+
+    def page(self, pulled: Pulled) -> None:
+        """A source returned a page."""
+        self._update(detail=f"{pulled.stream.replace('_', ' ')}: {pulled.listed:,}")
+
+    def say(self, description: str) -> None:
+        """Something that is no step of Dagster's."""
+        self._update(description=description, detail="")
+
+    def _update(self, **changes: object) -> None:
+        if self.bar and self._task is not None:
+            self.bar.update(self._task, **changes)  # type: ignore[arg-type]
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Progress on stderr while the block lasts, if that is a terminal; then the warnings."""
+    # Dagster redirects the process's stderr into its log during a run; the copy stays the terminal.
+    with os.fdopen(os.dup(2), "w") as stderr:
+        console = Console(file=stderr, highlight=False)
+        watch = Watch()
+        if console.is_terminal:
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                TimeElapsedColumn(),
+                TextColumn("[dim]{task.fields[detail]}"),
+            )
+            with Progress(*columns, console=console, transient=True) as bar:
+                watch.bar = bar
+                yield watch
+        else:
+            yield watch
+        for warning in watch.warnings:
+            console.print(f"warning: {warning}", markup=False)
