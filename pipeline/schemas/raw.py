@@ -6,8 +6,8 @@ from pipeline.schemas.table import Column, Table, instant, text
 
 RAW_RECORD = Table(
     name="raw_record",
-    grain="one row per distinct content of one object of one source, and per event",
-    key=("source", "stream", "id", "hash"),
+    grain="one row per object of one source each time its content was seen to differ from before, and per event",
+    key=("source", "source_account", "stream", "id", "observed_at"),
     append_only=True,
     columns=(
         text("source", "Where it came from: stripe, hubspot, salesforce, file.", key=True),
@@ -24,6 +24,6 @@ RAW_RECORD = Table(
             "An event's top-level keys in previous_attributes (so that a null there differs from an absent key).",
         ),
         text("payload", "The record as compact JSON, embedded lists completed, fields outside the allow-list removed."),
-        text("hash", "Hash of the payload: a record is stored once per content.", key=True),
+        text("hash", "Hash of the payload: a record is stored when it differs from the last one of its id.", key=True),
     ),
 )

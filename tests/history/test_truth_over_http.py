@@ -23,6 +23,7 @@ from pipeline.sandbox.server import HUBSPOT_KEY, STRIPE_KEY, SandboxServer
 from pipeline.sandbox.truth import Truth
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources.hubspot import HubSpotSource
+from pipeline.sources.protocol import Source
 from pipeline.sources.stripe import StripeSource
 from tests.history.against_truth import Comparison, compare_accounts, compare_items
 from tests.history.records import book, rate
@@ -55,10 +56,10 @@ def served(company: Company, tmp_path: Path) -> Iterator[tuple[SandboxServer, La
 
 
 def pull(server: SandboxServer, lake: Lake, now: datetime) -> None:
-    sources = [
-        StripeSource(STRIPE_KEY, server.stripe_url, requests_per_second=FAST),
-        HubSpotSource(HUBSPOT_KEY, server.hubspot_url),
-    ]
+    """One sync of Stripe; of HubSpot, which is asked at its own pace, only the last."""
+    sources: list[Source] = [StripeSource(STRIPE_KEY, server.stripe_url, requests_per_second=FAST)]
+    if now == END:
+        sources.append(HubSpotSource(HUBSPOT_KEY, server.hubspot_url))
     sync(lake, lake.engine, sources, now, f"run-{now:%Y%m%d}")
 
 
@@ -94,13 +95,13 @@ def published_months(company: Company, lake: Lake) -> Told:
     )
 
 
-def compared(told: Told) -> Iterator[Comparison]:
+def compared(told: Told, months: list[date]) -> Iterator[Comparison]:
     """The published window of one month, and the longer ones as the lake has them."""
-    yield compare_accounts(told.truth, told.movement, told.component, told.months, 1)
+    yield compare_accounts(told.truth, told.movement, told.component, months, 1)
     for window in (3, 12):
         here = pl.col("window_months") == window
         movement, component = (frame.filter(here) for frame in (told.in_lake.movement, told.in_lake.component))
-        yield compare_accounts(told.truth, movement, component, told.months, window)
+        yield compare_accounts(told.truth, movement, component, months, window)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -114,7 +115,7 @@ def test_synced_every_28_days_every_account_month_is_exact(seed: int, tmp_path: 
             pull(server, lake, now)
         told = published_months(company, lake)
     assert compare_items(told.truth, told.snapshot, told.months) == []
-    for found in compared(told):
+    for found in compared(told, told.months):
         assert found.examples == {}
         assert set(found.graded) == {"exact"}
         assert found.graded.total() > 30
@@ -130,7 +131,7 @@ def test_more_than_ten_items_are_bounded_never_silently_wrong(seed: int, tmp_pat
             company.advance(now)
             pull(server, lake, now)
         told = published_months(company, lake)
-    for found in compared(told):
+    for found in compared(told, told.months):
         assert found.wrong["exact"] == found.wrong["missing"] == 0, found.examples
 
 
@@ -144,7 +145,7 @@ def test_after_one_first_sync_what_is_graded_exact_is_exact(
         pull(server, lake, END)
         told = published_months(company, lake)
     graded: Counter[str] = Counter()
-    for found in compared(told):
+    for found in compared(told, told.truth.months()):
         assert found.wrong["exact"] == 0, found.examples["exact"]
         graded += found.graded
     assert graded["exact"] > 0

@@ -1,0 +1,145 @@
+"""Hand-written Stripe histories: a subscription's states in order, as the events that Stripe would send.
+
+No simulator: each test states the input and the figure it must give.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+
+from pipeline import billing, mrr, schemas
+from pipeline.months import Calendar
+from tests.history.records import _row, book
+
+NOW = datetime(2026, 7, 10, tzinfo=UTC)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PERIOD = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+
+Items = Mapping[str, tuple[str, int | None]]
+"""Item id -> (price id, quantity)."""
+
+
+def price(price_id: str, cents: int, product: str = "prod_a", *, usage: bool = False, interval: str = "month") -> dict[str, Any]:
+    """A recurring price per unit."""
+    return {
+        "id": price_id, "object": "price", "created": PERIOD, "currency": "usd", "product": product,
+        "billing_scheme": "per_unit", "unit_amount": cents, "unit_amount_decimal": str(cents), "type": "recurring",
+        "recurring": {"interval": interval, "interval_count": 1, "usage_type": "metered" if usage else "licensed"},
+    }  # fmt: skip
+
+
+class History:
+    """Events of subscriptions, all known since the start of 2026."""
+
+    def __init__(self, prices: Sequence[dict[str, Any]]) -> None:
+        self.rows = [_row("price", each, NOW) for each in prices]
+        products = {each["product"] for each in prices}
+        self.rows += [_row("product", {"id": each, "name": each}, NOW) for each in sorted(products)]
+        self.count = 0
+
+    def subscription(self, customer: str, states: Sequence[tuple[datetime, Items | None]], name: str = "") -> "History":
+        """`states`: (from when, its items); None = canceled at once."""
+        before: dict[str, Any] | None = None
+        for at, items in states:
+            seconds = int(at.timestamp())
+            shown = {
+                "id": f"sub_{customer}{name}", "object": "subscription", "customer": f"cus_{customer}",
+                "currency": "usd", "created": int(states[0][0].timestamp()), "discounts": [],
+                "status": "active" if items is not None else "canceled",
+                "ended_at": None if items is not None else seconds,
+                "items": {
+                    "data": [
+                        {"id": item, "price": {"id": price_id}, "quantity": quantity, "discounts": [],
+                         "created": seconds, "current_period_start": PERIOD}
+                        for item, (price_id, quantity) in (items or {}).items()
+                    ],
+                    "has_more": False,
+                },
+            }  # fmt: skip
+            kind = "created" if before is None else "updated" if items is not None else "deleted"
+            data: dict[str, Any] = {"object": shown}
+            if kind == "updated" and before is not None:
+                data["previous_attributes"] = {"items": before["items"]}
+            if kind == "deleted" and before is not None:
+                shown["items"] = before["items"]
+            self._event(f"customer.subscription.{kind}", seconds, data)
+            before = shown
+        return self
+
+    def usage(self, customer: str, item: str, price_id: str, months: Mapping[date, int]) -> "History":
+        """Cents billed for each calendar month of a metered item."""
+        for month, cents in months.items():
+            start = datetime(month.year, month.month, 1, tzinfo=UTC)
+            end = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+            line = _line(f"{item}{month}", cents, price_id, start, end)
+            line["parent"]["subscription_item_details"] = {
+                "subscription_item": item, "subscription": f"sub_{customer}", "proration": False,
+            }  # fmt: skip
+            self._invoice(customer, f"in_{item}{month}", end, [line])
+        return self
+
+    def one_off(self, customer: str, at: datetime, cents: int) -> "History":
+        """A one-time charge."""
+        line = _line(f"once{at:%m%d}", cents, "price_once", at, at)
+        line["parent"] = {"type": "invoice_item_details", "invoice_item_details": {"invoice_item": "ii_once", "proration": False}}
+        self._invoice(customer, f"in_once{at:%m%d}", at, [line])
+        return self
+
+    def _invoice(self, customer: str, invoice: str, at: datetime, lines: list[dict[str, Any]]) -> None:
+        record = {
+            "id": invoice, "object": "invoice", "status": "paid", "customer": f"cus_{customer}",
+            "created": int(at.timestamp()), "currency": "usd", "lines": {"data": lines, "has_more": False},
+        }  # fmt: skip
+        self.rows.append(_row("invoice", record, NOW))
+
+    def _event(self, kind: str, at: int, data: dict[str, Any]) -> None:
+        self.count += 1
+        record = {"id": f"evt_{self.count:04}", "object": "event", "type": kind, "created": at, "data": data}
+        self.rows.append(_row("event", record, NOW))
+
+    def movements(self, month: date, window: int = 1, policy: mrr.Policy | None = None) -> "Result":
+        """What the product says of a month."""
+        coverage = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
+        folded = billing.fold(
+            pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
+            pl.LazyFrame([coverage], schema=schemas.COVERAGE.schema),
+        )
+        held = book(folded, [date(2026, number, 1) for number in range(1, 8)] + [date(2025, number, 1) for number in range(1, 13)])
+        calendar = Calendar(now=NOW, first_month=date(2026, 1, 1))
+        return Result(mrr.movements(held, calendar, [month], policy or mrr.Policy(), (window,)))
+
+
+def _line(name: str, cents: int, price_id: str, start: datetime, end: datetime) -> dict[str, Any]:
+    return {
+        "id": f"il_{name}", "amount": cents, "subtotal": cents, "quantity": 1, "discount_amounts": [],
+        "period": {"start": int(start.timestamp()), "end": int(end.timestamp())},
+        "pricing": {"price_details": {"price": price_id, "product": "prod_a"}},
+        "parent": {"type": "subscription_item_details"},
+    }  # fmt: skip
+
+
+class Result:
+    """Movements and components of one month in dollars."""
+
+    def __init__(self, found: mrr.Movements) -> None:
+        self.found = found
+
+    @property
+    def movement(self) -> dict[str, tuple[str | None, float]]:
+        """Account -> (movement, amount)."""
+        return {
+            row["account_id"]: (row["movement"], row["delta_mrr"] / 1e6)
+            for row in self.found.movement.iter_rows(named=True)
+        }
+
+    @property
+    def types(self) -> dict[str, float]:
+        """Type -> amount over all accounts."""
+        sums = self.found.component.group_by("type").agg(pl.col("amount").sum())
+        return {kind: amount / 1e6 for kind, amount in sums.iter_rows()}
+
+    def total(self, movement: str) -> float:
+        """Sum of one movement."""
+        return sum(amount for name, amount in self.movement.values() if name == movement)
