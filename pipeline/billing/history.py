@@ -97,6 +97,7 @@ def history(
         seen.sort(*ITEM, "at")
         .with_columns(
             state=_state(pl.col("price_id"), pl.col("quantity")),
+            period_start=pl.when(pl.col("rank") == 0).then("at").forward_fill().over(ITEM),
             next_at=pl.col("at").shift(-1).over(ITEM),
             next_proof=pl.col("proof").shift(-1).over(ITEM),
             next_credited=pl.col("credited").shift(-1).over(ITEM),
@@ -156,11 +157,10 @@ def history(
         *ITEM, "customer_id", "currency", "price_id", "quantity", "status", "valid_from", "valid_to", "evidence",
         "opened_by", "closed_by",
     ]  # fmt: skip
-    ordinary_start = known.with_columns(period_start="at")
     return pl.concat(
         [
-            ordinary_start.select(*columns, "period_start"),
-            gap.with_columns(period_start="at").select(*columns, "period_start"),
+            known.select(*columns, "period_start"),
+            gap.select(*columns, "period_start"),
             start.with_columns(period_start="valid_from").select(*columns, "period_start"),
         ]
     ).filter(pl.col("valid_from") < pl.col("valid_to"))
