@@ -10,9 +10,27 @@ MICRO = 1_000_000
 RATE_SCALE = 10**12
 
 ZERO_DECIMAL = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()  # Stripe's zero-decimal currencies
+    [
+        "bif",
+        "clp",
+        "djf",
+        "gnf",
+        "jpy",
+        "kmf",
+        "krw",
+        "mga",
+        "pyg",
+        "rwf",
+        "ugx",
+        "vnd",
+        "vuv",
+        "xaf",
+        "xof",
+        "xpf",
+    ]
 )
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+"""Currencies without a minor unit at Stripe."""
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 
 
 def decimals(currency: str) -> int:
@@ -34,7 +52,7 @@ def micro_per_minor(currency: pl.Expr) -> pl.Expr:
 
 
 def round_half_even(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """numerator / denominator (Int128, denominator > 0) to the nearest whole number, halves to the even one."""
+    """Numerator / denominator (Int128, denominator > 0) to the nearest whole number, halves to the even one."""
     quotient = numerator // denominator
     twice = (numerator - quotient * denominator) * 2
     up = (twice > denominator) | ((twice == denominator) & (quotient % 2 != 0))

@@ -24,7 +24,9 @@ def month_of(key: str) -> date:
     try:
         return datetime.strptime(key, KEY_FORMAT).replace(tzinfo=UTC).date()
     except ValueError:
-        raise UnknownMonth(f"'{key}' is not a month. Write it as YYYY-MM, for example 2026-10.") from None
+        raise UnknownMonth(
+            f"'{key}' is not a month. Write it as YYYY-MM, for example 2026-10."
+        ) from None
 
 
 def key_of(month: date) -> str:
@@ -85,7 +87,9 @@ class Calendar:
             UnknownMonth: the month lies in the future.
         """
         if month > self.current:
-            raise UnknownMonth(f"{key_of(month)} has not begun. The current month is {key_of(self.current)}.")
+            raise UnknownMonth(
+                f"{key_of(month)} has not begun. The current month is {key_of(self.current)}."
+            )
         if month == self.current:
             return self.now + timedelta(seconds=1)
         return self.start(add_months(month, 1))
@@ -113,5 +117,9 @@ class Calendar:
                 "boundary": [self.boundary(month) for month in listed],
                 "provisional": [not self.is_closed(month) for month in listed],
             },
-            schema={"month": pl.Date, "boundary": pl.Datetime("us", "UTC"), "provisional": pl.Boolean},
+            schema={
+                "month": pl.Date,
+                "boundary": pl.Datetime("us", "UTC"),
+                "provisional": pl.Boolean,
+            },
         )

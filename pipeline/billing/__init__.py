@@ -74,7 +74,9 @@ def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
 
 def _difference(old: pl.DataFrame, new: pl.DataFrame, column: str) -> datetime | None:
     both = pl.concat([old, new])
-    single = both.with_columns(seen=pl.struct(both.columns).hash()).filter(pl.len().over("seen") == 1)
+    single = both.with_columns(seen=pl.struct(both.columns).hash()).filter(
+        pl.len().over("seen") == 1
+    )
     return _earliest(single, column)
 
 

@@ -45,7 +45,12 @@ def customers(raw: pl.LazyFrame) -> pl.LazyFrame:
     )
     return schemas.CUSTOMER.conform(
         pl.concat(
-            [known, referred.join(known, on="customer_id", how="anti").with_columns(deleted=pl.lit(value=True))],
+            [
+                known,
+                referred.join(known, on="customer_id", how="anti").with_columns(
+                    deleted=pl.lit(value=True)
+                ),
+            ],
             how="diagonal",
         )
     )
@@ -79,7 +84,9 @@ def _scaled(amount: pl.Expr, scale: pl.Expr) -> pl.Expr:
 
 def _option_currencies(rows: pl.LazyFrame) -> list[str]:
     """The currencies that `currency_options` of any record name; JSON keys are data, a Polars type needs them."""
-    found = rows.select(pl.col("payload").str.extract_all(r'"[a-z]{3}":\{').explode(empty_as_null=False)).collect()
+    found = rows.select(
+        pl.col("payload").str.extract_all(r'"[a-z]{3}":\{').explode(empty_as_null=False)
+    ).collect()
     return sorted(found.to_series().drop_nulls().str.slice(1, 3).unique().to_list())
 
 
@@ -90,7 +97,7 @@ def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
     """
     rows = p.latest(p.stream(raw, "price"), "id").collect()
     currencies = _option_currencies(rows.lazy())
-    options = pl.Struct({currency: p.PRICE_OPTION for currency in currencies or ["usd"]})
+    options = pl.Struct(dict.fromkeys(currencies or ["usd"], p.PRICE_OPTION))
     dtype = pl.Struct({**p.PRICE_FIELDS, "currency_options": options})
     price = p.decoded(rows.lazy(), dtype).filter(p.field("recurring").is_not_null())
     own = price.with_columns(
@@ -109,9 +116,7 @@ def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
         )
         for currency in currencies
     ]
-    both = pl.concat([own, *other]).with_columns(
-        key=pl.struct("id", "charge_currency").hash()
-    )
+    both = pl.concat([own, *other]).with_columns(key=pl.struct("id", "charge_currency").hash())
     tier = (
         both.select("id", "charge_currency", "steps")
         .explode("steps", empty_as_null=False, keep_nulls=False)
@@ -120,9 +125,19 @@ def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
     decimals = (
         pl.concat(
             [
-                both.select("id", "charge_currency", digits=_fraction(pl.col("amount")).str.len_chars()),
-                tier.select("id", "charge_currency", digits=_fraction(pl.col("unit_amount_decimal")).str.len_chars()),
-                tier.select("id", "charge_currency", digits=_fraction(pl.col("flat_amount_decimal")).str.len_chars()),
+                both.select(
+                    "id", "charge_currency", digits=_fraction(pl.col("amount")).str.len_chars()
+                ),
+                tier.select(
+                    "id",
+                    "charge_currency",
+                    digits=_fraction(pl.col("unit_amount_decimal")).str.len_chars(),
+                ),
+                tier.select(
+                    "id",
+                    "charge_currency",
+                    digits=_fraction(pl.col("flat_amount_decimal")).str.len_chars(),
+                ),
             ]
         )
         .group_by("id", "charge_currency")
@@ -166,7 +181,9 @@ def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
 def _event_objects(raw: pl.LazyFrame, prefix: str, dtype: pl.Struct) -> pl.LazyFrame:
     """The objects that events of a type carry, with the columns of a listing."""
     wrapped = pl.Struct({"type": pl.String, "data": pl.Struct({"object": dtype})})
-    events = p.stream(raw, "event").filter(pl.col("payload").str.contains(f'"type":"{prefix}', literal=True))
+    events = p.stream(raw, "event").filter(
+        pl.col("payload").str.contains(f'"type":"{prefix}', literal=True)
+    )
     return (
         p.decoded(events, wrapped)
         .filter(p.field("type").str.starts_with(prefix))
@@ -182,7 +199,7 @@ def coupons(raw: pl.LazyFrame) -> pl.LazyFrame:
     """
     currencies = _option_currencies(p.stream(raw, "coupon"))
     option = pl.Struct({"amount_off": pl.Int64})
-    options = pl.Struct({currency: option for currency in currencies or ["usd"]})
+    options = pl.Struct(dict.fromkeys(currencies or ["usd"], option))
     dtype = pl.Struct({**p.COUPON_FIELDS, "currency_options": options})
     listed = p.decoded(p.stream(raw, "coupon"), dtype)
     rows = pl.concat(

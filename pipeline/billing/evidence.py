@@ -9,9 +9,8 @@ GRADES = pl.Enum(["exact", "invoiced", "bounded", "inferred"])
 def worst(*grades: pl.Expr) -> pl.Expr:
     """The worst of several grades of one row; nulls do not count."""
     ranks = [grade.cast(GRADES).to_physical() for grade in grades]
-    return (
-        pl.max_horizontal(ranks)
-        .replace_strict(list(range(4)), GRADES.categories.to_list(), return_dtype=pl.String)
+    return pl.max_horizontal(ranks).replace_strict(
+        list(range(4)), GRADES.categories.to_list(), return_dtype=pl.String
     )
 
 

@@ -110,14 +110,18 @@ def history(
         )
         .filter(pl.col("left").not_())
     )
-    trial = (pl.col("valid_from") >= pl.col("trial_start")) & (pl.col("valid_from") < pl.col("trial_end"))
+    trial = (pl.col("valid_from") >= pl.col("trial_start")) & (
+        pl.col("valid_from") < pl.col("trial_end")
+    )
     in_trial = trial.fill_null(value=False)
     known = rows.with_columns(
         valid_from="at",
         valid_to=pl.min_horizontal("stop", "until"),
         opened_by="proof",
         closed_by="next_proof",
-        evidence=pl.when(pl.col("agreed").fill_null(value=False) | (pl.col("stop") == pl.col("ended_at")))
+        evidence=pl.when(
+            pl.col("agreed").fill_null(value=False) | (pl.col("stop") == pl.col("ended_at"))
+        )
         .then(pl.lit("invoiced"))
         .otherwise(pl.lit("bounded")),
     ).with_columns(status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("active")))
@@ -134,7 +138,10 @@ def history(
             [
                 rows.select(*ITEM, "at", "price_id", "quantity", "proof"),
                 first_items.join(scope.select(*on, "known_from"), on=on).select(
-                    *ITEM, at="known_from", price_id="price_id", quantity="quantity",
+                    *ITEM,
+                    at="known_from",
+                    price_id="price_id",
+                    quantity="quantity",
                     proof=pl.lit(None, dtype=pl.String),
                 ),
             ]
@@ -150,7 +157,9 @@ def history(
             closed_by="proof",
             evidence=pl.lit("inferred"),
         )
-        .with_columns(status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("unknown")))
+        .with_columns(
+            status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("unknown"))
+        )
         .with_columns(until="at")
     )
     columns = [

@@ -55,13 +55,23 @@ def lines(raw: pl.LazyFrame) -> pl.LazyFrame:
             price_id=_first(("pricing", "price_details", "price")),
             product_id=_first(("pricing", "price_details", "product")),
             line_item=_first(("parent", item, "subscription_item")),
-            subscription_id=_first(("parent", item, "subscription"), ("parent", details, "subscription")),
-            invoice_item_id=_first(("parent", item, "invoice_item"), ("parent", details, "invoice_item")),
-            proration=_first(("parent", item, "proration"), ("parent", details, "proration")).fill_null(value=False),
-            line_discounts=_first(("discount_amounts",)).list.eval(pl.element().struct.field("discount")),
+            subscription_id=_first(
+                ("parent", item, "subscription"), ("parent", details, "subscription")
+            ),
+            invoice_item_id=_first(
+                ("parent", item, "invoice_item"), ("parent", details, "invoice_item")
+            ),
+            proration=_first(
+                ("parent", item, "proration"), ("parent", details, "proration")
+            ).fill_null(value=False),
+            line_discounts=_first(("discount_amounts",)).list.eval(
+                pl.element().struct.field("discount")
+            ),
         )
     )
-    items = invoice_items(raw).select("invoice_item_id", "changed_at", item_item="subscription_item_id")
+    items = invoice_items(raw).select(
+        "invoice_item_id", "changed_at", item_item="subscription_item_id"
+    )
     return (
         rows.join(items, on="invoice_item_id", how="left")
         .with_columns(subscription_item_id=pl.coalesce("line_item", "item_item"))
@@ -93,9 +103,9 @@ def invoice_items(raw: pl.LazyFrame) -> pl.LazyFrame:
 def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     """One row per metered item and service period that was invoiced (USAGE_CHARGE)."""
     metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
-    charged = lines.filter(
-        (pl.col("invoice_status") != "void") & pl.col("proration").not_()
-    ).join(metered, on="price_id", how="semi")
+    charged = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_()).join(
+        metered, on="price_id", how="semi"
+    )
     key = ["subscription_item_id", "period_start", "period_end"]
     final = pl.col("invoice_status").is_in(FINAL).all()
     return schemas.USAGE_CHARGE.conform(
@@ -106,7 +116,11 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
             pl.col("amount").sum(),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
-        .join(with_references(period_discounts(charged).drop("product_id"), refs, key[:2]), on=key[:2], how="left")
+        .join(
+            with_references(period_discounts(charged).drop("product_id"), refs, key[:2]),
+            on=key[:2],
+            how="left",
+        )
         .with_columns(pl.col("discounts").fill_null([]))
     )
 
@@ -114,7 +128,8 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
 def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
-    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, and the product_id it was invoiced for.
+    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, and the product_id
+    it was invoiced for.
     """
     ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
     return (
@@ -127,8 +142,8 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
 def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
     """`rows` (unique on `key`, discount ids in `ids`) with `discounts`: references in order of application.
 
-    Item discounts come before the subscription's; the customer's counts where the subscription has none. A discount that no evidence
-    explains keeps a null coupon, so that the value can be marked instead of guessed.
+    Item discounts come before the subscription's; the customer's counts where the subscription has none. A discount
+    that no evidence explains keeps a null coupon, so that the value can be marked instead of guessed.
     """
     level = (
         pl.when(pl.col("subscription_item_id_ref").is_not_null())
@@ -152,13 +167,20 @@ def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> p
         )
         .with_columns(level=level)
         .with_columns(
-            order=pl.col("level").replace_strict({"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8)
+            order=pl.col("level").replace_strict(
+                {"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8
+            )
         )
         .filter(
-            (pl.col("level") != "customer") | (pl.col("level") == "subscription").any().over(key).not_()
+            (pl.col("level") != "customer")
+            | (pl.col("level") == "subscription").any().over(key).not_()
         )
         .sort(*key, "order", "position")
         .group_by(key, maintain_order=True)
         .agg(discounts=pl.struct(discount_id="ids", coupon_id="coupon_id", level="level"))
     )
-    return rows.drop("ids").join(named, on=key, how="left").with_columns(pl.col("discounts").fill_null([]))
+    return (
+        rows.drop("ids")
+        .join(named, on=key, how="left")
+        .with_columns(pl.col("discounts").fill_null([]))
+    )

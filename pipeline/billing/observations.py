@@ -25,6 +25,8 @@ SUBSCRIPTION_STATE = (
     "cancel_reason",
 )
 ITEM_STATE = ("price_id", "quantity", "in_trial", "item_discounts", "subscription_discounts")
+ON = ["source_account", "subscription_id"]
+"""What identifies a subscription."""
 POINT_KEY = ("source_account", "subscription_id", "at")
 
 EVENT_ITEMS = 10
@@ -47,7 +49,9 @@ def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:
         collection_paused=get("pause_collection").is_not_null(),
         subscription_discounts=get("discounts"),
         items=get("items", "data"),
-        more=get("items", "has_more").fill_null(get("items", "data").list.len() >= EVENT_ITEMS).fill_null(value=False),
+        more=get("items", "has_more")
+        .fill_null(get("items", "data").list.len() >= EVENT_ITEMS)
+        .fill_null(value=False),
     )
 
 

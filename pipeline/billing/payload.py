@@ -117,7 +117,7 @@ TIER = pl.Struct({"up_to": N, "unit_amount_decimal": S, "flat_amount_decimal": S
 
 PRICE_OPTION = pl.Struct({"unit_amount_decimal": S, "tiers": pl.List(TIER)})
 
-PRICE_FIELDS = {
+PRICE_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "id": S,
     "currency": S,
     "product": S,
@@ -130,7 +130,7 @@ PRICE_FIELDS = {
     "transform_quantity": pl.Struct({"divide_by": N, "round": S}),
 }
 
-COUPON_FIELDS = {
+COUPON_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "id": S,
     "percent_off": pl.Float64,
     "amount_off": N,

@@ -24,4 +24,13 @@ def first_month(book: Book, policy: Policy, calendar: Calendar) -> date | None:
     return Calendar(now=earliest, timezone=calendar.timezone).current
 
 
-__all__ = ["Book", "Movements", "Policy", "empty_links", "first_month", "first_paid", "movements", "snapshot"]
+__all__ = [
+    "Book",
+    "Movements",
+    "Policy",
+    "empty_links",
+    "first_month",
+    "first_paid",
+    "movements",
+    "snapshot",
+]

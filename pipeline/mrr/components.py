@@ -21,12 +21,15 @@ CARRIED = (
 )  # fmt: skip
 
 
-def item_movements(opening: pl.LazyFrame, closing: pl.LazyFrame, accounts: pl.LazyFrame) -> pl.DataFrame:
+def item_movements(
+    opening: pl.LazyFrame, closing: pl.LazyFrame, accounts: pl.LazyFrame
+) -> pl.DataFrame:
     """One row per pair of items, or item without a partner, of every account (MRR_ITEM_MOVEMENT and both ends).
 
     Args:
-        opening, closing: items at the two ends, one row per CASE and item, valued at the month's rates (`value`;
-            `stood` at the opening's own rates).
+        opening: items at the opening end, one row per CASE and item, valued at the month's rates (`value`; `stood`
+            at the opening's own rates).
+        closing: items at the closing end, the same.
         accounts: classified accounts (CASE, movement).
     """
     narrow = [*CASE, "subscription_item_id", "subscription_id", "product_id", "value", "turned"]
@@ -36,7 +39,10 @@ def item_movements(opening: pl.LazyFrame, closing: pl.LazyFrame, accounts: pl.La
         return rows.select(
             *CASE,
             pl.col("subscription_item_id").alias(f"{name}_item"),
-            *(pl.col(column).alias(f"{name}_{column}") for column in (*ITEM_END, *CARRIED, "value")),
+            *(
+                pl.col(column).alias(f"{name}_{column}")
+                for column in (*ITEM_END, *CARRIED, "value")
+            ),
             *([pl.col("stood")] if name == "opening" else []),
         )
 
@@ -56,7 +62,9 @@ def item_movements(opening: pl.LazyFrame, closing: pl.LazyFrame, accounts: pl.La
     )
 
 
-def _point(pairs: pl.LazyFrame, book: Book, price: str, steps: str, name: str, depth: int) -> pl.LazyFrame:
+def _point(
+    pairs: pl.LazyFrame, book: Book, price: str, steps: str, name: str, depth: int
+) -> pl.LazyFrame:
     """The value of (price of `price`'s end, closing quantity, discounts in `steps`) as column `name`."""
     ends = pairs.select(
         "pair",
@@ -84,7 +92,13 @@ def _in_currency(pairs: pl.LazyFrame) -> pl.LazyFrame:
     other = pairs.filter(pl.col("opening_currency") != pl.col("closing_currency"))
     step = pl.col("opening_steps").struct
     moved = (
-        other.select("pair", "opening_rate", "closing_rate", "opening_steps", place=pl.int_ranges(pl.col("opening_steps").list.len()))
+        other.select(
+            "pair",
+            "opening_rate",
+            "closing_rate",
+            "opening_steps",
+            place=pl.int_ranges(pl.col("opening_steps").list.len()),
+        )
         .explode("opening_steps", "place", empty_as_null=False, keep_nulls=False)
         .with_columns(
             discount_id=step.field("discount_id"),
@@ -101,20 +115,32 @@ def _in_currency(pairs: pl.LazyFrame) -> pl.LazyFrame:
     )
     empty = pl.lit([], dtype=pl.List(STEP))
     return pl.concat(
-        [same, other.join(moved, on="pair", how="left").with_columns(pl.col("steps_moved").fill_null(empty))]
+        [
+            same,
+            other.join(moved, on="pair", how="left").with_columns(
+                pl.col("steps_moved").fill_null(empty)
+            ),
+        ]
     )
 
 
 def _path(pairs: pl.LazyFrame, book: Book) -> pl.LazyFrame:
     """The components of pairs at both ends of retained accounts: quantity, price and discount steps."""
     licensed = _in_currency(
-        pairs.filter((pl.col("opening_usage_type") != "metered") & (pl.col("closing_usage_type") != "metered"))
+        pairs.filter(
+            (pl.col("opening_usage_type") != "metered")
+            & (pl.col("closing_usage_type") != "metered")
+        )
     )
     licensed = licensed.collect().lazy()
     depth = depth_of(licensed, "opening_steps", "steps_moved", "closing_steps")
     same_plan = pl.col("opening_plan_key").eq_missing(pl.col("closing_plan_key"))
-    per_unit = (pl.col("opening_billing_scheme") == "per_unit") & (pl.col("closing_billing_scheme") == "per_unit")
-    many = (pl.col("opening_quantity").fill_null(1) > 1) & (pl.col("closing_quantity").fill_null(1) > 1)
+    per_unit = (pl.col("opening_billing_scheme") == "per_unit") & (
+        pl.col("closing_billing_scheme") == "per_unit"
+    )
+    many = (pl.col("opening_quantity").fill_null(1) > 1) & (
+        pl.col("closing_quantity").fill_null(1) > 1
+    )
     seats = same_plan | (per_unit & many)
     changed_price = (
         pl.when(same_plan.not_())
@@ -124,7 +150,9 @@ def _path(pairs: pl.LazyFrame, book: Book) -> pl.LazyFrame:
         .otherwise(pl.lit("price"))
     )
     steps = (
-        licensed.join(_point(licensed, book, "opening", "opening_steps", "at_quantity", depth), on="pair")
+        licensed.join(
+            _point(licensed, book, "opening", "opening_steps", "at_quantity", depth), on="pair"
+        )
         .join(_point(licensed, book, "closing", "steps_moved", "at_price", depth), on="pair")
         .with_columns(
             quantity_step=pl.col("at_quantity") - pl.col("opening_value"),
@@ -138,7 +166,11 @@ def _path(pairs: pl.LazyFrame, book: Book) -> pl.LazyFrame:
     )
     return pl.concat(
         [
-            steps.select("pair", type=pl.when(seats).then(pl.lit("seat")).otherwise("price_type"), amount="quantity_step"),
+            steps.select(
+                "pair",
+                type=pl.when(seats).then(pl.lit("seat")).otherwise("price_type"),
+                amount="quantity_step",
+            ),
             steps.select("pair", type="price_type", amount="price_step"),
             steps.select("pair", type=pl.lit("discount"), amount="discount_step"),
             usage.select("pair", type=pl.lit("usage"), amount="delta_mrr"),
@@ -154,8 +186,12 @@ def _unpaired(pairs: pl.LazyFrame) -> pl.LazyFrame:
 
     def held(column: str) -> pl.LazyFrame:
         """Values of `column` that an account holds at both ends."""
-        opened = pairs.select(*CASE, pl.col(f"opening_{column}").alias("held")).drop_nulls().unique()
-        closed = pairs.select(*CASE, pl.col(f"closing_{column}").alias("held")).drop_nulls().unique()
+        opened = (
+            pairs.select(*CASE, pl.col(f"opening_{column}").alias("held")).drop_nulls().unique()
+        )
+        closed = (
+            pairs.select(*CASE, pl.col(f"closing_{column}").alias("held")).drop_nulls().unique()
+        )
         return opened.join(closed, on=[*CASE, "held"])
 
     both_products = held("product_id").with_columns(product_held=pl.lit(value=True))
@@ -165,7 +201,12 @@ def _unpaired(pairs: pl.LazyFrame) -> pl.LazyFrame:
         pairs.filter(single)
         .with_columns(product=product, subscription=subscription, kind=usage_type)
         .join(both_products, left_on=[*CASE, "product"], right_on=[*CASE, "held"], how="left")
-        .join(both_subscriptions, left_on=[*CASE, "subscription"], right_on=[*CASE, "held"], how="left")
+        .join(
+            both_subscriptions,
+            left_on=[*CASE, "subscription"],
+            right_on=[*CASE, "held"],
+            how="left",
+        )
         .select(
             "pair",
             type=pl.when(pl.col("kind") == "metered")
@@ -191,7 +232,9 @@ def components(item_movements: pl.DataFrame, book: Book, accounts: pl.LazyFrame)
     pairs = item_movements.with_row_index("pair").lazy()
     whole = pl.col("movement").is_in(WHOLE).fill_null(value=False)
     retained = pairs.filter(whole.not_())
-    both = retained.filter(pl.col("opening_item").is_not_null() & pl.col("closing_item").is_not_null())
+    both = retained.filter(
+        pl.col("opening_item").is_not_null() & pl.col("closing_item").is_not_null()
+    )
     # An account that left or came back may hold the same item at both ends (at zero): one component per item still.
     simple = pairs.filter(whole).select("pair", type="movement", amount="delta_mrr")
     parts = pl.concat([simple, _path(both, book), _unpaired(retained)])
@@ -214,4 +257,3 @@ def components(item_movements: pl.DataFrame, book: Book, accounts: pl.LazyFrame)
             product_id=pl.coalesce("closing_product_id", "opening_product_id"),
         )
     )
-

@@ -21,7 +21,9 @@ def _kept(ppm: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return (PPM - ppm) // coarse, pl.lit(PPM, dtype=pl.Int64) // coarse
 
 
-def _counted(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, key: list[str]) -> pl.LazyFrame:
+def _counted(
+    rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, key: list[str]
+) -> pl.LazyFrame:
     """One row per item at an instant and discount that the policy counts and that applies to its product."""
     reference = pl.col("discounts").struct
     spread = (
@@ -38,10 +40,14 @@ def _counted(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, key: lis
         .drop("discounts")
     )  # fmt: skip
     wanted = coupons.filter(pl.col("duration").is_in(list(policy.durations)))
-    applies = pl.col("applies_to").is_null() | pl.col("applies_to").list.contains(pl.col("product_id"))
+    applies = pl.col("applies_to").is_null() | pl.col("applies_to").list.contains(
+        pl.col("product_id")
+    )
     return (
         spread.join(wanted.rename({"currency": "coupon_currency"}), on="coupon_id")
-        .filter((pl.col("coupon_currency") == "") | (pl.col("coupon_currency") == pl.col("currency")))
+        .filter(
+            (pl.col("coupon_currency") == "") | (pl.col("coupon_currency") == pl.col("currency"))
+        )
         .filter(applies)
     )
 
@@ -70,7 +76,9 @@ def with_steps(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, at: st
     shared = counted.filter(pl.col("level") != "item")
     fixed = shared.filter(pl.col("amount_off").is_not_null())
     weights = left_after(
-        rows.select(*key, "list_num", "list_den").join(_listed(own, key, "item_steps"), on=key, how="left"),
+        rows.select(*key, "list_num", "list_den").join(
+            _listed(own, key, "item_steps"), on=key, how="left"
+        ),
         "item_steps",
         depth_of(_listed(own, key, "item_steps"), "item_steps"),
     ).select(*key, "weight")

@@ -24,8 +24,13 @@ def at_boundaries(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFra
     ordered = sorted(boundaries)
     lits = [pl.lit(value, dtype=pl.Datetime("us", "UTC")) for value in ordered]
     passed = pl.sum_horizontal([(pl.col("valid_from") >= lit).cast(pl.Int64) for lit in lits])
-    reached = pl.sum_horizontal([(pl.col("valid_to") >= lit).fill_null(value=True).cast(pl.Int64) for lit in lits])
-    ends = pl.LazyFrame({"index": range(len(ordered)), "at": ordered}, schema={"index": pl.Int64, "at": pl.Datetime("us", "UTC")})
+    reached = pl.sum_horizontal(
+        [(pl.col("valid_to") >= lit).fill_null(value=True).cast(pl.Int64) for lit in lits]
+    )
+    ends = pl.LazyFrame(
+        {"index": range(len(ordered)), "at": ordered},
+        schema={"index": pl.Int64, "at": pl.Datetime("us", "UTC")},
+    )
     return (
         items.with_columns(first=passed, stop=reached)
         .filter(pl.col("first") < pl.col("stop"))
@@ -99,7 +104,8 @@ def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
         [
             items.select("subscription_id", at=pl.col("valid_from") + second),
             book.usage_charge.join(
-                items.select("subscription_item_id", "subscription_id").unique(), on="subscription_item_id"
+                items.select("subscription_item_id", "subscription_id").unique(),
+                on="subscription_item_id",
             ).select("subscription_id", at=pl.col("period_end") + second),
         ]
     ).unique()

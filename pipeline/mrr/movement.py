@@ -59,7 +59,9 @@ def _windows(calendar: Calendar, months: Sequence[date], windows: Sequence[int])
     )
 
 
-def _ends(values: pl.LazyFrame, cases: pl.LazyFrame, rates: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def _ends(
+    values: pl.LazyFrame, cases: pl.LazyFrame, rates: pl.LazyFrame
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """The items at the opening and the closing end of every case, valued at the case's month's rates."""
     items = values.rename({"month": "end_month"}).drop("at", "provisional")
     now = rates.select("month", "currency", "rate")
@@ -101,7 +103,9 @@ def _accounts(opening: pl.LazyFrame, closing: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _classified(accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+def _classified(
+    accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame, policy: Policy
+) -> pl.LazyFrame:
     """`accounts` with their movement."""
     o, c = pl.col("o"), pl.col("c")
     paid_before = (pl.col("first_paid") < pl.col("opening_at")).fill_null(value=False)
@@ -124,9 +128,13 @@ def _classified(accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame,
         .then(pl.lit("contraction"))
     )
     return (
-        accounts.join(cases.select("month", "window_months", "opening_at", "closing_at"), on=ACCOUNT[:2])
+        accounts.join(
+            cases.select("month", "window_months", "opening_at", "closing_at"), on=ACCOUNT[:2]
+        )
         .join(paid, on="account_id", how="left")
-        .with_columns(movement=movement, fx_mrr=o - pl.col("opening_mrr"), delta_mrr=c - o, closing_mrr=c)
+        .with_columns(
+            movement=movement, fx_mrr=o - pl.col("opening_mrr"), delta_mrr=c - o, closing_mrr=c
+        )
     )
 
 
@@ -136,7 +144,12 @@ def _churn_kinds(book: Book, opening: pl.LazyFrame, classified: pl.LazyFrame) ->
         classified.filter(pl.col("movement") == "churn").select(*ACCOUNT, "closing_at"), on=ACCOUNT
     ).select(*CASE, "subscription_item_id", "value", "opening_at", "closing_at")
     spans = book.item_timeline.select(
-        "subscription_item_id", "valid_from", "valid_to", "status", "collection_paused", "cancel_reason"
+        "subscription_item_id",
+        "valid_from",
+        "valid_to",
+        "status",
+        "collection_paused",
+        "cancel_reason",
     )
     last = (
         gone.join(spans, on="subscription_item_id")
@@ -145,7 +158,9 @@ def _churn_kinds(book: Book, opening: pl.LazyFrame, classified: pl.LazyFrame) ->
         .group_by(*CASE, "subscription_item_id", maintain_order=True)
         .last()
         .with_columns(
-            ended=pl.when(pl.col("valid_to") < pl.col("closing_at")).then("valid_to").otherwise("valid_from")
+            ended=pl.when(pl.col("valid_to") < pl.col("closing_at"))
+            .then("valid_to")
+            .otherwise("valid_from")
         )
     )
     reason = pl.col("cancel_reason")
@@ -163,7 +178,13 @@ def _churn_kinds(book: Book, opening: pl.LazyFrame, classified: pl.LazyFrame) ->
     )
     return (
         last.with_columns(churn_kind=kind)
-        .sort(*CASE, "ended", "value", "subscription_item_id", descending=[False] * 3 + [True, True, False])
+        .sort(
+            *CASE,
+            "ended",
+            "value",
+            "subscription_item_id",
+            descending=[False] * 3 + [True, True, False],
+        )
         .group_by(CASE, maintain_order=True)
         .agg(pl.col("churn_kind").first())
     )
@@ -205,20 +226,30 @@ def movements(
         .lazy()
     )
     paid = first_paid(book, policy)
-    classified = _classified(_accounts(opening, closing), cases.lazy(), paid, policy).collect().lazy()
+    classified = (
+        _classified(_accounts(opening, closing), cases.lazy(), paid, policy).collect().lazy()
+    )
     evidence = account_evidence(book, calendar, ends).collect().lazy()
     graded = (
-        classified.join(cases.lazy().select("month", "window_months", "opening_month"), on=ACCOUNT[:2])
+        classified.join(
+            cases.lazy().select("month", "window_months", "opening_month"), on=ACCOUNT[:2]
+        )
         .join(
             evidence.rename({"month": "opening_month", "evidence": "opening_evidence"}),
             on=["opening_month", "account_id"],
             how="left",
         )
-        .join(evidence.rename({"evidence": "closing_evidence"}), on=["month", "account_id"], how="left")
+        .join(
+            evidence.rename({"evidence": "closing_evidence"}),
+            on=["month", "account_id"],
+            how="left",
+        )
         .join(_churn_kinds(book, opening, classified), on=ACCOUNT, how="left")
         .join(calendar.ends(months).lazy().select("month", "provisional"), on="month")
         .with_columns(
-            evidence=worst(pl.col("opening_evidence"), pl.col("closing_evidence")).fill_null("exact"),
+            evidence=worst(pl.col("opening_evidence"), pl.col("closing_evidence")).fill_null(
+                "exact"
+            ),
             policy=pl.lit(policy.label),
         )
         .filter((pl.col("opening_mrr") != 0) | (pl.col("closing_mrr") != 0) | (pl.col("o") != 0))
@@ -229,6 +260,10 @@ def movements(
     parts = components(pairs, book, graded.lazy())
     return Movements(
         movement=schemas.MRR_MOVEMENT.conform(graded.lazy()).collect(),
-        item_movement=schemas.MRR_ITEM_MOVEMENT.conform(pairs.lazy()).sort(schemas.MRR_ITEM_MOVEMENT.key).collect(),
-        component=schemas.MRR_MOVEMENT_COMPONENT.conform(parts).sort(schemas.MRR_MOVEMENT_COMPONENT.key).collect(),
+        item_movement=schemas.MRR_ITEM_MOVEMENT.conform(pairs.lazy())
+        .sort(schemas.MRR_ITEM_MOVEMENT.key)
+        .collect(),
+        component=schemas.MRR_MOVEMENT_COMPONENT.conform(parts)
+        .sort(schemas.MRR_MOVEMENT_COMPONENT.key)
+        .collect(),
     )

@@ -27,7 +27,8 @@ def pair(opening: pl.DataFrame, closing: pl.DataFrame) -> pl.DataFrame:
     """Pairs of items.
 
     Args:
-        opening, closing: one row per CASE and subscription_item_id, with subscription_id, product_id, value (at the
+        closing: as `opening`, at the closing end.
+        opening: one row per CASE and subscription_item_id, with subscription_id, product_id, value (at the
             month's rates) and `turned`: the opening item no longer exists at the closing end, the closing item did
             not exist at the opening end.
 
@@ -51,8 +52,12 @@ def pair(opening: pl.DataFrame, closing: pl.DataFrame) -> pl.DataFrame:
             .collect()
         )
         pairs.append(found)
-        opening = opening.join(found, left_on=[*CASE, item], right_on=[*CASE, "opening_item"], how="anti")
-        closing = closing.join(found, left_on=[*CASE, item], right_on=[*CASE, "closing_item"], how="anti")
+        opening = opening.join(
+            found, left_on=[*CASE, item], right_on=[*CASE, "opening_item"], how="anti"
+        )
+        closing = closing.join(
+            found, left_on=[*CASE, item], right_on=[*CASE, "closing_item"], how="anti"
+        )
     none = pl.lit(None, dtype=pl.String)
     return pl.concat(
         [

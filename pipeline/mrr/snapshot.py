@@ -17,7 +17,9 @@ from pipeline.mrr.instants import at_boundaries, valued
 from pipeline.mrr.policy import Policy
 
 
-def month_ends(book: Book, calendar: Calendar, months: Sequence[date], policy: Policy) -> pl.LazyFrame:
+def month_ends(
+    book: Book, calendar: Calendar, months: Sequence[date], policy: Policy
+) -> pl.LazyFrame:
     """Every counting item at the end of each month, in its own currency.
 
     One row per (month, subscription_item_id): the timeline's and price's columns, list_num, list_den, steps,
@@ -43,7 +45,9 @@ def account_evidence(book: Book, calendar: Calendar, months: Sequence[date]) -> 
     )
 
 
-def snapshot(book: Book, calendar: Calendar, months: Sequence[date], policy: Policy) -> pl.LazyFrame:
+def snapshot(
+    book: Book, calendar: Calendar, months: Sequence[date], policy: Policy
+) -> pl.LazyFrame:
     """The snapshots of `months` (MRR_SNAPSHOT), money in micro-units of the reporting currency.
 
     mrr = round(native net x rate), list_mrr = round(native list x rate), discount_mrr = list_mrr - mrr.
@@ -51,8 +55,12 @@ def snapshot(book: Book, calendar: Calendar, months: Sequence[date], policy: Pol
     rate = pl.col("rate")
     return schemas.MRR_SNAPSHOT.conform(
         month_ends(book, calendar, months, policy)
-        .join(book.fx_rate.select("month", "currency", "rate"), on=["month", "currency"], how="left")
-        .with_columns(list_mrr=convert(pl.col("list_native"), rate), mrr=convert(pl.col("mrr_native"), rate))
+        .join(
+            book.fx_rate.select("month", "currency", "rate"), on=["month", "currency"], how="left"
+        )
+        .with_columns(
+            list_mrr=convert(pl.col("list_native"), rate), mrr=convert(pl.col("mrr_native"), rate)
+        )
         .with_columns(
             discount_mrr=pl.col("list_mrr") - pl.col("mrr"),
             fx_rate=rate,

@@ -44,16 +44,24 @@ def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
         .sort(*key, "upper", nulls_last=False)
         .with_columns(lower=pl.col("upper").shift(1).over(key).fill_null(0))
         .with_columns(
-            graduated=(pl.min_horizontal("quantity_", "upper") - pl.col("lower")).clip(lower_bound=0),
+            graduated=(pl.min_horizontal("quantity_", "upper") - pl.col("lower")).clip(
+                lower_bound=0
+            ),
             reached=(pl.col("quantity_") > pl.col("lower")) | (pl.col("lower") == 0),
             chosen=((pl.col("quantity_") > pl.col("lower")) | (pl.col("lower") == 0))
             & (pl.col("quantity_") <= pl.col("upper")),
         )
     )
     volume = pl.col("tiers_mode") == "volume"
-    used = pl.when(volume).then(pl.col("quantity_") * pl.col("chosen").cast(pl.Int64)).otherwise("graduated")
+    used = (
+        pl.when(volume)
+        .then(pl.col("quantity_") * pl.col("chosen").cast(pl.Int64))
+        .otherwise("graduated")
+    )
     fee = pl.when(volume).then("chosen").otherwise("reached").cast(pl.Int64)
-    charge = used.cast(WIDE) * pl.col("unit_").cast(WIDE) + fee.cast(WIDE) * pl.col("flat_").cast(WIDE)
+    charge = used.cast(WIDE) * pl.col("unit_").cast(WIDE) + fee.cast(WIDE) * pl.col("flat_").cast(
+        WIDE
+    )
     tiered = steps.group_by(key).agg(pl.col("scale").first(), charge=charge.sum())
     return pl.concat([flat, tiered.select(flat.collect_schema().names())])
 
@@ -68,9 +76,15 @@ def with_list(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
     licensed = rows.filter(pl.col("charge_num").is_null() & (pl.col("usage_type") == "licensed"))
     micro = micro_per_minor(pl.col("currency"))
     metered = pl.col("usage_type") == "metered"
-    billed_num = pl.when(metered).then(pl.col("charge_num").fill_null(0).cast(WIDE)).otherwise(pl.col("charge"))
-    billed_den = pl.when(metered).then(pl.col("charge_den").fill_null(1).cast(WIDE)).otherwise(
-        TEN.cast(WIDE).pow(pl.col("scale").fill_null(0)).cast(WIDE)
+    billed_num = (
+        pl.when(metered)
+        .then(pl.col("charge_num").fill_null(0).cast(WIDE))
+        .otherwise(pl.col("charge"))
+    )
+    billed_den = (
+        pl.when(metered)
+        .then(pl.col("charge_den").fill_null(1).cast(WIDE))
+        .otherwise(TEN.cast(WIDE).pow(pl.col("scale").fill_null(0)).cast(WIDE))
     )
     return (
         rows.join(_units(prices, licensed), on=key, how="left", nulls_equal=True)
@@ -90,7 +104,9 @@ def _apply(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:
         num = step.field("num").fill_null(1).cast(WIDE)
         den = step.field("den").fill_null(1).cast(WIDE)
         amount = step.field("amount").fill_null(0).cast(WIDE)
-        rows = rows.with_columns(left_num=pl.col("left_num") * num, left_den=pl.col("left_den") * den).with_columns(
+        rows = rows.with_columns(
+            left_num=pl.col("left_num") * num, left_den=pl.col("left_den") * den
+        ).with_columns(
             left_num=(pl.col("left_num") - amount * pl.col("left_den")).clip(lower_bound=0)
         )
     return rows
@@ -98,11 +114,17 @@ def _apply(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:
 
 def depth_of(rows: pl.LazyFrame, *steps: str) -> int:
     """The greatest number of steps of any row."""
-    longest = rows.select(pl.max_horizontal(pl.col(name).list.len().max() for name in steps)).collect().item()
+    longest = (
+        rows.select(pl.max_horizontal(pl.col(name).list.len().max() for name in steps))
+        .collect()
+        .item()
+    )
     return int(longest or 0)
 
 
-def with_value(rows: pl.LazyFrame, depth: int, steps: str = "steps", prefix: str = "") -> pl.LazyFrame:
+def with_value(
+    rows: pl.LazyFrame, depth: int, steps: str = "steps", prefix: str = ""
+) -> pl.LazyFrame:
     """`rows` with list_native, discount_native and mrr_native (Int64 micro-units a month, own currency).
 
     List and discount are each rounded half-even once; the net is their difference.

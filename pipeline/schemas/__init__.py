@@ -1,5 +1,6 @@
-"""Every table's columns, one sentence each, its grain and its key: the one place that lake, warehouse, checks, column
-metadata and the data dictionary are made from.
+"""Every table's columns, one sentence each, its grain and its key.
+
+The one place that lake, warehouse, checks, column metadata and the data dictionary are made from.
 
 Belongs here: descriptions only. `raw` for records as received, `billing` for what evidence says, `accounts` for links
 and CRM, `mrr` for values and movements, `metrics` for figures, `operations` for syncs, checks and alerts.

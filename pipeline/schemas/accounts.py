@@ -9,9 +9,16 @@ ACCOUNT = Table(
     grain="one row per account",
     key=("account_id",),
     columns=(
-        text("account_id", "hubspot:<id>, salesforce:<id>, file:<id>, or the Stripe customer id.", key=True),
+        text(
+            "account_id",
+            "hubspot:<id>, salesforce:<id>, file:<id>, or the Stripe customer id.",
+            key=True,
+        ),
         text("name", "Name for people."),
-        text("segment", "Segment from the CRM field, if one is configured; bands by ACV are computed per month."),
+        text(
+            "segment",
+            "Segment from the CRM field, if one is configured; bands by ACV are computed per month.",
+        ),
         text("owner", "Name of who owns the account."),
         text("industry", "Industry as the CRM has it."),
         text("country", "ISO alpha-2 country where recognised."),
@@ -40,7 +47,12 @@ ACCOUNT_LINK = Table(
         text("customer_id", "Stripe customer id.", key=True),
         text("account_id", "The account it belongs to; always set."),
         text("method", "override, crm_field, metadata, email, domain or none."),
-        Column("confidence", pl.Float64, "1 for explicit ids, less for e-mail and domain.", kind="ratio"),
+        Column(
+            "confidence",
+            pl.Float64,
+            "1 for explicit ids, less for e-mail and domain.",
+            kind="ratio",
+        ),
         text("status", "matched, ambiguous, unmatched or ignored."),
         Column("candidates", pl.String, "JSON list of account ids where several fit.", kind="json"),
     ),

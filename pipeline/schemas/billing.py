@@ -36,7 +36,9 @@ CUSTOMER = Table(
         text("currency", "Three-letter lower-case currency."),
         instant("created", "When the customer was created in Stripe."),
         flag("deleted", "Deleted in Stripe."),
-        Column("metadata", pl.String, "Stripe metadata as JSON, the keys used for links.", kind="json"),
+        Column(
+            "metadata", pl.String, "Stripe metadata as JSON, the keys used for links.", kind="json"
+        ),
     ),
 )
 
@@ -131,7 +133,10 @@ ITEM_TIMELINE = Table(
         instant("valid_to", "The state holds until before this instant; null while it lasts."),
         text("evidence", "exact, invoiced, bounded or inferred."),
         text("opened_by", "Id of the event, listing or invoice line that proves the start."),
-        text("closed_by", "Id of the event, listing or invoice line that proves the end; null while it lasts."),
+        text(
+            "closed_by",
+            "Id of the event, listing or invoice line that proves the end; null while it lasts.",
+        ),
     ),
 )
 
@@ -145,8 +150,12 @@ USAGE_CHARGE = Table(
         instant("period_end", "End of the service period."),
         text("currency", "Currency of the charge."),
         text("price_id", "Price the usage was charged at."),
-        count("amount", "Charge before discounts and inclusive tax, in minor units, its lines summed."),
-        Column("discounts", pl.List(DISCOUNT_REF), "The discounts that reduced the invoice, in order."),
+        count(
+            "amount", "Charge before discounts and inclusive tax, in minor units, its lines summed."
+        ),
+        Column(
+            "discounts", pl.List(DISCOUNT_REF), "The discounts that reduced the invoice, in order."
+        ),
         text("invoice_id", "Stripe invoice id."),
         text("evidence", "exact while the invoice is finalised, inferred before."),
     ),

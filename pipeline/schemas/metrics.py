@@ -6,7 +6,10 @@ from pipeline.schemas.table import Column, Table, count, flag, money, month_colu
 
 METRIC_COLUMNS = (
     month_column(),
-    count("window_months", "1, 3 or 12: between the ends of the month so many months before and of this one."),
+    count(
+        "window_months",
+        "1, 3 or 12: between the ends of the month so many months before and of this one.",
+    ),
     text("dimension", "total, or the name of a dimension.", key=True),
     text("member", "all, or the member of the dimension.", key=True),
     count("opening_accounts", "Accounts with MRR at the opening end."),
@@ -16,7 +19,9 @@ METRIC_COLUMNS = (
     count("contracting_accounts", "Accounts with the movement contraction."),
     count("churned_accounts", "Accounts with the movement churn."),
     count("reactivated_accounts", "Accounts with the movement reactivation."),
-    money("starting_mrr", "MRR at the opening end, as it stands there; rates divide by starting + fx."),
+    money(
+        "starting_mrr", "MRR at the opening end, as it stands there; rates divide by starting + fx."
+    ),
     money("fx_mrr", "What the change of exchange rates did to it."),
     money("new_mrr", "MRR of new accounts."),
     money("expansion_mrr", "Increase of accounts that expanded, net per account."),
@@ -35,7 +40,10 @@ METRIC_COLUMNS = (
     ratio("grr", "(starting + fx - contraction - churned) / (starting + fx)."),
     ratio("logo_retention", "Share of the opening accounts that still have MRR."),
     ratio("quick_ratio", "(new + expansion) / (contraction + churned)."),
-    ratio("quick_ratio_with_reactivation", "(new + expansion + reactivation) / (contraction + churned)."),
+    ratio(
+        "quick_ratio_with_reactivation",
+        "(new + expansion + reactivation) / (contraction + churned).",
+    ),
     ratio("mrr_growth_rate", "(ending - starting - fx) / (starting + fx)."),
     ratio("expansion_share_of_new", "expansion / (new + expansion)."),
     ratio("expansion_share_of_total", "expansion / ending."),
@@ -48,9 +56,15 @@ METRIC_COLUMNS = (
     money("involuntary_churned_mrr", "Churned MRR of accounts whose payment failed."),
     ratio("target", "The configured target of the expansion rate."),
     ratio("attainment", "expansion rate / target."),
-    text("band", "Benchmark band of the expansion rate: monthly bands judge window 1, annual bands window 12."),
+    text(
+        "band",
+        "Benchmark band of the expansion rate: monthly bands judge window 1, annual bands window 12.",
+    ),
     flag("provisional", "The month is not closed yet."),
-    count("version", "Version of the month: 1, and one more each time a closed month's figures changed."),
+    count(
+        "version",
+        "Version of the month: 1, and one more each time a closed month's figures changed.",
+    ),
     text("policy", "The policy the figures follow."),
 )
 
@@ -73,12 +87,25 @@ EXPANSION_BY_TYPE = Table(
         count("window_months", "1, 3 or 12."),
         text("dimension", "total, or the name of a dimension.", key=True),
         text("member", "all, or the member of the dimension.", key=True),
-        text("type", "seat, plan, interval, price, discount, usage, add_on or cross_sell.", key=True),
-        money("amount", "Signed sum of the expanding accounts' components; sums to the expansion MRR."),
+        text(
+            "type", "seat, plan, interval, price, discount, usage, add_on or cross_sell.", key=True
+        ),
+        money(
+            "amount", "Signed sum of the expanding accounts' components; sums to the expansion MRR."
+        ),
         count("accounts", "Expanding accounts with such a component."),
         ratio("share", "amount / expansion MRR."),
     ),
-    published=("month", "window_months", "dimension", "member", "type", "amount", "accounts", "share"),
+    published=(
+        "month",
+        "window_months",
+        "dimension",
+        "member",
+        "type",
+        "amount",
+        "accounts",
+        "share",
+    ),
 )
 
 EXPANSION_COHORT = Table(
@@ -88,7 +115,9 @@ EXPANSION_COHORT = Table(
     partitioned=True,
     columns=(
         month_column("The month the row is computed for: cohort month + age."),
-        Column("cohort_month", pl.Date, "First month with closing MRR.", kind="month", nullable=False),
+        Column(
+            "cohort_month", pl.Date, "First month with closing MRR.", kind="month", nullable=False
+        ),
         count("age_months", "Months since the cohort month."),
         count("accounts", "Accounts of the cohort."),
         money("starting_mrr", "Their MRR at the end of the cohort month, at this month's rates."),

@@ -1,6 +1,16 @@
 """Values of items at month ends, and movements between them."""
 
-from pipeline.schemas.table import RATE, Column, Table, count, flag, instant, money, month_column, text
+from pipeline.schemas.table import (
+    RATE,
+    Column,
+    Table,
+    count,
+    flag,
+    instant,
+    money,
+    month_column,
+    text,
+)
 
 SNAPSHOT_PUBLISHED = (
     "month",
@@ -52,7 +62,9 @@ MRR_SNAPSHOT = Table(
         money("discount_mrr", "Monthly discount in the reporting currency."),
         money("mrr", "list_mrr - discount_mrr."),
         money("mrr_native", "Monthly value in the item's own currency."),
-        Column("fx_rate", RATE, "Reporting currency for one unit of the item's currency.", kind="rate"),
+        Column(
+            "fx_rate", RATE, "Reporting currency for one unit of the item's currency.", kind="rate"
+        ),
         instant("cancel_at", "When it is scheduled to end."),
         instant("past_due_since", "Since when the subscription is past due."),
         text("evidence", "exact, invoiced, bounded or inferred."),
@@ -70,9 +82,15 @@ MRR_MOVEMENT = Table(
     partitioned=True,
     columns=(
         month_column(),
-        count("window_months", "1, 3 or 12: between the ends of the month so many months before and of this one."),
+        count(
+            "window_months",
+            "1, 3 or 12: between the ends of the month so many months before and of this one.",
+        ),
         text("account_id", "The account.", key=True),
-        text("movement", "new, expansion, contraction, churn, reactivation, or null when nothing moved but the rate."),
+        text(
+            "movement",
+            "new, expansion, contraction, churn, reactivation, or null when nothing moved but the rate.",
+        ),
         money("opening_mrr", "MRR at the opening end as it stands there."),
         money("fx_mrr", "What the change of exchange rates did to the opening MRR."),
         money("delta_mrr", "closing - opening - fx: the movement, signed."),
@@ -118,7 +136,10 @@ MRR_ITEM_MOVEMENT = Table(
         text("account_id", "The account.", key=True),
         text("movement", "The account's movement; null when nothing moved but the rate."),
         *(
-            text(f"{end}_{name}", f"{name} at the {end} end; null when the item does not count there.")
+            text(
+                f"{end}_{name}",
+                f"{name} at the {end} end; null when the item does not count there.",
+            )
             for end in ("opening", "closing")
             for name in ITEM_END
         ),
@@ -138,7 +159,11 @@ MRR_MOVEMENT_COMPONENT = Table(
         month_column(),
         count("window_months", "1, 3 or 12."),
         text("account_id", "The account.", key=True),
-        text("subscription_item_id", "The item at the closing end, else at the opening end.", key=True),
+        text(
+            "subscription_item_id",
+            "The item at the closing end, else at the opening end.",
+            key=True,
+        ),
         text(
             "type",
             "seat, plan, interval, price, discount, usage, add_on, cross_sell; new, reactivation or churn.",
@@ -147,7 +172,10 @@ MRR_MOVEMENT_COMPONENT = Table(
         text("paired_item_id", "The item at the opening end where another one."),
         text("product_id", "Product of the item."),
         text("movement", "The account's movement."),
-        money("amount", "Signed amount, free of exchange rates; an account's amounts sum to its delta."),
+        money(
+            "amount",
+            "Signed amount, free of exchange rates; an account's amounts sum to its delta.",
+        ),
         text("evidence", "The account's grade."),
     ),
     published=(

@@ -21,7 +21,10 @@ _EVALUATION = (
     Column("effect", pl.Float64, "Size of the deviation, relative to the baseline."),
     Column("p", pl.Float64, "Probability that it is chance; null where no test is made."),
     Column("breach", pl.Boolean, "The rule's condition holds."),
-    text("guard", "Why nothing is concluded: insufficient_data, no_data, suppressed; null when it is."),
+    text(
+        "guard",
+        "Why nothing is concluded: insufficient_data, no_data, suppressed; null when it is.",
+    ),
     text("rule_hash", "Hash of the rule as configured."),
     count("data_version", "Version of the month that was read."),
     instant("at", "When it was evaluated."),

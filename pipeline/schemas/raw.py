@@ -11,11 +11,22 @@ RAW_RECORD = Table(
     append_only=True,
     columns=(
         text("source", "Where it came from: stripe, hubspot, salesforce, file.", key=True),
-        text("source_account", "The Stripe or CRM account it belongs to; empty for the key's own.", key=True),
-        text("stream", "Kind of object in the source's own singular word, as subscription or event.", key=True),
+        text(
+            "source_account",
+            "The Stripe or CRM account it belongs to; empty for the key's own.",
+            key=True,
+        ),
+        text(
+            "stream",
+            "Kind of object in the source's own singular word, as subscription or event.",
+            key=True,
+        ),
         text("id", "The object's id in the source.", key=True),
         instant("created", "When the source says the object was created; an event's instant."),
-        instant("observed_at", "When the object was seen to be like this: the start of the request that returned it."),
+        instant(
+            "observed_at",
+            "When the object was seen to be like this: the start of the request that returned it.",
+        ),
         text("sync_id", "The sync that brought it."),
         text("api_version", "The API version the payload is rendered in."),
         Column(
@@ -23,7 +34,14 @@ RAW_RECORD = Table(
             pl.List(pl.String),
             "An event's top-level keys in previous_attributes (so that a null there differs from an absent key).",
         ),
-        text("payload", "The record as compact JSON, embedded lists completed, fields outside the allow-list removed."),
-        text("hash", "Hash of the payload: a record is stored when it differs from the last one of its id.", key=True),
+        text(
+            "payload",
+            "The record as compact JSON, embedded lists completed, fields outside the allow-list removed.",
+        ),
+        text(
+            "hash",
+            "Hash of the payload: a record is stored when it differs from the last one of its id.",
+            key=True,
+        ),
     ),
 )

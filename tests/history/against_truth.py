@@ -38,7 +38,11 @@ def _parts(frame: pl.DataFrame) -> dict[str, dict[tuple[str, str], tuple[int, st
 
 
 def compare_accounts(
-    truth: Truth, movement: pl.DataFrame, component: pl.DataFrame, months: Sequence[date], window: int
+    truth: Truth,
+    movement: pl.DataFrame,
+    component: pl.DataFrame,
+    months: Sequence[date],
+    window: int,
 ) -> Comparison:
     """Every account-month of a window: movement, roll-forward and components, to the micro-unit."""
     found = Comparison()
@@ -57,10 +61,15 @@ def compare_accounts(
             grade = "missing" if row is None else row["evidence"]
             right = (
                 row is not None
-                and (_same(expected, row) if expected is not None else not row["opening_mrr"] | row["closing_mrr"])
+                and (
+                    _same(expected, row)
+                    if expected is not None
+                    else not row["opening_mrr"] | row["closing_mrr"]
+                )
                 and true_parts.get(account, {}) == parts.get(account, {})
             )
-            told = f"{month:%Y-%m} window {window} {account}: true {expected} {true_parts.get(account)}, got {row} {parts.get(account)}"
+            true_said = f"true {expected} {true_parts.get(account)}"
+            told = f"{month:%Y-%m} {window} {account}: {true_said}, got {row} {parts.get(account)}"
             found.note(grade, right, told)
     return found
 
@@ -84,8 +93,10 @@ def compare_items(truth: Truth, snapshot: pl.DataFrame, months: Sequence[date]) 
         true = truth.snapshot(month)
         for item in {*rows, *true}:
             expected, row = true.get(item), rows.get(item)
-            if expected is None or row is None or any(
-                getattr(expected, name) != row[name] for name in ITEM_FIELDS
+            if (
+                expected is None
+                or row is None
+                or any(getattr(expected, name) != row[name] for name in ITEM_FIELDS)
             ):
                 wrong.append(f"{month:%Y-%m} {item}: true {expected}, got {row}")
     return wrong

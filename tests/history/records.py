@@ -71,7 +71,9 @@ class Evidence:
         for stream in LISTED:
             self._add(stream, company.objects[stream].values(), now)
         self._add("event", events, now)
-        start = max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY
+        start = (
+            max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY
+        )
         self.coverage.append(
             {"source_account": "", "covered_from": start, "covered_to": now, "sync_id": f"{now}"}
         )

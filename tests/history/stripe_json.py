@@ -21,7 +21,14 @@ Items = Mapping[str, tuple[str, int | None]]
 """Item id -> (price id, quantity)."""
 
 
-def price(price_id: str, cents: int, product: str = "prod_a", *, usage: bool = False, interval: str = "month") -> dict[str, Any]:
+def price(
+    price_id: str,
+    cents: int,
+    product: str = "prod_a",
+    *,
+    usage: bool = False,
+    interval: str = "month",
+) -> dict[str, Any]:
     """A recurring price per unit."""
     return {
         "id": price_id, "object": "price", "created": PERIOD, "currency": "usd", "product": product,
@@ -39,7 +46,9 @@ class History:
         self.rows += [_row("product", {"id": each, "name": each}, NOW) for each in sorted(products)]
         self.count = 0
 
-    def subscription(self, customer: str, states: Sequence[tuple[datetime, Items | None]], name: str = "") -> "History":
+    def subscription(
+        self, customer: str, states: Sequence[tuple[datetime, Items | None]], name: str = ""
+    ) -> "History":
         """`states`: (from when, its items); None = canceled at once."""
         before: dict[str, Any] | None = None
         for at, items in states:
@@ -68,7 +77,9 @@ class History:
             before = shown
         return self
 
-    def usage(self, customer: str, item: str, price_id: str, months: Mapping[date, int]) -> "History":
+    def usage(
+        self, customer: str, item: str, price_id: str, months: Mapping[date, int]
+    ) -> "History":
         """Cents billed for each calendar month of a metered item."""
         for month, cents in months.items():
             start = datetime(month.year, month.month, 1, tzinfo=UTC)
@@ -83,11 +94,16 @@ class History:
     def one_off(self, customer: str, at: datetime, cents: int) -> "History":
         """A one-time charge."""
         line = _line(f"once{at:%m%d}", cents, "price_once", at, at)
-        line["parent"] = {"type": "invoice_item_details", "invoice_item_details": {"invoice_item": "ii_once", "proration": False}}
+        line["parent"] = {
+            "type": "invoice_item_details",
+            "invoice_item_details": {"invoice_item": "ii_once", "proration": False},
+        }
         self._invoice(customer, f"in_once{at:%m%d}", at, [line])
         return self
 
-    def _invoice(self, customer: str, invoice: str, at: datetime, lines: list[dict[str, Any]]) -> None:
+    def _invoice(
+        self, customer: str, invoice: str, at: datetime, lines: list[dict[str, Any]]
+    ) -> None:
         record = {
             "id": invoice, "object": "invoice", "status": "paid", "customer": f"cus_{customer}",
             "created": int(at.timestamp()), "currency": "usd", "lines": {"data": lines, "has_more": False},
@@ -96,7 +112,13 @@ class History:
 
     def _event(self, kind: str, at: int, data: dict[str, Any]) -> None:
         self.count += 1
-        record = {"id": f"evt_{self.count:04}", "object": "event", "type": kind, "created": at, "data": data}
+        record = {
+            "id": f"evt_{self.count:04}",
+            "object": "event",
+            "type": kind,
+            "created": at,
+            "data": data,
+        }
         self.rows.append(_row("event", record, NOW))
 
     def movements(self, month: date, window: int = 1, policy: mrr.Policy | None = None) -> "Result":
@@ -106,7 +128,11 @@ class History:
             pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame([coverage], schema=schemas.COVERAGE.schema),
         )
-        held = book(folded, [date(2026, number, 1) for number in range(1, 8)] + [date(2025, number, 1) for number in range(1, 13)])
+        held = book(
+            folded,
+            [date(2026, number, 1) for number in range(1, 8)]
+            + [date(2025, number, 1) for number in range(1, 13)],
+        )
         calendar = Calendar(now=NOW, first_month=date(2026, 1, 1))
         return Result(mrr.movements(held, calendar, [month], policy or mrr.Policy(), (window,)))
 

@@ -100,7 +100,9 @@ def compared(told: Told, months: list[date]) -> Iterator[Comparison]:
     yield compare_accounts(told.truth, told.movement, told.component, months, 1)
     for window in (3, 12):
         here = pl.col("window_months") == window
-        movement, component = (frame.filter(here) for frame in (told.in_lake.movement, told.in_lake.component))
+        movement, component = (
+            frame.filter(here) for frame in (told.in_lake.movement, told.in_lake.component)
+        )
         yield compare_accounts(told.truth, movement, component, months, window)
 
 
@@ -150,4 +152,3 @@ def test_after_one_first_sync_what_is_graded_exact_is_exact(
         graded += found.graded
     assert graded["exact"] > 0
     record_property("grades", dict(graded))
-

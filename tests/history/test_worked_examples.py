@@ -14,7 +14,9 @@ MONTH = date(2026, 4, 1)
 def changed(was: int, now: int) -> History:
     """One account on a plan of `was` dollars that moves to a plan of `now` dollars in April."""
     prices = [price("p_was", was * 100, "prod_basic"), price("p_now", now * 100, "prod_pro")]
-    return History(prices).subscription("a", [(FEBRUARY, {"si": ("p_was", 1)}), (APRIL, {"si": ("p_now", 1)})])
+    return History(prices).subscription(
+        "a", [(FEBRUARY, {"si": ("p_was", 1)}), (APRIL, {"si": ("p_now", 1)})]
+    )
 
 
 @pytest.mark.parametrize(("was", "now", "expansion"), [(500, 750, 250), (50, 150, 100)])
@@ -72,7 +74,11 @@ def test_three_customers_in_april() -> None:
     history = History([price("p", 100)])
     for customer, increase in {"a": 200, "b": 50, "c": 100}.items():
         history.subscription(
-            customer, [(FEBRUARY, {f"si_{customer}": ("p", 300)}), (APRIL, {f"si_{customer}": ("p", 300 + increase)})]
+            customer,
+            [
+                (FEBRUARY, {f"si_{customer}": ("p", 300)}),
+                (APRIL, {f"si_{customer}": ("p", 300 + increase)}),
+            ],
         )
     assert history.movements(MONTH).total("expansion") == 350
 
@@ -80,14 +86,19 @@ def test_three_customers_in_april() -> None:
 def test_two_up_one_down() -> None:
     history = History([price("p", 100)])
     for customer, (was, now) in {"a": (500, 700), "b": (1000, 1500), "c": (800, 600)}.items():
-        history.subscription(customer, [(FEBRUARY, {f"si_{customer}": ("p", was)}), (APRIL, {f"si_{customer}": ("p", now)})])
+        history.subscription(
+            customer,
+            [(FEBRUARY, {f"si_{customer}": ("p", was)}), (APRIL, {f"si_{customer}": ("p", now)})],
+        )
     found = history.movements(MONTH)
     assert found.total("expansion") == 700
     assert found.total("contraction") == -200
 
 
 def test_new_customers_are_never_expansion() -> None:
-    found = History([price("p", 5000)]).subscription("a", [(APRIL, {"si": ("p", 1)})]).movements(MONTH)
+    found = (
+        History([price("p", 5000)]).subscription("a", [(APRIL, {"si": ("p", 1)})]).movements(MONTH)
+    )
     assert found.movement == {"cus_a": ("new", 50)}
     assert found.types == {"new": 50}
 
@@ -105,7 +116,9 @@ def test_one_time_charges_are_never_expansion() -> None:
 def test_a_renewal_without_an_increase_is_never_expansion() -> None:
     same = {"si": ("p", 3)}
     found = (
-        History([price("p", 5000)]).subscription("a", [(FEBRUARY, same), (APRIL, same)]).movements(MONTH)
+        History([price("p", 5000)])
+        .subscription("a", [(FEBRUARY, same), (APRIL, same)])
+        .movements(MONTH)
     )
     assert found.movement == {"cus_a": (None, 0)}
     assert found.types == {}
@@ -114,7 +127,9 @@ def test_a_renewal_without_an_increase_is_never_expansion() -> None:
 def test_a_customer_that_comes_back_is_a_reactivation() -> None:
     found = (
         History([price("p", 5000)])
-        .subscription("a", [(FEBRUARY, {"si": ("p", 1)}), (datetime(2026, 2, 20, tzinfo=UTC), None)])
+        .subscription(
+            "a", [(FEBRUARY, {"si": ("p", 1)}), (datetime(2026, 2, 20, tzinfo=UTC), None)]
+        )
         .subscription("a", [(APRIL, {"si_2": ("p", 2)})], name="2")
         .movements(MONTH)
     )

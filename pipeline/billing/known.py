@@ -1,0 +1,222 @@
+"""Spans of item states that events and listings show, with their grade.
+
+Belongs here: the order of points, the chain check, coverage, and items that an event leaves out. Source of the rules:
+docs/method.md, "Evidence".
+"""
+
+import polars as pl
+
+from pipeline.billing import payload as p
+from pipeline.billing.history import ITEM
+from pipeline.billing.observations import ON
+
+OVER = ("canceled", "incomplete_expired")
+COMPARED = ("price_id", "quantity", "item_discounts", "period_start")
+COMPARED_SUBSCRIPTION = ("status", "collection_paused", "cancel_at", "subscription_discounts")
+
+
+def spans(coverage: pl.LazyFrame) -> pl.LazyFrame:
+    """Coverage merged into disjoint spans per source account: covered_from, covered_to, span (a number)."""
+    ordered = coverage.sort("source_account", "covered_from", "covered_to").with_columns(
+        reach=pl.col("covered_to").cum_max().shift(1).over("source_account")
+    )
+    apart = (pl.col("covered_from") > pl.col("reach")).fill_null(value=True)
+    return (
+        ordered.with_columns(span=apart.cum_sum().over("source_account"))
+        .group_by("source_account", "span")
+        .agg(pl.col("covered_from").min(), pl.col("covered_to").max())
+        .sort("source_account", "covered_from")
+    )
+
+
+def initial(before: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """The state at the start of each span of coverage: that before the first point in or after it."""
+    starts = before.select(ON).unique().join(covered, on="source_account").sort("covered_from")
+    following = before.filter(pl.col("kind") != "created").sort("at")
+    unknown = pl.col("checked").not_()
+    in_trial = pl.col("trial_end").is_not_null() & (pl.col("at") <= pl.col("trial_end"))
+    return (
+        starts.join_asof(
+            following.with_columns(point_at="at"),
+            left_on="covered_from",
+            right_on="at",
+            by=ON,
+            strategy="forward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+        .filter(pl.col("point_at").is_not_null() & (pl.col("created_at") < pl.col("point_at")))
+        .with_columns(
+            status=pl.when(unknown & in_trial)
+            .then(pl.lit("trialing"))
+            .when(unknown)
+            .then(pl.lit("active"))
+            .otherwise(pl.col("status")),
+            at=pl.max_horizontal("covered_from", "created_at"),
+            late=pl.col("created_at") > pl.col("covered_from"),
+            guessed=unknown,
+        )
+        .filter(pl.col("at") < pl.col("point_at"))
+        .with_columns(kind=pl.lit("initial"), side=pl.lit("after"))
+    )
+
+
+def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per item of each point."""
+    item = pl.col("items").struct
+    trial = item.field("current_trial").struct
+    inside = (p.instant(trial.field("start_date")) <= pl.col("at")) & (
+        pl.col("at") < p.instant(trial.field("end_date"))
+    )
+    return (
+        rows.explode("items", empty_as_null=False, keep_nulls=False)
+        .with_columns(
+            subscription_item_id=item.field("id"),
+            price_id=item.field("price").struct.field("id"),
+            quantity=item.field("quantity"),
+            item_discounts=item.field("discounts"),
+            period_start=p.instant(item.field("current_period_start")),
+            item_created=p.instant(item.field("created")),
+            in_trial=inside.fill_null(value=False),
+        )
+        .drop("items")
+    )
+
+
+def _same(name: str) -> pl.Expr:
+    return pl.col(name).eq_missing(pl.col(f"{name}_before"))
+
+
+def _sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """Every subscription's points in order, each with the next one: the spans between them."""
+    shown = after.with_columns(late=pl.lit(value=False), guessed=pl.lit(value=False))
+    starts_known = initial(before, covered).join(
+        after.select(*ON, "at"), on=[*ON, "at"], how="anti"
+    )
+    columns = [
+        name
+        for name in shown.collect_schema().names()
+        if name not in ("state", "rank", "middle", "left_by")
+    ]
+    starts = covered.select("source_account", "covered_from", "covered_to").sort("covered_from")
+    ended = pl.col("next_status").is_in(OVER) & pl.col("next_ended").is_not_null()
+    reach = pl.col("next_at").fill_null(pl.col("covered_to"))
+    return (
+        pl.concat([starts_known.select(columns), shown.select(columns)])
+        .sort(*ON, "at", pl.col("kind") != "initial")
+        .with_columns(
+            next_at=pl.col("at").shift(-1).over(ON),
+            next_proof=pl.col("proof").shift(-1).over(ON),
+            next_status=pl.col("status").shift(-1).over(ON),
+            next_ended=pl.col("ended_at").shift(-1).over(ON),
+            next_more=pl.col("more").shift(-1).over(ON).fill_null(value=False),
+            run=(pl.col("status").ne_missing(pl.col("status").shift(1))).cum_sum().over(ON),
+        )
+        .with_columns(
+            past_due_since=pl.when(pl.col("status") == "past_due").then(
+                pl.col("at").first().over(*ON, "run")
+            )
+        )
+        .sort("at")
+        .join_asof(
+            starts,
+            left_on="at",
+            right_on="covered_from",
+            by="source_account",
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .with_columns(
+            covered=(reach <= pl.col("covered_to")).fill_null(value=False)
+            & pl.col("late").not_()
+            & pl.col("guessed").not_(),
+            valid_to=pl.when(ended)
+            .then(pl.max_horizontal("at", pl.min_horizontal("next_at", "next_ended")))
+            .otherwise(pl.col("next_at")),
+        )
+    )
+
+
+ITEM_FIELDS = ["price_id", "quantity", "item_discounts", "period_start", "in_trial", "item_created"]
+
+
+def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows for items that an event leaves out: it lists ten at most, the others keep their state.
+
+    An item not listed is there if it was seen since the last complete list of items, or if a later point shows it
+    with an earlier date of creation.
+    """
+    partial = sequence.filter(pl.col("more")).drop("items")
+    seen = sighted.select(*ITEM, "at", *ITEM_FIELDS, seen_at="at").sort("at")
+    complete = sequence.filter(pl.col("more").not_()).select(*ON, "at", complete_at="at").sort("at")
+    unseen = (
+        partial.join(sighted.select(ITEM).unique(), on=ON)
+        .join(sighted.select(*ITEM, "at"), on=[*ITEM, "at"], how="anti")
+        .sort("at")
+        .join_asof(complete, on="at", by=ON, strategy="backward", check_sortedness=False)
+    )
+    forward = unseen.join_asof(seen, on="at", by=ITEM, strategy="backward", check_sortedness=False)
+    known = pl.col("seen_at").is_not_null() & (
+        pl.col("complete_at").is_null() | (pl.col("seen_at") >= pl.col("complete_at"))
+    )
+    later = (
+        forward.filter(known.not_())
+        .drop("seen_at", *ITEM_FIELDS)
+        .sort("at")
+        .join_asof(seen, on="at", by=ITEM, strategy="forward", check_sortedness=False)
+        .filter(pl.col("item_created") <= pl.col("at"))
+    )
+    return pl.concat([forward.filter(known), later], how="diagonal").drop("seen_at", "complete_at")
+
+
+def known_spans(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """Spans of item states that events and listings show, with their grade."""
+    every = _sequence(before, after, covered).collect().lazy()
+    sequence = every.filter(pl.col("status").is_in(OVER).not_())
+    sighted = _items(sequence)
+    carried = _carried(every, _items(every)).collect().lazy()
+    whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
+    shown = sighted.join(whole, on=[*ON, "at"], how="left").with_columns(
+        carried=pl.col("more") & pl.col("accounted").is_null()
+    )
+    columns = shown.collect_schema().names()
+    rows = pl.concat(
+        [
+            shown,
+            carried.filter(pl.col("status").is_in(OVER).not_())
+            .with_columns(carried=pl.lit(value=True), accounted=pl.lit(value=True))
+            .select(columns),
+        ]
+    )
+    compared = (*COMPARED, *COMPARED_SUBSCRIPTION)
+    earlier = _items(before).select(
+        *ITEM,
+        next_at="at",
+        found=pl.lit(value=True),
+        **{f"{name}_before": pl.col(name) for name in compared},
+    )
+    told = before.select(*ON, next_at="at", told="checked", cut="more")
+    agrees = pl.all_horizontal(_same(name) for name in compared) & pl.col("found").fill_null(
+        value=False
+    )
+    proved = (
+        pl.when(pl.col("next_at").is_null() | pl.col("told").not_())
+        .then(pl.lit(value=True))
+        .when(pl.col("cut") & pl.col("found").is_null())
+        .then(pl.lit(value=True))
+        .otherwise(agrees)
+    )
+    return (
+        rows.join(earlier, on=[*ITEM, "next_at"], how="left")
+        .join(told, on=[*ON, "next_at"], how="left")
+        .with_columns(
+            evidence=pl.when(pl.col("guessed"))
+            .then(pl.lit("inferred"))
+            .when(pl.col("covered") & pl.col("carried").not_() & proved.fill_null(value=False))
+            .then(pl.lit("exact"))
+            .otherwise(pl.lit("bounded")),
+            valid_from="at",
+            opened_by="proof",
+            closed_by="next_proof",
+        )
+    )

@@ -1,0 +1,131 @@
+"""The discounts of a service period: those that reduced its invoice, or are in force at its start.
+
+Belongs here: which discounts count for the whole of a period, and the grade of that. Source of the rule:
+docs/method.md, "Value of an item": a discount counts for whole service periods.
+"""
+
+import polars as pl
+
+from pipeline.billing.evidence import worst
+from pipeline.billing.invoices import period_discounts, with_references
+from pipeline.schemas.billing import DISCOUNT_REF
+
+PERIOD = ["subscription_item_id", "period_start"]
+
+
+def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+    """The discounts in force at the start of each item's service period, as the first point in it shows them.
+
+    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no
+    later than the start, or
+    the item began with it, so nothing can have changed before).
+    """
+    followed = (pl.col("valid_to").shift(1) == pl.col("valid_from")) & (
+        pl.col("evidence").shift(1) == "exact"
+    )
+    born = pl.col("item_created") >= pl.col("valid_from")
+    first = (
+        rows.sort("subscription_item_id", "valid_from")
+        .with_columns(followed=followed.over("subscription_item_id").fill_null(value=False))
+        .group_by(PERIOD, maintain_order=True)
+        .first()
+        .with_columns(
+            early=(pl.col("valid_from") <= pl.col("period_start"))
+            | (pl.col("kind").is_in(["initial", "listing"]).not_() & (born | pl.col("followed")))
+        )
+        .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
+    )
+    dates = refs.select(
+        "discount_id", "start", "end", given_to="customer_id", on_subscription="subscription_id",
+        on_item="subscription_item_id",
+    )  # fmt: skip
+    since = (pl.col("start") <= pl.col("begun")).fill_null(value=True)
+    until = (pl.col("begun") < pl.col("end")).fill_null(value=True)
+
+    def listed(name: str) -> pl.LazyFrame:
+        return (
+            first.select(*PERIOD, "begun", discount_id=name)
+            .explode("discount_id", empty_as_null=False, keep_nulls=False)
+            .join(dates, on="discount_id", how="left", maintain_order="left")
+            .filter(since & until)
+            .group_by(PERIOD, maintain_order=True)
+            .agg(pl.col("discount_id").alias(name))
+        )
+
+    of_customers = dates.filter(pl.col("on_subscription").is_null() & pl.col("on_item").is_null())
+    customers = (
+        first.select(*PERIOD, "begun", "customer_id")
+        .join(of_customers, left_on="customer_id", right_on="given_to")
+        .filter(since & until)
+        .group_by(PERIOD)
+        .agg(customer_discounts=pl.col("discount_id").sort())
+    )
+    return (
+        first.select(*PERIOD, "early")
+        .join(listed("item_discounts"), on=PERIOD, how="left")
+        .join(listed("subscription_discounts"), on=PERIOD, how="left")
+        .join(customers, on=PERIOD, how="left")
+        .with_columns(above=_joined("subscription_discounts", "customer_discounts"))
+        .select(*PERIOD, "early", shown=_joined("item_discounts", "above"))
+    )
+
+
+def _joined(first: str, second: str) -> pl.Expr:
+    """Two lists of ids one after the other; null counts as empty."""
+    none = pl.lit([], dtype=pl.List(pl.String))
+    return pl.concat_list(pl.col(first).fill_null(none), pl.col(second).fill_null(none))
+
+
+def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """`periods` with `extra`: the discounts in force that the invoice could not show.
+
+    A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
+    other products leaves no trace on the line, yet counts when the item changes to such a product in the period.
+    """
+    limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
+    others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
+        pl.col("product_id")
+    ).not_().fill_null(value=False)
+    extra = (
+        periods.select(*PERIOD, "product_id", discount_id="shown")
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(
+            refs.select("discount_id", "coupon_id"),
+            on="discount_id",
+            how="left",
+            maintain_order="left",
+        )
+        .join(limited, on="coupon_id", how="left", maintain_order="left")
+        .filter(others)
+        .group_by(PERIOD, maintain_order=True)
+        .agg(extra="discount_id")
+    )
+    return periods.join(extra, on=PERIOD, how="left")
+
+
+def with_discounts(
+    rows: pl.LazyFrame,
+    lines: pl.LazyFrame,
+    refs: pl.LazyFrame,
+    coupons: pl.LazyFrame,
+    known: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """`rows` with the discounts of their service period and the grade of that."""
+    invoiced = period_discounts(lines).rename({"ids": "invoiced"})
+    both = _beside(
+        invoiced.join(_in_force(known, refs), on=PERIOD, how="full", coalesce=True), refs, coupons
+    )
+    ids = both.select(
+        *PERIOD,
+        ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
+        discount_evidence=pl.when(
+            pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False)
+        )
+        .then(pl.lit("exact"))
+        .otherwise(pl.lit("bounded")),
+    )
+    none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
+    return rows.join(with_references(ids, refs, PERIOD), on=PERIOD, how="left").with_columns(
+        pl.col("discounts").fill_null(none),
+        evidence=worst(pl.col("evidence"), pl.col("discount_evidence").fill_null("bounded")),
+    )
