@@ -28,7 +28,7 @@ def alert_assets() -> list[dg.AssetsDefinition]:
             place.engine,
             active_rules(config.alerts, defaults=config.alerting.defaults),
             place.calendar(),
-            context.run_id,
+            context.run.run_id,
             place.settings.now(),
             notify=_nightly(context),
             voice=Voice(

@@ -50,7 +50,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
 
         lake.commit(
             staged,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             expect=(night.TIMELINE, generation),
             bump=night.TIMELINE if moved else None,
             also=remember,

@@ -64,7 +64,7 @@ def crm_assets() -> list[dg.AssetsDefinition]:
         staged = [lake.write(table, frame) for table, frame in frames.items()]
         lake.commit(
             staged,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             expect=(night.TIMELINE, generation),
             bump=night.TIMELINE if months else None,
             also=remember,

@@ -40,7 +40,7 @@ def fx_assets() -> list[dg.AssetsDefinition]:
         frozen = _frozen(lake.scan(FX_RATE), reporting)
         found = rates(config.fx, reporting, currencies, place.calendar().ends(months))
         kept = pl.concat([frozen, found.join(frozen, on=KEY, how="anti")]).sort(KEY)
-        lake.commit([lake.write(FX_RATE, kept)], run_id=context.run_id)
+        lake.commit([lake.write(FX_RATE, kept)], run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": kept.height,

@@ -77,7 +77,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
         )
-        _note_quality(place, context.run_id, frames[MRR_MOVEMENT.name])
+        _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
         night.remember_published(place.engine, numbers)
         return dg.MaterializeResult(
             metadata={

@@ -119,7 +119,7 @@ def store_months(
         for table, frame in frames.items()
         for each in place.lake.write_partitions(table, frame, keys)
     ]
-    place.lake.commit(staged, run_id=context.run_id, expect=expect)
+    place.lake.commit(staged, run_id=context.run.run_id, expect=expect)
 
 
 def _type(column: Column) -> str:

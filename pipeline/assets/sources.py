@@ -56,7 +56,7 @@ def _pulled(
         place.engine,
         sources,
         now(),
-        context.run_id,
+        context.run.run_id,
         config.full,
         place.watch,
         clock=now,

@@ -1,0 +1,303 @@
+"""A real `dagster dev` over an empty folder: its first night, started as the schedule starts it, and then a backfill
+launched as the UI launches it, which is one run, makes exactly its months, and reaches the warehouse.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Connection, delete, select
+
+from pipeline import database, schemas
+from pipeline.cli import running
+from pipeline.months import key_of, month_of
+from pipeline.sandbox.company.company import Company
+from pipeline.sandbox.server import SandboxServer
+from pipeline.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
+"""In the past for any clock: PIPELINE_NOW must decide which months there are."""
+MONTHLY = (
+    "mrr_snapshot",
+    "mrr_movement",
+    "mrr_item_movement",
+    "mrr_movement_component",
+    "expansion_metrics",
+    "expansion_by_type",
+    "expansion_cohort",
+    "warehouse",
+)
+WANTED = ["2026-02", "2026-03", "2026-04"]
+PATIENCE = 150.0
+PUBLISHED = (schemas.MRR_MOVEMENT, schemas.EXPANSION_METRICS, schemas.MRR_SNAPSHOT)
+
+LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+STATUS = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    __typename
+    ... on PartitionBackfill { status error { message } }
+  }
+}
+"""
+RUNS = """
+query ($id: String!) {
+  runsOrError(filter: {tags: [{key: "dagster/backfill", value: $id}]}) {
+    ... on Runs { results { runId status tags { key value } } }
+  }
+}
+"""
+PARTITIONS = """
+{ assetNodeOrError(assetKey: {path: ["mrr_snapshot"]}) { ... on AssetNode { partitionKeys } } }
+"""
+START = """
+mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+NIGHTLY_RUNS = """
+{ runsOrError(filter: {tags: [{key: "expansion/purpose", value: "nightly"}]}) {
+    ... on Runs { results { runId jobName status tags { key value } } } } }
+"""
+RELOAD = """
+mutation { reloadRepositoryLocation(repositoryLocationName: "expansion") { __typename } }
+"""
+
+
+class NotYet(Exception):
+    """The server answers, but its databases are still being made."""
+
+
+@dataclass
+class Ui:
+    url: str
+    settings: Settings
+    log: Path
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        answer = httpx.post(
+            f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=30
+        )
+        if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+            raise NotYet(answer.text)
+        found = answer.raise_for_status().json()
+        assert "errors" not in found, found
+        return dict(found["data"])
+
+    def tail(self) -> str:
+        return self.log.read_text()[-3000:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(ready: Any, what: str, log: Path, process: subprocess.Popen[bytes]) -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"dagster dev ended: {log.read_text()[-3000:]}"
+        found = ready()
+        if found:
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"{what} did not come about: {log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ui, subprocess.Popen[bytes]]]:
+    folder = tmp_path_factory.mktemp("dagster_dev")
+    company = Company(seed=11, customers=20, months=7, end=NOW)
+    company.advance(NOW)
+    (folder / "pipeline.toml").write_text(
+        '[fx]\nsource = "fixed"\n[fx.rates]\neur = 1.08\n'
+        '[stripe]\nrequests_per_second = 2000\n[schedule]\nnightly = "0 3 1 1 *"\n'
+    )
+    with SandboxServer(company) as server:
+        environment = {
+            **server.environment(),
+            "DATA_DIR": str(folder / "data"),
+            "WAREHOUSE_URL": f"sqlite:///{folder}/warehouse.db",
+            "PIPELINE_CONFIG": str(folder / "pipeline.toml"),
+            "DAGSTER_HOME": str(folder / "dagster"),
+        }
+        settings = Settings.load(environment, folder)
+        running.prepare_home(settings.dagster_home)
+        port = _free_port()
+        log = folder / "dagster_dev.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "dagster", "dev"),
+                    *("-w", str(ROOT / "workspace.yaml")),
+                    *("-h", "127.0.0.1", "-p", str(port), "--log-level", "warning"),
+                ],
+                cwd=folder,
+                env={
+                    **os.environ,
+                    **environment,
+                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                    "PYTHONPATH": str(ROOT),
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield Ui(f"http://127.0.0.1:{port}", settings, log), process
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _partitions(page: Ui) -> list[str] | None:
+    """The months that Dagster knows; None while the server is not up."""
+    try:
+        found = page.ask(PARTITIONS)["assetNodeOrError"]
+    except (httpx.TransportError, NotYet):
+        return None
+    return list(found["partitionKeys"]) if found else None
+
+
+def _start_sync(page: Ui) -> None:
+    selector = {
+        "repositoryLocationName": "expansion",
+        "repositoryName": "__repository__",
+        "jobName": "sync",
+    }
+    tags = [{"key": "expansion/purpose", "value": "nightly"}]
+    params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
+    started = page.ask(START, params=params)["launchRun"]
+    assert started["__typename"] == "LaunchRunSuccess", started
+
+
+def _months_run(page: Ui) -> dict[str, Any] | None:
+    """The run that the sensor started, once it is finished."""
+    runs = page.ask(NIGHTLY_RUNS)["runsOrError"]["results"]
+    assert all(run["status"] not in {"FAILURE", "CANCELED"} for run in runs), page.tail()
+    found = [run for run in runs if run["jobName"] == "months" and run["status"] == "SUCCESS"]
+    return found[0] if found else None
+
+
+def _launch(page: Ui) -> str:
+    params = {
+        "assetSelection": [{"path": [name]} for name in MONTHLY],
+        "partitionNames": WANTED,
+        "title": "three months",
+    }
+    launched = page.ask(LAUNCH, params=params)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    return str(launched["backfillId"])
+
+
+def _ended(page: Ui, backfill: str) -> str | None:
+    found = page.ask(STATUS, id=backfill)["partitionBackfillOrError"]
+    assert not found["error"], found
+    status = str(found["status"])
+    return status if status.startswith("COMPLETED") or status == "FAILED" else None
+
+
+def _range(run: dict[str, Any]) -> tuple[str, str]:
+    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+    prefix = "dagster/asset_partition_range"
+    return tags[f"{prefix}_start"], tags[f"{prefix}_end"]
+
+
+@contextmanager
+def _connection(settings: Settings) -> Iterator[Connection]:
+    engine = database.engine(settings.warehouse_url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _published(settings: Settings) -> list[str]:
+    tables = [database.table_of(table) for table in PUBLISHED]
+    with _connection(settings) as connection:
+        found = [
+            sorted(key_of(month) for month in connection.scalars(select(t.c.month).distinct()))
+            for t in tables
+        ]
+    assert found[0] == found[1] == found[2]
+    return found[0]
+
+
+def _forget_published(settings: Settings, keys: list[str]) -> None:
+    months = [month_of(key) for key in keys]
+    with _connection(settings) as connection:
+        for table in map(database.table_of, PUBLISHED):
+            connection.execute(delete(table).where(table.c.month.in_(months)))
+
+
+def _made_by(settings: Settings, run_id: str) -> list[str]:
+    made = database.lake_object
+    with _connection(settings) as connection:
+        query = select(made.c.partition).distinct().where(made.c.live, made.c.run_id == run_id)
+        return sorted(connection.scalars(query))
+
+
+def _messages(settings: Settings) -> list[str]:
+    outbox = database.table_of(schemas.SLACK_OUTBOX)
+    with _connection(settings) as connection:
+        return sorted(connection.scalars(select(outbox.c.key)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_first_night_and_a_backfill_through_the_ui(
+    ui: tuple[Ui, subprocess.Popen[bytes]],
+) -> None:
+    page, process = ui
+
+    def wait(ready: Callable[[], Any], what: str) -> Any:
+        return _wait_for(ready, what, page.log, process)
+
+    assert wait(lambda: _partitions(page), "The UI") == ["2026-06"], "nothing is known yet"
+    assert "Dagster" in httpx.get(page.url, timeout=10).text
+
+    _start_sync(page)
+    night = wait(lambda: _months_run(page), "The night's second step")
+    history = [f"2025-{month:02}" for month in (11, 12)] + [f"2026-{m:02}" for m in range(1, 7)]
+    assert _range(night) == (history[0], history[-1])
+    assert _published(page.settings) == history
+
+    page.ask(RELOAD)
+    assert wait(lambda: _partitions(page), "The reload") == history
+    sent = _messages(page.settings)
+    _forget_published(page.settings, WANTED)
+    assert _published(page.settings) == [key for key in history if key not in WANTED]
+    backfill = _launch(page)
+    assert wait(lambda: _ended(page, backfill), "The backfill") == "COMPLETED_SUCCESS"
+    runs = page.ask(RUNS, id=backfill)["runsOrError"]["results"]
+    assert [run["status"] for run in runs] == ["SUCCESS"], "one run for the range"
+    assert _range(runs[0]) == (WANTED[0], WANTED[-1])
+    assert _made_by(page.settings, runs[0]["runId"]) == WANTED
+    assert _published(page.settings) == history
+    assert _messages(page.settings) == sent, "a backfill alerts nobody"
