@@ -274,3 +274,14 @@ def test_mrkdwn(text: str, shown: str | None) -> None:
         assert html(text).count('class="mention"') == 2
     else:
         assert html(text) == shown
+
+
+@pytest.mark.browser
+def test_the_page_in_a_browser(
+    slack: WebClient, server: SandboxServer, browser: Any, tmp_path: Path
+) -> None:
+    slack.chat_postMessage(channel="#revenue", text="fallback", blocks=BLOCKS)
+    assert "Expansion rate is low" in browser.html(server.slack_page_url)
+    picture = tmp_path / "slack.png"
+    browser.screenshot(server.slack_page_url, picture)
+    assert picture.stat().st_size > 10_000

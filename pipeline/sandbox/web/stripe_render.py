@@ -29,19 +29,22 @@ class View:
     hidden: frozenset[str]
     refs: tuple[tuple[Path, "View"], ...]
     lists: Mapping[str, "View"]
-    parts: tuple[tuple[Path, "View"], ...]
+    below: tuple[tuple[Path, "View"], ...]
+    """Where other objects stand in full: the parts, and the references that are expanded."""
 
     def permissions(self) -> frozenset[str]:
         """What a restricted key needs for the objects that are expanded."""
         needed = {view.type.permission for _, view in self.refs}
-        for view in (*self.lists.values(), *(v for _, v in (*self.parts, *self.refs))):
+        for view in (*self.lists.values(), *(view for _, view in self.below)):
             needed |= view.permissions()
         return frozenset(needed)
 
 
 def render(view: View, obj: Json, lookup: Lookup) -> Json:
     """One object as Stripe would send it."""
-    out = {name: value for name, value in obj.items() if name not in view.hidden}
+    out = obj.copy()
+    for name in view.hidden:
+        out.pop(name, None)
     for name, element in view.lists.items():
         embedded = obj.get(name)
         if embedded is not None:
@@ -51,8 +54,10 @@ def render(view: View, obj: Json, lookup: Lookup) -> Json:
                 "data": [render(element, entry, lookup) for entry in data[:EMBEDDED_LIMIT]],
                 "has_more": len(data) > EMBEDDED_LIMIT,
             }
-    for path, target in (*view.parts, *view.refs):
-        out = _replace(out, path, target, lookup)
+    for path, target in view.below:
+        value = out.get(path[0])
+        if value is not None:
+            out[path[0]] = _replace(value, path[1:], target, lookup)
     return out
 
 
@@ -119,15 +124,19 @@ def _view(kind: StripeType, tree: Tree) -> View:
     lists: dict[str, Tree] = {name: {} for name in kind.lists}
     shown: set[str] = set()
     _sort(kind, tree, "", (refs, parts, lists, shown))
+    expanded = tuple((_split(p), _view(TYPES[kind.refs[p]], t)) for p, t in refs.items())
+    whole = tuple((_split(p), _view(TYPES[kind.parts[p]], t)) for p, t in parts.items())
     return View(
         type=kind,
         hidden=kind.includes - shown,
-        refs=tuple((tuple(p.split(".")), _view(TYPES[kind.refs[p]], t)) for p, t in refs.items()),
+        refs=expanded,
         lists={name: _view(TYPES[kind.lists[name]], t) for name, t in lists.items()},
-        parts=tuple(
-            (tuple(p.split(".")), _view(TYPES[kind.parts[p]], t)) for p, t in parts.items()
-        ),
+        below=whole + expanded,
     )
+
+
+def _split(path: str) -> Path:
+    return tuple(path.split("."))
 
 
 _Buckets = tuple[dict[str, Tree], dict[str, Tree], dict[str, Tree], set[str]]
