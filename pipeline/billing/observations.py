@@ -133,8 +133,8 @@ COLUMNS = (
 
 def observations(raw: pl.LazyFrame) -> pl.LazyFrame:
     """Both sides of every point: one row per (subscription, instant, proof, side), items still a list."""
-    events = _events(raw)
-    listings = _listings(raw)
+    events = _events(raw).collect().lazy()
+    listings = _listings(raw).collect().lazy()
     sides = [
         _before(events),
         _after(events),
@@ -178,7 +178,8 @@ def points(raw: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     Returns:
         (before, after), each unique on POINT_KEY.
     """
-    sides = observations(raw).with_columns(state=state_key())
+    # Read once: every branch below would decode the payloads again.
+    sides = observations(raw).with_columns(state=state_key()).collect().lazy()
     before = sides.filter(pl.col("side") == "before")
     after = sides.filter(pl.col("side") == "after")
     links = [*POINT_KEY, "state"]
