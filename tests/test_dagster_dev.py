@@ -99,9 +99,11 @@ class Ui:
     log: Path
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        answer = httpx.post(
-            f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=30
-        )
+        # Connections that are refused were never requests: they may be tried again.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=30) as client:
+            answer = client.post(
+                f"{self.url}/graphql", json={"query": query, "variables": variables}
+            )
         if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
             raise NotYet(answer.text)
         found = answer.raise_for_status().json()

@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from pipeline.config import Config
 from pipeline.database import generation, lake_object, reading, table_of
-from pipeline.database.engine import lock_ledger
 from pipeline.months import Calendar, key_of, month_of, months_between
 from pipeline.schemas import EXPANSION_METRICS, TABLES
 
@@ -139,12 +138,10 @@ def computed_at(engine: Engine, months: Iterable[date]) -> dict[date, int]:
     return {keys[key]: number for key, number in found if key in keys}
 
 
-def remember_published(engine: Engine, numbers: Mapping[date, int]) -> None:
-    """Remember that the months were published as computed at these generations."""
-    with engine.begin() as connection:
-        lock_ledger(connection)
-        for month, number in numbers.items():
-            _set(connection, f"{PUBLISHED}/{key_of(month)}", number)
+def remember_published(connection: Connection, numbers: Mapping[date, int]) -> None:
+    """Remember, inside the caller's transaction, at which generation the published months were computed."""
+    for month, number in numbers.items():
+        _set(connection, f"{PUBLISHED}/{key_of(month)}", number)
 
 
 def _shown(connection: Connection) -> dict[date, tuple[bool, str]]:

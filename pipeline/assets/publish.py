@@ -78,7 +78,11 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             item_months=place.settings.config.publish.item_months,
         )
         _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
-        night.remember_published(place.engine, numbers)
+        place.lake.commit(
+            [],
+            run_id=context.run.run_id,
+            also=lambda connection: night.remember_published(connection, numbers),
+        )
         return dg.MaterializeResult(
             metadata={
                 **{f"{name} rows": count for name, count in inserted.items()},

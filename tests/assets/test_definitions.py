@@ -1,0 +1,128 @@
+"""The definitions as Dagster's server loads them."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipeline.cli import running
+from pipeline.definitions import build_definitions
+from pipeline.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+GROUPS = {
+    "sources": {"stripe_records", "crm_records"},
+    "billing": {"item_timeline"},
+    "fx": {"fx_rate"},
+    "crm": {"accounts"},
+    "mrr": {"mrr_snapshot", "mrr_movement", "mrr_item_movement", "mrr_movement_component"},
+    "metrics": {"expansion_metrics", "expansion_by_type", "expansion_cohort"},
+    "publish": {"warehouse"},
+    "alerts": {"alert_evaluation", "slack_delivery"},
+}
+
+
+def _definitions(folder: Path, toml: str = "", **environment: str) -> dg.Definitions:
+    (folder / "pipeline.toml").write_text(toml)
+    return build_definitions(Settings.load(environment, folder))
+
+
+def _assets(definitions: dg.Definitions) -> list[dg.AssetSpec]:
+    return list(definitions.resolve_all_asset_specs())
+
+
+def test_the_groups(tmp_path: Path) -> None:
+    found: dict[str, set[str]] = {}
+    for spec in _assets(_definitions(tmp_path)):
+        found.setdefault(str(spec.group_name), set()).add(spec.key.to_user_string())
+    assert found == GROUPS
+
+
+def test_months_are_mapped_by_identity_and_computed_in_one_run(tmp_path: Path) -> None:
+    definitions = _definitions(tmp_path)
+    monthly = {spec.key for spec in _assets(definitions) if spec.partitions_def}
+    for spec in _assets(definitions):
+        for dep in spec.deps:
+            if spec.key in monthly and dep.asset_key in monthly:
+                assert isinstance(dep.partition_mapping, dg.IdentityPartitionMapping), spec.key
+    for asset in definitions.assets or ():
+        assert isinstance(asset, dg.AssetsDefinition)
+        if asset.partitions_def:
+            assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ("2020-03-31T22:30:00Z", "2020-04"),
+        ("2020-03-31T21:30:00Z", "2020-03"),
+        ("2031-01-02", "2031-01"),
+    ],
+)
+def test_pipeline_now_decides_the_last_month(tmp_path: Path, now: str, last: str) -> None:
+    toml = '[company]\nfirst_month = "2020-01"\ntimezone = "Europe/Berlin"\n'
+    definitions = _definitions(tmp_path, toml, PIPELINE_NOW=now)
+    months = next(spec.partitions_def for spec in _assets(definitions) if spec.partitions_def)
+    keys = months.get_partition_keys()
+    assert (keys[0], keys[-1]) == ("2020-01", last)
+
+
+def test_the_clock_decides_the_last_month_otherwise(tmp_path: Path) -> None:
+    definitions = _definitions(tmp_path, '[company]\nfirst_month = "2020-01"\n')
+    months = next(spec.partitions_def for spec in _assets(definitions) if spec.partitions_def)
+    at = datetime(2026, 12, 1, tzinfo=UTC)
+    assert months.get_partition_keys(at)[-1] == "2026-12"
+
+
+@pytest.mark.parametrize("running_", [True, False])
+def test_the_schedule_runs_unless_the_configuration_stops_it(
+    tmp_path: Path, running_: bool
+) -> None:
+    toml = f'[schedule]\nrunning = {str(running_).lower()}\nnightly = "30 2 * * *"\n'
+    definitions = _definitions(tmp_path, toml)
+    schedule = definitions.resolve_schedule_def("nightly")
+    sensor = definitions.resolve_sensor_def("months_due")
+    assert schedule.cron_schedule == "30 2 * * *"
+    assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is running_
+    assert (sensor.default_status == dg.DefaultSensorStatus.RUNNING) is running_
+
+
+def test_loading_touches_no_disk(tmp_path: Path) -> None:
+    _definitions(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipeline.toml"]
+
+
+def _dagster(folder: Path, *arguments: str) -> str:
+    home = folder / "dagster"
+    running.prepare_home(home)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "dagster", *arguments],
+        cwd=folder,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith(("STRIPE", "HUBSPOT"))},
+            "DAGSTER_HOME": str(home),
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_dagster_accepts_the_workspace(tmp_path: Path) -> None:
+    said = _dagster(tmp_path, "definitions", "validate", "-w", str(ROOT / "workspace.yaml"))
+    assert "Validation successful" in said
+
+
+def test_dagster_accepts_its_settings(tmp_path: Path) -> None:
+    said = _dagster(tmp_path, "instance", "info")
+    assert "enabled: false" in said
+    assert "default_limit: 1" in said

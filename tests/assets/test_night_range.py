@@ -1,0 +1,93 @@
+"""Which months a night computes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from pipeline import database
+from pipeline.assets import night
+from pipeline.config import Config, Exclude
+from pipeline.months import Calendar
+
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+CALENDAR = Calendar(now=NOW, first_month=date(2026, 6, 1))
+POLICY = "default"
+
+
+def month(number: int) -> date:
+    return date(2026, number, 1)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    url = f"sqlite:///{tmp_path}/warehouse.db"
+    database.upgrade(url)
+    made = database.engine(url)
+    yield made
+    made.dispose()
+
+
+def _touch(engine: Engine, reason: night.Reason, first: int, number: int) -> None:
+    with engine.begin() as connection:
+        night.touch(connection, reason, map(month, range(first, 12)), number)
+
+
+def _publish(engine: Engine, number: int, *months: int) -> None:
+    with engine.begin() as connection:
+        night.remember_published(connection, {month(each): number for each in months})
+
+
+def test_nothing_before_anybody_paid(engine: Engine) -> None:
+    assert night.due(engine, replace(CALENDAR, first_month=None), POLICY) is None
+    assert night.first_month(engine) is None
+
+
+def test_everything_at_first(engine: Engine) -> None:
+    _touch(engine, "evidence", 6, 1)
+    assert night.first_month(engine) == month(6)
+    assert night.due(engine, CALENDAR, POLICY) == night.Range(month(6), month(11))
+
+
+def test_the_current_month_every_night(engine: Engine) -> None:
+    _touch(engine, "evidence", 6, 1)
+    _publish(engine, 1, *range(6, 12))
+    assert night.due(engine, CALENDAR, POLICY) == night.Range(month(11), month(11))
+
+
+@pytest.mark.parametrize("reason", night.REASONS)
+def test_from_the_earliest_month_that_was_touched(engine: Engine, reason: night.Reason) -> None:
+    _touch(engine, "evidence", 6, 1)
+    _publish(engine, 1, *range(6, 12))
+    _touch(engine, reason, 10, 2)
+    _touch(engine, reason, 8, 3)
+    assert night.due(engine, CALENDAR, POLICY) == night.Range(month(8), month(11))
+    causes = night.causes(engine, [month(7), month(8)])
+    assert causes == {month(7): "setting", month(8): reason}
+
+
+def test_a_month_that_was_computed_before_it_was_touched_stays_due(engine: Engine) -> None:
+    """A sync that finished while the months were computed is not lost."""
+    _touch(engine, "evidence", 6, 1)
+    _touch(engine, "evidence", 9, 2)
+    _publish(engine, 1, *range(6, 12))
+    assert night.due(engine, CALENDAR, POLICY) == night.Range(month(9), month(11))
+
+
+def test_a_gap_after_a_failed_night_is_filled(engine: Engine) -> None:
+    _touch(engine, "evidence", 6, 1)
+    _publish(engine, 1, 6, 7, 9, 10, 11)
+    assert night.due(engine, CALENDAR, POLICY) == night.Range(month(8), month(11))
+
+
+def test_settings_that_decide_figures(engine: Engine) -> None:
+    before, after = Config(), Config(exclude=Exclude(customers=("cus_test",)))
+    assert not night.settings_changed(engine, before), "nothing was computed yet"
+    for number, config in enumerate((before, after, before), start=1):
+        with engine.begin() as connection:
+            night.remember_settings(connection, config, number)
+        assert not night.settings_changed(engine, config)
+        assert night.settings_changed(engine, after if config is before else before)

@@ -1,0 +1,140 @@
+"""What a person can get wrong: one clear line that says what to do, an exit code, and nothing half-written."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.server import SandboxServer
+from tests.cli.desk import CONFIG, Desk, Said
+
+
+def _one_line(said: Said, code: int, *words: str) -> None:
+    lines = said.err.strip().splitlines()
+    assert said.code == code, said
+    assert len(lines) == 1, said.err
+    assert lines[0].startswith("expansion: ")
+    for word in words:
+        assert word in lines[0]
+    assert said.out == ""
+
+
+COMMANDS = [("run",), ("sync",)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_key(worked: Desk, command: tuple[str, ...]) -> None:
+    before = worked.manifest
+    del worked.environment["STRIPE_API_KEY"]
+    _one_line(worked.types(*command), 3, "STRIPE_API_KEY is not set", ".env")
+    assert worked.manifest == before
+
+
+def test_no_key_in_an_empty_folder(desk: Desk) -> None:
+    del desk.environment["STRIPE_API_KEY"]
+    _one_line(desk.types("run"), 3, "STRIPE_API_KEY is not set", "restricted key")
+    assert desk.manifest is None
+
+
+def test_a_wrong_key(worked: Desk) -> None:
+    before = worked.manifest
+    worked.environment["STRIPE_API_KEY"] = "sk_test_wrong"
+    said = worked.types("run")
+    _one_line(said, 3, "does not accept the key in STRIPE_API_KEY")
+    assert "sk_test_wrong" not in said.err
+    assert worked.manifest == before
+
+
+def test_a_key_without_a_permission(worked: Desk, services: SandboxServer) -> None:
+    before = worked.manifest
+    lacking = frozenset({"rak_invoice_read"})
+    with SandboxServer(services.company, missing_permissions=lacking) as strict:
+        worked.environment |= strict.environment()
+        _one_line(worked.types("run"), 3, "lacks the permission rak_invoice_read", "Grant it")
+    assert worked.manifest == before
+
+
+@pytest.mark.slow
+def test_a_server_that_is_down(worked: Desk) -> None:
+    before = worked.manifest
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        worked.environment["STRIPE_API_BASE"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        _one_line(worked.types("sync"), 3, "does not answer", "Check the network")
+    assert worked.manifest == before
+
+
+def test_a_crm_that_refuses_changes_no_link(worked: Desk) -> None:
+    worked.environment["HUBSPOT_SERVICE_KEY"] = "wrong"
+    _one_line(worked.types("run"), 3, "HUBSPOT_SERVICE_KEY")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[company\n", ("pipeline.toml", "not valid TOML")),
+        ('[company]\ntimezone = "Mars"\n', ("pipeline.toml, line 2", "IANA time zone")),
+        ("[mrr]\ndiscount = 1\n", ("line 2", "no such key", "discounts")),
+        ('[[alerts]]\nid = "x"\nkind = "floor"\n', ("needs a threshold",)),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("run",), ("doctor",), ("backfill", "--from", "2026-10", "--to", "2026-10")]
+)
+def test_a_malformed_configuration(
+    worked: Desk, command: tuple[str, ...], text: str, words: tuple[str, ...]
+) -> None:
+    before = worked.manifest
+    (worked.folder / "pipeline.toml").write_text(text)
+    _one_line(worked.types(*command), 2, *words)
+    assert worked.manifest == before
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("2026-13", "2026-10", ("'2026-13' is not a month", "YYYY-MM")),
+        ("october", "2026-10", ("is not a month",)),
+        ("2026-10", "2027-01", ("2027-01 is outside the history", "to 2026-11")),
+        ("2019-01", "2026-10", ("2019-01 is outside the history",)),
+        ("2026-10", "2026-09", ("later than", "Swap")),
+    ],
+)
+def test_an_unknown_month(worked: Desk, first: str, last: str, words: tuple[str, ...]) -> None:
+    before = worked.manifest
+    _one_line(worked.types("backfill", "--from", first, "--to", last), 2, *words)
+    assert worked.manifest == before
+
+
+def test_a_backfill_before_the_first_night(desk: Desk) -> None:
+    said = desk.types("backfill", "--from", "2026-10", "--to", "2026-10")
+    _one_line(said, 2, "no history yet", "expansion run")
+
+
+def test_a_month_is_asked_for(desk: Desk) -> None:
+    said = desk.types("backfill", "--to", "2026-10")
+    assert said.code == 2
+    assert "--from" in said.err
+
+
+def test_an_alert_rule_that_is_not_evaluated(worked: Desk) -> None:
+    rule = '[[alerts]]\nid = "mix"\nkind = "mix_shift"\n'
+    (worked.folder / "pipeline.toml").write_text(CONFIG + rule)
+    _one_line(worked.types("run"), 2, '"mix" is of kind mix_shift')
+
+
+def test_a_warehouse_that_is_no_database(worked: Desk) -> None:
+    worked.environment["WAREHOUSE_URL"] = "nonsense"
+    _one_line(worked.types("run"), 2, "WAREHOUSE_URL")
+
+
+def test_a_rate_that_is_missing(desk: Desk) -> None:
+    (desk.folder / "pipeline.toml").write_text(CONFIG.replace("eur = 1.08", "gbp = 1.30"))
+    _one_line(desk.types("run"), 3, "no exchange rate for eur", "[fx.rates]")
+
+
+def test_init_replaces_nothing_unasked(desk: Desk) -> None:
+    before = (desk.folder / "pipeline.toml").read_text()
+    _one_line(desk.types("init"), 2, "exists already", "--force")
+    assert (desk.folder / "pipeline.toml").read_text() == before
+    assert not Path(desk.folder / ".env").exists()

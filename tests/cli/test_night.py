@@ -1,0 +1,136 @@
+"""A night through the command: both steps, only the months that are due, the same figures whoever runs it."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from pipeline import database, schemas
+from pipeline.cli import running
+from pipeline.cli.main import cli
+from pipeline.lake import Lake
+from pipeline.publish import published
+from tests.cli.desk import Desk
+
+
+def _told(desk: Desk, *arguments: str) -> dict[str, object]:
+    said = desk.types(*arguments, "--json")
+    assert said.code == 0, said
+    assert said.err == ""
+    return dict(json.loads(said.out))
+
+
+def test_the_first_night_makes_every_month(worked: Desk) -> None:
+    engine = database.engine(worked.settings.warehouse_url)
+    try:
+        movement = published(engine, "mrr_movement")
+        with database.reading(engine) as connection:
+            evaluated = connection.scalar(
+                select(func.count()).select_from(database.table_of(schemas.ALERT_EVALUATION))
+            )
+        partitions = Lake(worked.settings.lake_root, engine).partitions(schemas.MRR_SNAPSHOT)
+    finally:
+        engine.dispose()
+    months = movement.get_column("month").unique().sort()
+    assert partitions[-1] == "2026-11"
+    assert f"{months[-1]:%Y-%m}" == "2026-11"
+    assert months.len() == len(partitions)
+    assert evaluated
+
+
+def test_the_second_night_makes_only_what_is_due(worked: Desk) -> None:
+    told = _told(worked, "run")
+    assert told["months"] == ["2026-11", "2026-11"], "nothing is new: only the current month"
+    assert told["sync"] == {
+        "stripe": {"stored": 0, "rejected": 0},
+        "crm": {"stored": 0, "rejected": 0},
+    }
+
+
+def test_a_backfill_changes_no_figure_and_alerts_nobody(worked: Desk) -> None:
+    before = _figures(worked)
+    sent = worked.messages
+    told = _told(worked, "backfill", "--from", "2026-08", "--to", "2026-10")
+    assert told["months"] == ["2026-08", "2026-10"]
+    assert told["restated_figures"] == 0
+    assert _figures(worked).equals(before)
+    assert worked.messages == sent
+
+
+def test_another_policy_computes_every_month_again(worked: Desk) -> None:
+    with (worked.folder / "pipeline.toml").open("a") as config:
+        config.write('[mrr]\nusage = "exclude"\n')
+    first = _figures(worked).get_column("month").min()
+    told = _told(worked, "run")
+    assert told["months"] == [f"{first:%Y-%m}", "2026-11"]
+    assert _figures(worked).get_column("policy").unique().to_list() == ["default (usage=exclude)"]
+
+
+def test_every_run_is_in_the_one_dagster_home(worked: Desk) -> None:
+    running.prepare_home(worked.settings.dagster_home)
+    with dg.DagsterInstance.from_config(str(worked.settings.dagster_home)) as instance:
+        runs = {run.job_name: run for run in instance.get_runs()}
+    assert set(runs) == {"sync", "months"}
+    assert runs["months"].tags["expansion/purpose"] == "nightly"
+    assert runs["months"].tags["dagster/asset_partition_range_end"] == "2026-11"
+
+
+def test_the_summary(worked: Desk) -> None:
+    said = worked.types("run")
+    assert said.code == 0
+    for word in ("MRR, month by month", "NRR", "GRR", "Quick ratio", "Where expansion comes from"):
+        assert word in said.out
+
+
+def test_doctor_finds_everything_in_order(worked: Desk) -> None:
+    said = worked.types("doctor", "--json")
+    found = {each["what"]: each for each in json.loads(said.out)}
+    assert said.code == 0, said
+    assert {found[what]["verdict"] for what in ("Stripe", "HubSpot", "Slack", "Warehouse")} == {
+        "ok"
+    }
+    assert "0 3 * * *" in found["Schedule"]["said"]
+
+
+def test_doctor_names_what_is_wrong(desk: Desk) -> None:
+    del desk.environment["STRIPE_API_KEY"]
+    desk.environment["SLACK_BOT_TOKEN"] = "xoxb-wrong"
+    said = desk.types("doctor")
+    assert said.code == 1
+    assert "STRIPE_API_KEY is not set" in said.out
+    assert "Slack refuses SLACK_BOT_TOKEN" in said.out
+
+
+def test_db_upgrade(desk: Desk) -> None:
+    assert "has the tables of this version now" in desk.types("db", "upgrade").out
+    assert "is up to date" in desk.types("db", "upgrade").out
+
+
+def test_help_names_every_command(desk: Desk) -> None:
+    out = desk.types("--help").out
+    for command in ("demo", "init", "doctor", "sync", "run", "backfill", "db", "sandbox"):
+        assert f"\n  {command} " in out
+
+
+def test_init_asks_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers = ["Acme", "EUR", "Europe/Berlin", "rk_test_x", "", "", "#growth"]
+    said = CliRunner().invoke(cli, ["init"], input="\n".join(answers) + "\n")
+    assert said.exit_code == 0, said.output
+    assert "rk_test_x" not in said.output
+    assert 'reporting_currency = "eur"' in (tmp_path / "pipeline.toml").read_text()
+    env = tmp_path / ".env"
+    assert "STRIPE_API_KEY=rk_test_x" in env.read_text()
+    assert env.stat().st_mode & 0o077 == 0
+
+
+def _figures(desk: Desk) -> pl.DataFrame:
+    engine = database.engine(desk.settings.warehouse_url)
+    try:
+        return published(engine, "expansion_metrics")
+    finally:
+        engine.dispose()
