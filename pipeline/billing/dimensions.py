@@ -246,7 +246,7 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
     return schemas.DISCOUNT.conform(
         newest.join(gone, on="id", how="left").select(
             discount_id="id",
-            coupon_id=p.field("source", "coupon"),
+            coupon_id=pl.coalesce(p.field("source", "coupon"), p.field("coupon", "id")),
             customer_id=p.field("customer"),
             subscription_id=p.field("subscription"),
             subscription_item_id=p.field("subscription_item"),

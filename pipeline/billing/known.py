@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.billing import payload as p
 from pipeline.billing.history import ITEM
-from pipeline.billing.observations import ON
+from pipeline.billing.observations import ON, item_price
 
 OVER = ("canceled", "incomplete_expired")
 COMPARED = ("price_id", "quantity", "item_discounts", "period_start")
@@ -72,10 +72,12 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
         rows.explode("items", empty_as_null=False, keep_nulls=False)
         .with_columns(
             subscription_item_id=item.field("id"),
-            price_id=item.field("price").struct.field("id"),
+            price_id=item_price(pl.col("items")),
             quantity=item.field("quantity"),
             item_discounts=item.field("discounts"),
-            period_start=p.instant(item.field("current_period_start")),
+            period_start=p.instant(
+                pl.coalesce(item.field("current_period_start"), pl.col("subscription_period"))
+            ),
             item_created=p.instant(item.field("created")),
             in_trial=inside.fill_null(value=False),
         )

@@ -47,11 +47,21 @@ def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:
         trial_start=p.instant(get("trial_start")),
         trial_end=p.instant(get("trial_end")),
         collection_paused=get("pause_collection").is_not_null(),
-        subscription_discounts=get("discounts"),
+        subscription_discounts=pl.coalesce(get("discounts"), _one(get("discount", "id"))),
+        subscription_period=get("current_period_start"),
         items=get("items", "data"),
         more=get("items", "has_more")
         .fill_null(get("items", "data").list.len() >= EVENT_ITEMS)
         .fill_null(value=False),
+    )
+
+
+def _one(value: pl.Expr) -> pl.Expr:
+    """A list of the value; empty where it is null."""
+    return (
+        pl.when(value.is_null())
+        .then(pl.lit([], dtype=pl.List(pl.String)))
+        .otherwise(pl.concat_list(value))
     )
 
 
@@ -89,12 +99,19 @@ def _before(events: pl.LazyFrame) -> pl.LazyFrame:
             .otherwise(p.field("data", "object", *path))
         )
 
+    keys = pl.col("previous_keys").list
+    singular = keys.contains("discount") & keys.contains("discounts").not_()
     known = pl.col("changed") | pl.col("kind").is_in(
         ["created", "trial_will_end", "pending_update_applied", "pending_update_expired"]
     )
     return (
         _fields(events, read)
         .with_columns(side=pl.lit("before"), checked=known)
+        .with_columns(  # before basil a change of the one discount may come without the list
+            subscription_discounts=pl.when(singular.fill_null(value=False))
+            .then(_one(p.field("data", "previous_attributes", "discount", "id")))
+            .otherwise("subscription_discounts")
+        )
         .with_columns(  # nothing existed before its creation
             items=pl.when(pl.col("kind") == "created").then(None).otherwise(pl.col("items")),
             status=pl.when(pl.col("kind") == "created").then(None).otherwise(pl.col("status")),
@@ -126,6 +143,7 @@ COLUMNS = (
     "trial_start",
     "trial_end",
     "subscription_discounts",
+    "subscription_period",
     "items",
     "more",
 )
@@ -144,13 +162,20 @@ def observations(raw: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([side.select(COLUMNS) for side in sides])
 
 
+def item_price(item: pl.Expr) -> pl.Expr:
+    """The price of an item; items of the oldest versions have a plan of the same id."""
+    return pl.coalesce(
+        item.struct.field("price").struct.field("id"), item.struct.field("plan").struct.field("id")
+    )
+
+
 def state_key() -> pl.Expr:
     """A text that is equal for equal states of a subscription (items in the order of their ids)."""
     item = pl.element()
     items = pl.col("items").list.eval(
         pl.concat_str(
             item.struct.field("id").fill_null("-"),
-            item.struct.field("price").struct.field("id").fill_null("-"),
+            item_price(item).fill_null("-"),
             item.struct.field("quantity").cast(pl.String).fill_null("-"),
             item.struct.field("current_period_start").cast(pl.String).fill_null("-"),
             item.struct.field("discounts").list.join(",").fill_null("-"),
@@ -164,6 +189,7 @@ def state_key() -> pl.Expr:
         pl.col("cancel_requested_at").dt.epoch("s").cast(pl.String).fill_null("-"),
         pl.col("trial_end").dt.epoch("s").cast(pl.String).fill_null("-"),
         pl.col("subscription_discounts").list.join(",").fill_null("-"),
+        pl.col("subscription_period").cast(pl.String).fill_null("-"),
         items.list.join(";").fill_null("-"),
         separator="#",
     )

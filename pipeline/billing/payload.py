@@ -1,7 +1,10 @@
 """Reading payloads: the fields of Stripe's objects that MRR needs, by JSON shape.
 
 Belongs here: Polars types of the payloads and their decoding. Does not belong here: what a field means.
-Shapes are those of API 2026-10-28.endive with every reference an id (landing takes expansions apart).
+Shapes are those of API 2026-10-28.endive with every reference an id (landing takes expansions apart), plus the fields
+that older versions have in their place: an event's payload keeps the version of its creation. Before basil the period
+stood on the subscription; before clover a discount held its coupon; before basil a subscription had one `discount`;
+before prices there were plans with the same ids.
 """
 
 import polars as pl
@@ -18,6 +21,7 @@ ITEM = pl.Struct(
         "current_period_start": N,
         "discounts": pl.List(S),
         "price": pl.Struct({"id": S}),
+        "plan": pl.Struct({"id": S}),
         "current_trial": pl.Struct({"start_date": N, "end_date": N}),
     }
 )
@@ -37,6 +41,8 @@ SUBSCRIPTION = pl.Struct(
         "trial_end": N,
         "pause_collection": pl.Struct({"behavior": S, "resumes_at": N}),
         "discounts": pl.List(S),
+        "discount": pl.Struct({"id": S}),
+        "current_period_start": N,
         "items": pl.Struct({"data": pl.List(ITEM), "has_more": B}),
     }
 )
@@ -149,6 +155,7 @@ DISCOUNT = pl.Struct(
         "start": N,
         "end": N,
         "source": pl.Struct({"coupon": S}),
+        "coupon": pl.Struct({"id": S}),
     }
 )
 
