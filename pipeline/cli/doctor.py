@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline import database
 from pipeline.cli import terminal
+from pipeline.config import Config
 from pipeline.errors import ConfigError, PipelineError, SourceError
 from pipeline.lake import Lake
 from pipeline.schemas import ITEM_TIMELINE, PRICE, SOURCE_SYNC
@@ -66,6 +67,7 @@ def _examined(settings: Settings) -> Iterator[Found]:
     yield _tried("Slack", lambda: _slack(settings))
     yield _schedule(settings)
     yield from _plans(settings)
+    yield from _later(settings)
 
 
 def _tried(what: str, look: Callable[[], Found]) -> Found:
@@ -212,3 +214,20 @@ def _plans(settings: Settings) -> Iterator[Found]:
             f"{len(several)} products have several prices in use for one interval ({listed}): if they "
             f"are different plans, name them under [mrr.plans]",
         )
+
+
+def _later(settings: Settings) -> Iterator[Found]:
+    """Settings that are accepted and not used yet: nobody should believe that they work."""
+    config, default = settings.config, Config()
+    crm = ("order", "override", "shared_domains", "min_coverage", "deal_types", "attribution_days")
+    named = [
+        *(
+            f"crm.{key}"
+            for key in (*crm, "files")
+            if getattr(config.crm, key) != getattr(default.crm, key)
+        ),
+        *(["mrr.reactivation"] if config.mrr.reactivation == "new" else []),
+        *(["SALESFORCE_DOMAIN"] if settings.salesforce_domain else []),
+    ]
+    if named:
+        yield Found("Not used yet", "note", f"{', '.join(named)}: this version does not act on it")
