@@ -19,6 +19,7 @@ from pipeline.lake.landing import sync
 from pipeline.months import Calendar
 from pipeline.publish.warehouse import publish_months, published
 from pipeline.sandbox.company import FEATURES, Company
+from pipeline.sandbox.company.versions import ACACIA, BASIL, CLOVER, VERSIONS
 from pipeline.sandbox.server import HUBSPOT_KEY, STRIPE_KEY, SandboxServer
 from pipeline.sandbox.truth import Truth
 from pipeline.schemas import COVERAGE, RAW_RECORD
@@ -121,6 +122,32 @@ def test_synced_every_28_days_every_account_month_is_exact(seed: int, tmp_path: 
         assert found.examples == {}
         assert set(found.graded) == {"exact"}
         assert found.graded.total() > 30
+
+
+UPGRADES = [
+    (datetime(2026, 4, 12, tzinfo=UTC), ACACIA),
+    (datetime(2026, 6, 20, tzinfo=UTC), BASIL),
+    (datetime(2026, 9, 5, tzinfo=UTC), CLOVER),
+]
+
+
+@pytest.mark.parametrize("seed", range(200, 206))
+def test_events_keep_the_version_of_their_creation(seed: int, tmp_path: Path) -> None:
+    features = FEATURES - {WIDE}
+    company = Company(seed, customers=15, months=11, end=END, features=features, upgrades=UPGRADES)
+    with served(company, tmp_path) as (server, lake):
+        now = company.now
+        while now < END:
+            now = min(now + STEP, END)
+            company.advance(now)
+            pull(server, lake, now)
+        told = published_months(company, lake)
+    shapes = {event["api_version"] for event in company.objects["event"].values()}
+    assert shapes == set(VERSIONS)
+    assert compare_items(told.truth, told.snapshot, told.months) == []
+    for found in compared(told, told.months):
+        assert found.examples == {}
+        assert found.graded["exact"] / found.graded.total() > 0.9
 
 
 @pytest.mark.parametrize("seed", range(100, 104))

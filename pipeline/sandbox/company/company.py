@@ -5,6 +5,7 @@ carried by expansion for a long time, then, in the last three closed months, exp
 two percent a month.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -27,6 +28,7 @@ from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.subscriptions import Subscriptions
+from pipeline.sandbox.company.versions import ENDIVE, rendered
 from pipeline.sandbox.company.wishes import FEATURES
 
 DEFAULT_END = datetime(2026, 11, 23, tzinfo=UTC)
@@ -47,6 +49,8 @@ class Company:
         months: whole months between the start and the month of `end`.
         end: the demo's present; the clock may go on beyond it.
         features: which kinds of life happen (`FEATURES`); None for all.
+        upgrades: (until when, API version) of the versions before the present one, in order of time:
+            an event keeps the version of its creation.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Company:
         months: int = 24,
         end: datetime = DEFAULT_END,
         features: frozenset[str] | set[str] | None = None,
+        upgrades: Sequence[tuple[datetime, str]] = (),
     ) -> None:
         chosen = FEATURES if features is None else frozenset(features)
         if chosen - FEATURES:
@@ -65,6 +70,9 @@ class Company:
         self.start = add_months(month_start(self.end), -months)
         self.features = chosen
         self.books = Books(seed, self.start)
+        self.upgrades = [(instant(until), version) for until, version in upgrades]
+        if upgrades:
+            self.books.log.shape = self._in_its_version
         self.crm = Crm(self.start)
         self._size = customers
         self._months = months
@@ -80,6 +88,19 @@ class Company:
         if "price_changes" in chosen:
             at = add_months(self.start, max(1, months // 2)) + 9 * DAY + 10 * HOUR
             self.books.schedule(at, Rank.PERSON, self._raise_prices)
+
+    def _in_its_version(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event as the API version of its time renders it."""
+        older = (version for until, version in self.upgrades if event["created"] < until)
+        return rendered(event, next(older, ENDIVE), self._coupon, self._discount)
+
+    def _coupon(self, coupon_id: str) -> dict[str, Any]:
+        hidden = ("applies_to", "currency_options")
+        stored = self.books.objects["coupon"][coupon_id]
+        return {name: value for name, value in stored.items() if name not in hidden}
+
+    def _discount(self, discount_id: str) -> dict[str, Any]:
+        return self.books.objects["discount"][discount_id]
 
     # what others read
 

@@ -5,6 +5,7 @@ Snapshots share their nested parts with the objects: the engine replaces nested 
 changes them in place, so an event stays as it was written.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.sandbox.company.ids import Ids
@@ -45,12 +46,18 @@ def cut(listing: Json, size: int = EMBEDDED) -> Json:
     return {**listing, "data": listing["data"][:size], "has_more": True}
 
 
+def _as_it_is(event: Json) -> Json:
+    return event
+
+
 class EventLog:
     """Writes events into the store."""
 
     def __init__(self, ids: Ids, store: dict[str, Json]) -> None:
         self.ids = ids
         self.store = store
+        self.shape: Callable[[Json], Json] = _as_it_is
+        """How events are rendered; a company that upgraded its API version late gives another."""
         self.requested = False
 
     def emit(self, kind: str, at: int, snapshot: Json, previous: Json | None = None) -> None:
@@ -60,7 +67,7 @@ class EventLog:
             data["previous_attributes"] = previous
         event_id = self.ids.new("evt")
         request = f"req_{event_id[4:18]}" if self.requested else None
-        self.store[event_id] = {
+        event = {
             "id": event_id,
             "object": "event",
             "api_version": API_VERSION,
@@ -71,3 +78,4 @@ class EventLog:
             "request": {"id": request, "idempotency_key": None},
             "type": kind,
         }
+        self.store[event_id] = self.shape(event)
