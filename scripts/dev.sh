@@ -38,8 +38,9 @@ mkdir -p "$DAGSTER_HOME"
 [[ -e $DAGSTER_HOME/dagster.yaml ]] || cp dagster.yaml "$DAGSTER_HOME/"
 
 echo "Dagster UI: http://127.0.0.1:${PORT:-3000} (Ctrl-C stops it)"
-# Dagster recommends a newer command for projects laid out in its own way; this one is not.
-export PYTHONWARNINGS='ignore:Function `dev_command` is superseded'
+# Dagster recommends a newer command for projects laid out in its own way; this one is not. It also
+# marks backfill policies as beta; the design rests on them.
+export PYTHONWARNINGS='ignore:Function `dev_command` is superseded,ignore:Parameter `backfill_policy` of function'
 export PATH=$root/.venv/bin:$PATH
 cd "$demo"
 exec dagster dev -w "$root/workspace.yaml" -h 127.0.0.1 -p "${PORT:-3000}" --log-level warning

@@ -1,6 +1,7 @@
 """A night through the command: both steps, only the months that are due, the same figures whoever runs it."""
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,9 @@ from pipeline.cli import running
 from pipeline.cli.main import cli
 from pipeline.lake import Lake
 from pipeline.publish import published
-from tests.cli.desk import Desk
+from pipeline.sandbox.company.company import Company
+from pipeline.sandbox.server import SandboxServer
+from tests.cli.desk import NOW, Desk
 
 
 def _told(desk: Desk, *arguments: str) -> dict[str, object]:
@@ -132,5 +135,45 @@ def _figures(desk: Desk) -> pl.DataFrame:
     engine = database.engine(desk.settings.warehouse_url)
     try:
         return published(engine, "expansion_metrics")
+    finally:
+        engine.dispose()
+
+
+def test_a_night_two_weeks_later_closes_the_month_and_leaves_the_older_ones(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    company = Company(seed=6, customers=15, months=5, end=NOW)
+    company.advance(NOW)
+    with SandboxServer(company) as services:
+        moving = Desk(desk.folder, services, monkeypatch, capfd)
+        first = _told(moving, "run")["months"]
+        before = _runs_of_months(moving)
+        services.advance(NOW + timedelta(days=13))
+        moving.environment = dict(services.environment())
+        told = _told(moving, "run")
+    assert isinstance(first, list)
+    assert isinstance(told["months"], list)
+    start, end = told["months"]
+    assert end == "2026-12"
+    assert first[0] < start <= "2026-11", "only months that the new evidence touches"
+    after = _runs_of_months(moving)
+    untouched = [key for key in before if key < start]
+    assert untouched
+    assert {key: after[key] for key in untouched} == {key: before[key] for key in untouched}
+    totals = _figures(moving).filter(pl.col("dimension") == "total")
+    provisional = totals.filter("provisional").get_column("month").unique().to_list()
+    assert provisional == [date(2026, 12, 1)]
+
+
+def _runs_of_months(desk: Desk) -> dict[str, str]:
+    """The run that made the live snapshot of each month."""
+    made = database.lake_object
+    query = select(made.c.partition, made.c.run_id).where(
+        made.c.live, made.c.table_name == schemas.MRR_SNAPSHOT.name
+    )
+    engine = database.engine(desk.settings.warehouse_url)
+    try:
+        with database.reading(engine) as connection:
+            return {row.partition: row.run_id for row in connection.execute(query)}
     finally:
         engine.dispose()
