@@ -4,17 +4,23 @@ The sync over HTTP has tests of its own; here histories are many and small, so t
 """
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain, cycle
 from typing import Any
 
 import orjson
 import polars as pl
 
-from pipeline import schemas
+from pipeline import billing, schemas
 from pipeline.money import RATE_SCALE
+from pipeline.months import Calendar
 from pipeline.mrr import Book, empty_links
+from pipeline.sandbox.company import Company
+from pipeline.sandbox.truth import Truth
 
 LISTED = (
     "customer",
@@ -58,7 +64,8 @@ def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
 class Evidence:
     """Raw records and coverage that accumulate sync by sync."""
 
-    def __init__(self) -> None:
+    def __init__(self, source_account: str = "") -> None:
+        self.source_account = source_account
         self.rows: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self._seen: set[tuple[str, str, str]] = set()
@@ -68,6 +75,7 @@ class Evidence:
         now = company.now
         oldest = (now - MEMORY).timestamp()
         events = [e for e in company.objects["event"].values() if e["created"] >= oldest]
+        self._coupons = re.compile(f'"({"|".join(company.objects["coupon"]) or "-"})"')
         for stream in LISTED:
             self._add(stream, company.objects[stream].values(), now)
         self._add("event", events, now)
@@ -75,7 +83,12 @@ class Evidence:
             max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY
         )
         self.coverage.append(
-            {"source_account": "", "covered_from": start, "covered_to": now, "sync_id": f"{now}"}
+            {
+                "source_account": self.source_account,
+                "covered_from": start,
+                "covered_to": now,
+                "sync_id": f"{now}",
+            }
         )
 
     def _add(self, stream: str, records: Iterable[dict[str, Any]], now: datetime) -> None:
@@ -84,7 +97,17 @@ class Evidence:
             key = (stream, row["id"], row["hash"])
             if key not in self._seen:
                 self._seen.add(key)
-                self.rows.append(row)
+                self.rows.append(self._of_account(row))
+
+    def _of_account(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row as one of this Stripe account; coupon ids, which people choose, become its own."""
+        if not self.source_account:
+            return row
+        row["source_account"] = self.source_account
+        row["payload"] = self._coupons.sub(rf'"\1@{self.source_account}"', row["payload"])
+        if row["stream"] == "coupon":
+            row["id"] += f"@{self.source_account}"
+        return row
 
     def frames(self) -> tuple[pl.LazyFrame, pl.LazyFrame]:
         """(RAW_RECORD, COVERAGE)."""
@@ -116,3 +139,81 @@ def book(billing: Any, months: Iterable[date], links: pl.LazyFrame | None = None
         account_link=empty_links() if links is None else links,
         fx_rate=pl.LazyFrame(rows, schema=schemas.FX_RATE.schema),
     )
+
+
+@dataclass(frozen=True)
+class Life:
+    """A simulated company, and when it is synced: first after `first` days, then after each of `gaps` in turn.
+
+    The last sync is at the end of the company's time, whatever the gaps.
+    """
+
+    seed: int
+    customers: int
+    months: int
+    features: frozenset[str]
+    first: int
+    gaps: tuple[int, ...]
+
+    def instants(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """When it is synced."""
+        now = start
+        for days in chain([self.first], cycle(self.gaps)):
+            now = min(now + timedelta(days=days), end)
+            yield now
+            if now == end:
+                return
+
+
+class Histories:
+    """Several companies lived and synced, each a Stripe account of its own, folded at once."""
+
+    def __init__(self, lives: Sequence[Life], end: datetime, timezone: str = "UTC") -> None:
+        self.lives = lives
+        self.evidence: list[Evidence] = []
+        self.truths: list[Truth] = []
+        links: dict[str, str] = {}
+        for life in lives:
+            company = Company(life.seed, life.customers, life.months, end, life.features)
+            evidence = Evidence(f"acct_{life.seed}")
+            for now in life.instants(company.now, end):
+                company.advance(now)
+                evidence.sync(company)
+            accounts = {
+                customer: f"{life.seed}/{name}" for customer, name in company.accounts.items()
+            }
+            if links.keys() & accounts.keys():
+                raise AssertionError(
+                    "two companies share a customer id: they cannot be folded as one"
+                )
+            links |= accounts
+            self.evidence.append(evidence)
+            self.truths.append(Truth(company, rate, accounts, timezone))
+        self.months = sorted({month for truth in self.truths for month in truth.months()})
+        first = self.months[0] if self.months else None
+        self.calendar = Calendar(now=end, timezone=timezone, first_month=first)
+        self.links = pl.LazyFrame(
+            {"customer_id": list(links), "account_id": list(links.values())},
+            schema={"customer_id": pl.String, "account_id": pl.String},
+        )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """RAW_RECORD rows in the order in which they came."""
+        return [row for evidence in self.evidence for row in evidence.rows]
+
+    @property
+    def coverage(self) -> list[dict[str, Any]]:
+        """COVERAGE rows."""
+        return [row for evidence in self.evidence for row in evidence.coverage]
+
+    def folded(self, rows: Sequence[dict[str, Any]] | None = None) -> billing.Billing:
+        """What billing says of these rows; of all if none are given."""
+        return billing.fold(
+            pl.LazyFrame(self.rows if rows is None else rows, schema=schemas.RAW_RECORD.schema),
+            pl.LazyFrame(self.coverage, schema=schemas.COVERAGE.schema),
+        )
+
+    def book(self) -> Book:
+        """The book of all of them."""
+        return book(self.folded(), self.calendar.months, self.links)

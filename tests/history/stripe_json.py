@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 
 from pipeline import billing, mrr, schemas
-from pipeline.months import Calendar
+from pipeline.months import Calendar, add_months
 from tests.history.records import _row, book
 
 NOW = datetime(2026, 7, 10, tzinfo=UTC)
 START = datetime(2026, 1, 1, tzinfo=UTC)
+CALENDAR = Calendar(now=NOW, first_month=date(2026, 1, 1))
 PERIOD = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 
 Items = Mapping[str, tuple[str, int | None]]
@@ -34,6 +35,40 @@ def price(
         "id": price_id, "object": "price", "created": PERIOD, "currency": "usd", "product": product,
         "billing_scheme": "per_unit", "unit_amount": cents, "unit_amount_decimal": str(cents), "type": "recurring",
         "recurring": {"interval": interval, "interval_count": 1, "usage_type": "metered" if usage else "licensed"},
+    }  # fmt: skip
+
+
+Json = dict[str, Any]
+
+
+def item(item_id: str, price_id: str, quantity: int | None = 1, *discounts: str) -> Json:
+    """An item of a subscription; `states` fills in its dates."""
+    return {
+        "id": item_id,
+        "price": {"id": price_id},
+        "quantity": quantity,
+        "discounts": list(discounts),
+    }
+
+
+def state(*items: Json, period: datetime | None = None, **more: Any) -> Json:
+    """A subscription at an instant: its items, the service period's start (the last one goes on), other fields."""
+    return {"items": items, "period": period, **more}
+
+
+def coupon(coupon_id: str, duration: str = "forever", **more: Any) -> Json:
+    """A coupon: `percent_off`, or `amount_off` with `currency`."""
+    return {"id": coupon_id, "object": "coupon", "duration": duration, "applies_to": None, **more}
+
+
+def discount(discount_id: str, coupon_id: str, start: datetime, **more: Any) -> Json:
+    """A discount on subscription `sub_a` of customer `cus_a`, unless told otherwise; `end` an instant."""
+    end = more.pop("end", None)
+    return {
+        "id": discount_id, "object": "discount", "customer": "cus_a", "subscription": "sub_a",
+        "subscription_item": None, "start": int(start.timestamp()),
+        "end": None if end is None else int(end.timestamp()),
+        "source": {"type": "coupon", "coupon": coupon_id}, **more,
     }  # fmt: skip
 
 
@@ -77,6 +112,56 @@ class History:
             before = shown
         return self
 
+    def records(self, stream: str, *records: Json) -> "History":
+        """Records of a stream as they were listed at the end."""
+        self.rows += [_row(stream, each, NOW) for each in records]
+        return self
+
+    def states(
+        self,
+        *states: tuple[datetime, Json],
+        customer: str = "a",
+        name: str = "",
+        currency: str = "usd",
+        missed: Sequence[int] = (),
+    ) -> "History":
+        """A subscription's states from its creation on, each told by an event, but for the `missed` ones."""
+        created = int(states[0][0].timestamp())
+        born: dict[str, int] = {}
+        period, before = created, None
+        for number, (at, given) in enumerate(states):
+            seconds = int(at.timestamp())
+            period = int(given["period"].timestamp()) if given["period"] else period
+            fields = {key: value for key, value in given.items() if key not in ("items", "period")}
+            items = [
+                each
+                | {
+                    "created": born.setdefault(each["id"], seconds),
+                    "current_period_start": max(born[each["id"]], period),
+                }
+                for each in given["items"]
+            ]
+            shown = {
+                "id": f"sub_{customer}{name}", "object": "subscription", "customer": f"cus_{customer}",
+                "currency": currency, "created": created, "discounts": [], "status": "active", "ended_at": None,
+                "canceled_at": None, "cancel_at": None, "pause_collection": None,
+                "trial_start": None, "trial_end": None,
+                "items": {"data": items[:10], "has_more": len(items) > 10}, **fields,
+            }  # fmt: skip
+            if shown["status"] == "canceled":
+                shown["ended_at"] = seconds
+            kind = "updated" if number else "created"
+            kind = "deleted" if shown["status"] == "canceled" else kind
+            data: Json = {"object": shown}
+            if kind == "updated" and before is not None:
+                data["previous_attributes"] = {
+                    key: value for key, value in before.items() if value != shown[key]
+                }
+            if number not in missed:
+                self._event(f"customer.subscription.{kind}", seconds, data)
+            before = shown
+        return self
+
     def usage(
         self, customer: str, item: str, price_id: str, months: Mapping[date, int]
     ) -> "History":
@@ -89,6 +174,22 @@ class History:
                 "subscription_item": item, "subscription": f"sub_{customer}", "proration": False,
             }  # fmt: skip
             self._invoice(customer, f"in_{item}{month}", end, [line])
+        return self
+
+    def usage_invoice(
+        self, item_id: str, price_id: str, first: date, cents: Sequence[int], months: int = 1
+    ) -> "History":
+        """An invoice of customer `a` with several lines for one service period of a metered item."""
+        last = add_months(first, months)
+        start, end = (datetime(day.year, day.month, 1, tzinfo=UTC) for day in (first, last))
+        lines = []
+        for number, amount in enumerate(cents):
+            line = _line(f"{item_id}{first}_{number}", amount, price_id, start, end)
+            line["parent"]["subscription_item_details"] = {
+                "subscription_item": item_id, "subscription": "sub_a", "proration": False,
+            }  # fmt: skip
+            lines.append(line)
+        self._invoice("a", f"in_{item_id}{first}", end, lines)
         return self
 
     def one_off(self, customer: str, at: datetime, cents: int) -> "History":
@@ -121,20 +222,28 @@ class History:
         }
         self.rows.append(_row("event", record, NOW))
 
-    def movements(self, month: date, window: int = 1, policy: mrr.Policy | None = None) -> "Result":
-        """What the product says of a month."""
+    def folded(self) -> billing.Billing:
+        """What billing makes of it."""
         coverage = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
-        folded = billing.fold(
+        return billing.fold(
             pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame([coverage], schema=schemas.COVERAGE.schema),
         )
-        held = book(
-            folded,
-            [date(2026, number, 1) for number in range(1, 8)]
-            + [date(2025, number, 1) for number in range(1, 13)],
+
+    def _book(self) -> mrr.Book:
+        months = [date(2026, number, 1) for number in range(1, 8)]
+        return book(self.folded(), months + [date(2025, number, 1) for number in range(1, 13)])
+
+    def movements(self, month: date, window: int = 1, policy: mrr.Policy | None = None) -> "Result":
+        """What the product says of a month."""
+        return Result(
+            mrr.movements(self._book(), CALENDAR, [month], policy or mrr.Policy(), (window,))
         )
-        calendar = Calendar(now=NOW, first_month=date(2026, 1, 1))
-        return Result(mrr.movements(held, calendar, [month], policy or mrr.Policy(), (window,)))
+
+    def snapshot(self, month: date, policy: mrr.Policy | None = None) -> dict[str, Json]:
+        """The items that count at the end of a month, by id."""
+        found = mrr.snapshot(self._book(), CALENDAR, [month], policy or mrr.Policy()).collect()
+        return {row["subscription_item_id"]: row for row in found.iter_rows(named=True)}
 
 
 def _line(name: str, cents: int, price_id: str, start: datetime, end: datetime) -> dict[str, Any]:
@@ -159,6 +268,11 @@ class Result:
             row["account_id"]: (row["movement"], row["delta_mrr"] / 1e6)
             for row in self.found.movement.iter_rows(named=True)
         }
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """Account -> grade."""
+        return dict(self.found.movement.select("account_id", "evidence").iter_rows())
 
     @property
     def types(self) -> dict[str, float]:
