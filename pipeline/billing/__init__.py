@@ -36,7 +36,7 @@ def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
     lines = invoices.lines(raw).collect().lazy()
     usage = invoices.usage_charges(lines, price, refs)
     coupon = dimensions.coupons(raw).collect().lazy()
-    items = timeline.item_timeline(raw, coverage, lines, refs, coupon)
+    items = timeline.item_timeline(raw, coverage, lines, price, refs, coupon)
     frames = {
         schemas.CUSTOMER: dimensions.customers(raw),
         schemas.PRODUCT: dimensions.products(raw),

@@ -21,10 +21,14 @@ def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             pl.col("price_id").last(),
             pl.col("quantity").sum(),
+            used=pl.col("metered").any(),
             until=pl.col("period_end").max(),
             proof=pl.col("line_id").first(),
         )
         .rename({"period_start": "at"})
+        .with_columns(
+            quantity=pl.when(pl.col("used").fill_null(value=False).not_()).then("quantity")
+        )
         .with_columns(rank=pl.lit(0), credited=pl.lit(None, dtype=pl.String))
     )
     prorated = (
@@ -68,7 +72,7 @@ def history(
     """Item states from a subscription's creation to its first known point.
 
     Args:
-        lines: invoice lines (`invoices.lines`).
+        lines: invoice lines (`invoices.without_usage`).
         invoice_items: proration items (`invoices.invoice_items`).
         subscriptions: one row per subscription: source_account, subscription_id, customer_id, currency, created_at,
             ended_at, trial_start, trial_end, known_from (its first known point).

@@ -100,6 +100,18 @@ def invoice_items(raw: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def without_usage(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` with a quantity only where it is a state of the item: a metered line's quantity is what was used."""
+    metered = (
+        prices.filter(pl.col("usage_type") == "metered")
+        .select("price_id", metered=pl.lit(value=True))
+        .unique()
+    )
+    return lines.join(metered, on="price_id", how="left").with_columns(
+        quantity=pl.when(pl.col("metered").is_null()).then("quantity")
+    )
+
+
 def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     """One row per metered item and service period that was invoiced (USAGE_CHARGE)."""
     metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()

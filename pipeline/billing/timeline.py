@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.history import ITEM, history
-from pipeline.billing.invoices import invoice_items
+from pipeline.billing.invoices import invoice_items, without_usage
 from pipeline.billing.known import initial, known_spans, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
@@ -42,6 +42,7 @@ def item_timeline(
     raw: pl.LazyFrame,
     coverage: pl.LazyFrame,
     lines: pl.LazyFrame,
+    prices: pl.LazyFrame,
     refs: pl.LazyFrame,
     coupons: pl.LazyFrame,
 ) -> pl.LazyFrame:
@@ -51,6 +52,7 @@ def item_timeline(
         raw: RAW_RECORD rows of Stripe.
         coverage: COVERAGE rows: over which spans every event is known.
         lines: `invoices.lines(raw)`.
+        prices: `dimensions.prices(raw)`.
         refs: `dimensions.discounts(raw)`.
         coupons: `dimensions.coupons(raw)`.
 
@@ -69,7 +71,9 @@ def item_timeline(
         .filter(pl.col("valid_from") == pl.col("known_from"))
         .select(*ITEM, "price_id", "quantity")
     )
-    early = history(lines, invoice_items(raw), subscriptions, first_items).with_columns(
+    early = history(
+        without_usage(lines, prices), invoice_items(raw), subscriptions, first_items
+    ).with_columns(
         collection_paused=pl.lit(value=False),
         in_trial=pl.lit(value=False),
         cancel_at=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
