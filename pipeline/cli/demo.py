@@ -47,7 +47,7 @@ EURO_LOW, EURO_STEPS = 10_600, (0, 40, 95, 60, 130, 180, 150, 90, 20, -35, 10, 7
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def demo(customers: int, months: int, seed: int, serve: bool, as_json: bool) -> None:
     """The whole pipeline on a simulated company: nothing is needed, nothing real is touched."""
-    from pipeline.cli import work
+    from pipeline.cli import running, work
     from pipeline.cli.sandbox import wait_for_interrupt
     from pipeline.sandbox.company.company import Company
     from pipeline.sandbox.server import SandboxServer
@@ -56,8 +56,11 @@ def demo(customers: int, months: int, seed: int, serve: bool, as_json: bool) -> 
     FOLDER.mkdir(parents=True)
     _write_configuration(months)
     with terminal.watching() as watch:
+        watch.begin(1 + running.SYNC_STEPS + running.MONTH_STEPS)
+        watch.say("Simulating a company")
         company = Company(seed=seed, customers=customers, months=months, end=NOW)
         company.advance(NOW)
+        watch.done()
         server = SandboxServer(company, slack_store=FOLDER / "slack.json").start()
         try:
             settings = _settings(server.environment())

@@ -86,6 +86,7 @@ def _run(
         PipelineError: what the failing step raised, or where to read what it was.
     """
     prepare_home(settings.dagster_home)
+    watch.say("Starting Dagster")
     place = Place(settings, watch=watch.page)
     run_id = str(uuid4())
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:

@@ -52,8 +52,8 @@ class Watch:
     _task: int | None = None
 
     def begin(self, steps: int) -> None:
-        """Announce that the command has so many steps."""
-        if self.bar:
+        """Announce that the command has so many steps; what was announced before stays."""
+        if self.bar and self._task is None:
             self._task = self.bar.add_task("Starting", total=steps, detail="")
 
     def step(self, name: str) -> None:
