@@ -36,6 +36,10 @@ class UnknownMonth(PipelineError):
     exit_code = 2
 
 
+class Unvalued(PipelineError):
+    """An item counts, but its price or its exchange rate is not known."""
+
+
 class IdentityBroken(PipelineError):
     """Figures that must add up do not; nothing of the step was shown."""
 

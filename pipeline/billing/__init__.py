@@ -34,8 +34,8 @@ def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
     price = dimensions.prices(raw).collect().lazy()
     refs = dimensions.discounts(raw).collect().lazy()
     lines = invoices.lines(raw).collect().lazy()
-    usage = invoices.usage_charges(lines, price, refs)
     coupon = dimensions.coupons(raw).collect().lazy()
+    usage = invoices.usage_charges(lines, price, refs, coupon)
     items = timeline.item_timeline(raw, coverage, lines, price, refs, coupon)
     frames = {
         schemas.CUSTOMER: dimensions.customers(raw),
@@ -61,7 +61,7 @@ def touched_from(old: Billing | None, new: Billing) -> datetime | None:
         if not getattr(old, name).equals(getattr(new, name)):
             return _earliest(new.item_timeline, "valid_from")
     instants = [
-        _difference(old.item_timeline, new.item_timeline, "valid_from"),
+        _moved(old.item_timeline, new.item_timeline),
         _difference(old.usage_charge, new.usage_charge, "period_end"),
     ]
     return min((instant for instant in instants if instant is not None), default=None)
@@ -70,6 +70,34 @@ def touched_from(old: Billing | None, new: Billing) -> datetime | None:
 def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
     value = frame.get_column(column).min()
     return value if isinstance(value, datetime) else None
+
+
+def _moved(old: pl.DataFrame, new: pl.DataFrame) -> datetime | None:
+    """The earliest instant from which two timelines differ; a span that only ends otherwise differs from there on."""
+    key, ends = ["subscription_item_id", "valid_from"], ("valid_to", "closed_by")
+    state = [name for name in new.columns if name not in (*key, *ends)]
+
+    def told(frame: pl.DataFrame, side: str) -> pl.LazyFrame:
+        return frame.lazy().select(
+            *key,
+            pl.struct(state).hash().alias(f"state_{side}"),
+            pl.col("valid_to").alias(f"end_{side}"),
+        )
+
+    same_state = pl.col("state_old").eq_missing(pl.col("state_new"))
+    same_end = pl.col("end_old").eq_missing(pl.col("end_new"))
+    return _earliest(
+        told(old, "old")
+        .join(told(new, "new"), on=key, how="full", coalesce=True)
+        .filter((same_state & same_end).not_())
+        .select(
+            at=pl.when(same_state)
+            .then(pl.min_horizontal("end_old", "end_new"))
+            .otherwise("valid_from")
+        )
+        .collect(),
+        "at",
+    )
 
 
 def _difference(old: pl.DataFrame, new: pl.DataFrame, column: str) -> datetime | None:

@@ -19,7 +19,7 @@ def customers(raw: pl.LazyFrame) -> pl.LazyFrame:
     A customer deleted before the first sync is known by its id alone.
     """
     listed = p.decoded(p.latest(p.stream(raw, "customer"), "source_account", "id"), p.CUSTOMER)
-    metadata = pl.col("payload").str.extract(r'"metadata":(\{[^{}]*\})')
+    metadata = pl.col("payload").str.json_path_match("$.metadata")
     notes = p.latest(p.stream(raw, "customer"), "source_account", "id").select(
         "source_account", "id", metadata=metadata
     )
@@ -59,7 +59,7 @@ def customers(raw: pl.LazyFrame) -> pl.LazyFrame:
 def products(raw: pl.LazyFrame) -> pl.LazyFrame:
     """One row per Stripe product (PRODUCT)."""
     rows = p.latest(p.stream(raw, "product"), "id")
-    metadata = pl.col("payload").str.extract(r'"metadata":(\{[^{}]*\})')
+    metadata = pl.col("payload").str.json_path_match("$.metadata")
     return schemas.PRODUCT.conform(
         p.decoded(rows.with_columns(metadata=metadata), p.PRODUCT).select(
             product_id="id", name=p.field("name"), metadata="metadata"

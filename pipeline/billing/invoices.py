@@ -112,7 +112,21 @@ def without_usage(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+def without_coupon(rows: pl.LazyFrame, coupons: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """The keys of `rows` with a discount whose coupon no evidence explains: its value can only be inferred."""
+    return (
+        rows.select(*key, "discounts")
+        .explode("discounts", empty_as_null=False, keep_nulls=False)
+        .with_columns(coupon_id=pl.col("discounts").struct.field("coupon_id"))
+        .join(coupons.select("coupon_id").unique(), on="coupon_id", how="anti")
+        .select(*key, unknown_coupon=pl.lit(value=True))
+        .unique()
+    )
+
+
+def usage_charges(
+    lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame
+) -> pl.LazyFrame:
     """One row per metered item and service period that was invoiced (USAGE_CHARGE)."""
     metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
     charged = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_()).join(
@@ -120,6 +134,8 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
     )
     key = ["subscription_item_id", "period_start", "period_end"]
     final = pl.col("invoice_status").is_in(FINAL).all()
+    found = with_references(period_discounts(charged).drop("product_id"), refs, key[:2])
+    found = found.collect().lazy()
     return schemas.USAGE_CHARGE.conform(
         charged.sort(*key, "line_id")
         .group_by(key, maintain_order=True)
@@ -128,12 +144,12 @@ def usage_charges(lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame)
             pl.col("amount").sum(),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
-        .join(
-            with_references(period_discounts(charged).drop("product_id"), refs, key[:2]),
-            on=key[:2],
-            how="left",
+        .join(found, on=key[:2], how="left")
+        .join(without_coupon(found, coupons, key[:2]), on=key[:2], how="left")
+        .with_columns(
+            pl.col("discounts").fill_null([]),
+            evidence=pl.when("unknown_coupon").then(pl.lit("inferred")).otherwise("evidence"),
         )
-        .with_columns(pl.col("discounts").fill_null([]))
     )
 
 

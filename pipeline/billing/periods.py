@@ -7,7 +7,7 @@ docs/method.md, "Value of an item": a discount counts for whole service periods.
 import polars as pl
 
 from pipeline.billing.evidence import worst
-from pipeline.billing.invoices import period_discounts, with_references
+from pipeline.billing.invoices import period_discounts, with_references, without_coupon
 from pipeline.schemas.billing import DISCOUNT_REF
 
 PERIOD = ["subscription_item_id", "period_start"]
@@ -124,8 +124,16 @@ def with_discounts(
         .then(pl.lit("exact"))
         .otherwise(pl.lit("bounded")),
     )
+    found = with_references(ids, refs, PERIOD).collect().lazy()
     none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
-    return rows.join(with_references(ids, refs, PERIOD), on=PERIOD, how="left").with_columns(
-        pl.col("discounts").fill_null(none),
-        evidence=worst(pl.col("evidence"), pl.col("discount_evidence").fill_null("bounded")),
+    unknown = pl.when(pl.col("unknown_coupon").fill_null(value=False)).then(pl.lit("inferred"))
+    return (
+        rows.join(found, on=PERIOD, how="left")
+        .join(without_coupon(found, coupons, PERIOD), on=PERIOD, how="left")
+        .with_columns(
+            pl.col("discounts").fill_null(none),
+            evidence=worst(
+                pl.col("evidence"), pl.col("discount_evidence").fill_null("bounded"), unknown
+            ),
+        )
     )

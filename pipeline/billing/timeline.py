@@ -89,7 +89,13 @@ def item_timeline(
     rows = pl.concat([early.select(columns), known.select(columns)]).filter(
         pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
     )
-    return schemas.ITEM_TIMELINE.conform(_merged(with_discounts(rows, lines, refs, coupons, known)))
+    ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
+    told = rows.join(ended, on=ON, how="left").with_columns(
+        cancel_reason=pl.when(pl.col("valid_to") == pl.col("ended_at"))
+        .then(pl.coalesce("end_reason", "cancel_reason"))
+        .otherwise("cancel_reason")
+    )
+    return schemas.ITEM_TIMELINE.conform(_merged(with_discounts(told, lines, refs, coupons, known)))
 
 
 def _subscriptions(
@@ -104,6 +110,7 @@ def _subscriptions(
         .join(started, on=ON, how="left")
         .select(
             *ON, "customer_id", "currency", "created_at", "ended_at", "trial_start", "trial_end",
+            "cancel_reason",
             known_from=pl.min_horizontal("first_at", "initial_at"),
         )
     )  # fmt: skip

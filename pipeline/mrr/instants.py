@@ -93,10 +93,11 @@ def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     return with_value(steps, depth_of(steps, "steps"))
 
 
-def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
-    """The first instant at which each account had counted MRR above zero: (account_id, first_paid).
+def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
+    """When each account had counted MRR above zero: (account_id, paid_from, paid_to), one row per item and span.
 
-    States change only where a span begins or a usage period ends, so those instants are enough.
+    States change only where a span begins or a usage period ends, so valuing at those instants is enough. `paid_to`
+    is null while it lasts.
     """
     items = book.items().collect().lazy()
     second = pl.duration(seconds=1)
@@ -116,20 +117,24 @@ def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
     paid = (
         valued(book, rows, policy)
         .filter(pl.col("mrr_native") > 0)
-        .group_by("account_id")
-        .agg(first_paid=pl.col("at").min() - second)
+        .select("account_id", paid_from=pl.col("at") - second, paid_to="valid_to")
     )
     if not book.first_paid_on:
         return paid
     given = pl.LazyFrame(
-        {"customer_id": list(book.first_paid_on), "given": list(book.first_paid_on.values())},
+        {
+            "customer_id": list(book.first_paid_on),
+            "given": list(book.first_paid_on.values()),
+        },
         schema={"customer_id": pl.String, "given": pl.String},
     ).with_columns(pl.col("given").str.to_datetime("%Y-%m-%d", time_zone="UTC", time_unit="us"))
     accounts = items.select("customer_id", "account_id").unique()
-    return (
-        pl.concat(
-            [paid, given.join(accounts, on="customer_id").select("account_id", first_paid="given")]
-        )
-        .group_by("account_id")
-        .agg(pl.col("first_paid").min())
+    migrated = given.join(accounts, on="customer_id").select(
+        "account_id", paid_from="given", paid_to="given"
     )
+    return pl.concat([paid, migrated])
+
+
+def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
+    """The first instant at which each account had counted MRR above zero: (account_id, first_paid)."""
+    return paid_spans(book, policy).group_by("account_id").agg(first_paid=pl.col("paid_from").min())

@@ -11,12 +11,13 @@ from datetime import date
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing.evidence import worst
+from pipeline.billing.evidence import worst, worst_of
+from pipeline.errors import Unvalued
 from pipeline.money import convert
 from pipeline.months import Calendar, add_months
 from pipeline.mrr.book import Book
 from pipeline.mrr.components import components, item_movements
-from pipeline.mrr.instants import at_boundaries, first_paid
+from pipeline.mrr.instants import at_boundaries, paid_spans
 from pipeline.mrr.pairing import CASE
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import account_evidence, month_ends
@@ -103,13 +104,41 @@ def _accounts(opening: pl.LazyFrame, closing: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _coming_back(policy: Policy) -> pl.Expr:
+    """What an account that paid before is called when it comes back, by the policy's switch."""
+    if policy.reactivation == "expansion":
+        return pl.lit("expansion")
+    if policy.reactivation == "new":
+        away = pl.col("back_at") - pl.col("left_at")
+        return (
+            pl.when(away > pl.duration(days=policy.reactivation_days))
+            .then(pl.lit("new"))
+            .otherwise(pl.lit("reactivation"))
+        )
+    return pl.lit("reactivation")
+
+
+def _paid(cases: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
+    """When each account first paid, last stopped before each opening end, and first paid after it."""
+    earlier = pl.col("paid_from") < pl.col("opening_at")
+    return (
+        spans.join(cases.select("month", "window_months", "opening_at"), how="cross")
+        .group_by(ACCOUNT)
+        .agg(
+            first_paid=pl.col("paid_from").min(),
+            left_at=pl.col("paid_to").filter(earlier).max(),
+            back_at=pl.col("paid_from").filter(earlier.not_()).min(),
+        )
+    )
+
+
 def _classified(
     accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame, policy: Policy
 ) -> pl.LazyFrame:
     """`accounts` with their movement."""
     o, c = pl.col("o"), pl.col("c")
     paid_before = (pl.col("first_paid") < pl.col("opening_at")).fill_null(value=False)
-    back = pl.lit("expansion" if policy.reactivation == "expansion" else "reactivation")
+    back = _coming_back(policy)
     lost = pl.col("holds") & pl.lit(policy.paid_to_free == "contraction")
     movement = (
         pl.when((o == 0) & (c > 0) & paid_before.not_())
@@ -131,7 +160,7 @@ def _classified(
         accounts.join(
             cases.select("month", "window_months", "opening_at", "closing_at"), on=ACCOUNT[:2]
         )
-        .join(paid, on="account_id", how="left")
+        .join(paid, on=ACCOUNT if policy.reactivation == "new" else "account_id", how="left")
         .with_columns(
             movement=movement, fx_mrr=o - pl.col("opening_mrr"), delta_mrr=c - o, closing_mrr=c
         )
@@ -190,6 +219,28 @@ def _churn_kinds(book: Book, opening: pl.LazyFrame, classified: pl.LazyFrame) ->
     )
 
 
+def _require_values(opening: pl.LazyFrame, closing: pl.LazyFrame) -> None:
+    """Both ends must be worth something known: an unknown value would read as zero, an account as new or gone.
+
+    Raises:
+        Unvalued: naming an item, its price and the month whose rate is asked for.
+    """
+    columns = ["month", "subscription_item_id", "price_id", "currency", "mrr_native"]
+    ends = [
+        opening.filter(pl.col("value").is_null() | pl.col("stood").is_null()).select(columns),
+        closing.filter(pl.col("value").is_null()).select(columns),
+    ]
+    found = pl.concat(ends).sort("month", "subscription_item_id").head(1).collect()
+    for row in found.iter_rows(named=True):
+        missing = (
+            f"its price {row['price_id']} in {row['currency']} is not known or cannot be read: "
+            f"run 'expansion sync --full', and see that the key may read prices"
+            if row["mrr_native"] is None
+            else f"there is no rate of {row['currency']} for {row['month']:%Y-%m} or the months before: see [fx]"
+        )
+        raise Unvalued(f"Item {row['subscription_item_id']} has no value: {missing}.")
+
+
 def _existing(book: Book, cases: pl.DataFrame) -> pl.LazyFrame:
     """Which items exist at each boundary, counting or not: (at, subscription_item_id)."""
     boundaries = sorted({*cases.get_column("opening_at"), *cases.get_column("closing_at")})
@@ -225,11 +276,24 @@ def movements(
         .collect()
         .lazy()
     )
-    paid = first_paid(book, policy)
+    _require_values(opening, closing)
+    spans = paid_spans(book, policy).collect().lazy()
+    paid = (
+        _paid(cases.lazy(), spans)
+        if policy.reactivation == "new"
+        else spans.group_by("account_id").agg(first_paid=pl.col("paid_from").min())
+    )
     classified = (
         _classified(_accounts(opening, closing), cases.lazy(), paid, policy).collect().lazy()
     )
-    evidence = account_evidence(book, calendar, ends).collect().lazy()
+    charged = values.group_by("month", "account_id").agg(usage=worst_of(pl.col("usage_evidence")))
+    evidence = (
+        account_evidence(book, calendar, ends)
+        .join(charged, on=["month", "account_id"], how="left")
+        .select("month", "account_id", evidence=worst(pl.col("evidence"), pl.col("usage")))
+        .collect()
+        .lazy()
+    )
     graded = (
         classified.join(
             cases.lazy().select("month", "window_months", "opening_month"), on=ACCOUNT[:2]

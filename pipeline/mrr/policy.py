@@ -72,5 +72,5 @@ class Policy:
             asked = pl.col("cancel_at").is_not_null() & (pl.col("cancel_requested_at") < boundary)
             held &= asked.fill_null(value=False).not_()
         if self.usage == "exclude":
-            held &= pl.col("usage_type") != "metered"
+            held &= pl.col("usage_type").ne_missing("metered")
         return held & pl.col("in_trial").not_()

@@ -16,6 +16,7 @@ WIDE = pl.Int128
 STEP = pl.Struct({"discount_id": pl.String, "num": pl.Int64, "den": pl.Int64, "amount": pl.Int64})
 """One discount: keeps num/den of what is left (1/1 for an amount), then takes `amount` micro-units a month off."""
 
+WIDEST = 1e37
 TEN = pl.lit(10, dtype=pl.Int64)
 
 
@@ -32,7 +33,7 @@ def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
         .otherwise(quantity // pl.col("divide_by"))
     )
     flat = wanted.filter(pl.col("billing_scheme") != "tiered").select(
-        *key, "scale", charge=packs.cast(WIDE) * pl.col("unit").fill_null(0).cast(WIDE)
+        *key, "scale", charge=packs.cast(WIDE) * pl.col("unit").cast(WIDE)
     )
     tier = pl.col("tiers").struct
     upper = pl.coalesce(tier.field("up_to"), pl.lit(2**62))
@@ -89,7 +90,7 @@ def with_list(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
     return (
         rows.join(_units(prices, licensed), on=key, how="left", nulls_equal=True)
         .with_columns(
-            list_num=billed_num.fill_null(0) * micro * pl.col("factor_num").cast(WIDE),
+            list_num=billed_num * micro * pl.col("factor_num").cast(WIDE),
             list_den=billed_den * pl.col("factor_den").cast(WIDE),
         )
         .drop("scale", "charge")
@@ -104,8 +105,16 @@ def _apply(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:
         num = step.field("num").fill_null(1).cast(WIDE)
         den = step.field("den").fill_null(1).cast(WIDE)
         amount = step.field("amount").fill_null(0).cast(WIDE)
+        grown = pl.max_horizontal(
+            pl.col("left_num").cast(pl.Float64) * num.cast(pl.Float64),
+            pl.col("left_den").cast(pl.Float64)
+            * den.cast(pl.Float64)
+            * pl.max_horizontal(amount.cast(pl.Float64), pl.lit(1.0)),
+        )
+        # Beyond what 128 bits hold an item has no value, which a check names, rather than a wrong one.
         rows = rows.with_columns(
-            left_num=pl.col("left_num") * num, left_den=pl.col("left_den") * den
+            left_num=pl.when(grown < WIDEST).then(pl.col("left_num")) * num,
+            left_den=pl.col("left_den") * den,
         ).with_columns(
             left_num=(pl.col("left_num") - amount * pl.col("left_den")).clip(lower_bound=0)
         )

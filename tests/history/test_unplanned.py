@@ -1,0 +1,100 @@
+"""Input nobody planned for is marked or refused, never a wrong figure."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from pipeline import billing, mrr, schemas
+from pipeline.errors import Unvalued
+from pipeline.sandbox.company import Company
+from tests.history.records import Evidence, _row
+from tests.history.stripe_json import NOW, START, History, price
+
+FEBRUARY = datetime(2026, 2, 3, 10, tzinfo=UTC)
+APRIL = datetime(2026, 4, 14, 9, tzinfo=UTC)
+MONTH = date(2026, 4, 1)
+END = datetime(2026, 11, 23, 6, tzinfo=UTC)
+
+
+def test_a_price_that_is_not_known_is_named() -> None:
+    history = History([price("p", 1000)])
+    history.subscription("a", [(FEBRUARY, {"si": ("p_gone", 1)}), (APRIL, {"si": ("p", 1)})])
+    with pytest.raises(Unvalued, match="p_gone"):
+        history.movements(MONTH)
+
+
+def test_a_tiered_price_without_its_tiers_has_no_value() -> None:
+    tiered = price("p", 1000) | {
+        "billing_scheme": "tiered",
+        "unit_amount_decimal": None,
+        "tiers": None,
+    }
+    history = History([tiered]).subscription("a", [(FEBRUARY, {"si": ("p", 1)})])
+    with pytest.raises(Unvalued, match="price p in usd"):
+        history.movements(MONTH)
+
+
+@pytest.mark.parametrize("policy", [mrr.Policy(), mrr.Policy(usage="exclude")])
+def test_a_missing_price_is_missed_under_every_policy(policy: mrr.Policy) -> None:
+    history = History([price("p", 1000)]).subscription("a", [(FEBRUARY, {"si": ("p_gone", 1)})])
+    with pytest.raises(Unvalued):
+        history.movements(MONTH, policy=policy)
+
+
+def test_a_discount_that_nothing_explains_is_inferred() -> None:
+    history = History([price("p", 1000)]).subscription("a", [(FEBRUARY, {"si": ("p", 2)})])
+    for row in history.rows:
+        if row["stream"] == "event":
+            row["payload"] = row["payload"].replace(
+                '"discounts":[],"ended_at"', '"discounts":["di_x"],"ended_at"'
+            )
+    found = history.movements(date(2026, 2, 1)).found.movement
+    assert found.get_column("evidence").to_list() == ["inferred"]
+
+
+def test_metadata_may_hold_braces() -> None:
+    record = {"id": "cus_a", "metadata": {"hubspot_company_id": "12", "note": "x {y} z"}}
+    raw = pl.LazyFrame([_row("customer", record, NOW)], schema=schemas.RAW_RECORD.schema)
+    customer = billing.fold(raw, pl.LazyFrame(schema=schemas.COVERAGE.schema)).customer
+    assert '"hubspot_company_id":"12"' in customer.get_column("metadata").item()
+
+
+@pytest.mark.parametrize(("days", "movement"), [(0, "new"), (30, "new"), (90, "reactivation")])
+def test_who_comes_back_after_long_enough_is_new(days: int, movement: str) -> None:
+    policy = mrr.Policy(reactivation="new", reactivation_days=days)
+    left = datetime(2026, 2, 20, tzinfo=UTC)
+    history = (
+        History([price("p", 5000)])
+        .subscription("a", [(FEBRUARY, {"si": ("p", 1)}), (left, None)])
+        .subscription("a", [(APRIL, {"si_2": ("p", 2)})], name="2")
+    )
+    assert history.movements(MONTH, policy=policy).movement == {"cus_a": (movement, 100)}
+
+
+def test_a_span_that_ends_touches_from_its_end_on() -> None:
+    def folded(
+        states: list[tuple[datetime, dict[str, tuple[str, int | None]] | None]],
+    ) -> billing.Billing:
+        rows = History([price("p", 1000)]).subscription("a", states).rows
+        span = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
+        return billing.fold(
+            pl.LazyFrame(rows, schema=schemas.RAW_RECORD.schema),
+            pl.LazyFrame([span], schema=schemas.COVERAGE.schema),
+        )
+
+    before = folded([(FEBRUARY, {"si": ("p", 1)})])
+    after = folded([(FEBRUARY, {"si": ("p", 1)}), (APRIL, {"si": ("p", 2)})])
+    assert billing.touched_from(before, after) == APRIL
+    assert billing.touched_from(after, after) is None
+
+
+def test_why_accounts_left_is_told() -> None:
+    company = Company(seed=3, customers=60, months=14, end=END)
+    evidence = Evidence()
+    while company.now < END:
+        company.advance(min(company.now + timedelta(days=28), END))
+        evidence.sync(company)
+    timeline = billing.fold(*evidence.frames()).item_timeline
+    reasons = set(timeline.filter(pl.col("valid_to").is_not_null()).get_column("cancel_reason"))
+    assert {"cancellation_requested", "payment_failed"} <= reasons
