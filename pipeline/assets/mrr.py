@@ -51,13 +51,12 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             inputs.book(place), place.calendar(), months_in(context), place.policy
         ).collect()
         unvalued = found.filter(pl.col("mrr").is_null()).select(
-            "month", "subscription_item_id", "currency"
+            "month", "subscription_item_id", "price_id", "currency", "mrr_native"
         )
-        identities = [(VALUED, unvalued)]
-        results = checked.results(identities)
-        if error := checked.broken(identities):
+        results = checked.results([(VALUED, unvalued)])
+        if not unvalued.is_empty():
             yield from results
-            raise error
+            raise mrr.unvalued(unvalued)
         shown.store_months(context, place, {MRR_SNAPSHOT: found}, (night.TIMELINE, generation))
         yield shown.month_result(context, MRR_SNAPSHOT, found, checks=results)
 

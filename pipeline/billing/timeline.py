@@ -90,12 +90,14 @@ def item_timeline(
         pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
     )
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
-    told = rows.join(ended, on=ON, how="left").with_columns(
-        cancel_reason=pl.when(pl.col("valid_to") == pl.col("ended_at"))
-        .then(pl.coalesce("end_reason", "cancel_reason"))
-        .otherwise("cancel_reason")
+    merged = _merged(with_discounts(rows, lines, refs, coupons, known))
+    return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone
+        merged.join(ended, on=ON, how="left").with_columns(
+            cancel_reason=pl.when(pl.col("valid_to") == pl.col("ended_at"))
+            .then(pl.coalesce("end_reason", "cancel_reason"))
+            .otherwise("cancel_reason")
+        )
     )
-    return schemas.ITEM_TIMELINE.conform(_merged(with_discounts(told, lines, refs, coupons, known)))
 
 
 def _subscriptions(

@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book, empty_links
 from pipeline.mrr.instants import first_paid
-from pipeline.mrr.movement import Movements, movements
+from pipeline.mrr.movement import Movements, movements, unvalued
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import snapshot
 
@@ -33,4 +33,5 @@ __all__ = [
     "first_paid",
     "movements",
     "snapshot",
+    "unvalued",
 ]

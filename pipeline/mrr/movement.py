@@ -230,15 +230,22 @@ def _require_values(opening: pl.LazyFrame, closing: pl.LazyFrame) -> None:
         opening.filter(pl.col("value").is_null() | pl.col("stood").is_null()).select(columns),
         closing.filter(pl.col("value").is_null()).select(columns),
     ]
-    found = pl.concat(ends).sort("month", "subscription_item_id").head(1).collect()
-    for row in found.iter_rows(named=True):
-        missing = (
-            f"its price {row['price_id']} in {row['currency']} is not known or cannot be read: "
-            f"run 'expansion sync --full', and see that the key may read prices"
-            if row["mrr_native"] is None
-            else f"there is no rate of {row['currency']} for {row['month']:%Y-%m} or the months before: see [fx]"
-        )
-        raise Unvalued(f"Item {row['subscription_item_id']} has no value: {missing}.")
+    found = pl.concat(ends).collect()
+    if not found.is_empty():
+        raise unvalued(found)
+
+
+def unvalued(items: pl.DataFrame) -> Unvalued:
+    """The error that names the first of `items`: month, subscription_item_id, price_id, currency, mrr_native."""
+    row = items.sort("month", "subscription_item_id").row(0, named=True)
+    missing = (
+        f"its price {row['price_id']} in {row['currency']} is not known or cannot be read: "
+        f"run 'expansion sync --full', and see that the key may read prices"
+        if row["mrr_native"] is None
+        else f"there is no rate of {row['currency']} for {row['month']:%Y-%m} or the months before: see [fx]"
+    )
+    more = f", and {items.height - 1} more" if items.height > 1 else ""
+    return Unvalued(f"Item {row['subscription_item_id']}{more} has no value: {missing}.")
 
 
 def _existing(book: Book, cases: pl.DataFrame) -> pl.LazyFrame:
