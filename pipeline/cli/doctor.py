@@ -226,7 +226,6 @@ def _later(settings: Settings) -> Iterator[Found]:
             for key in (*crm, "files")
             if getattr(config.crm, key) != getattr(default.crm, key)
         ),
-        *(["mrr.reactivation"] if config.mrr.reactivation == "new" else []),
         *(["SALESFORCE_DOMAIN"] if settings.salesforce_domain else []),
     ]
     if named:
