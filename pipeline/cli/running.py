@@ -4,16 +4,20 @@ Belongs here: the instance, one run of a job, and how its events reach the termi
 are what the schedule and the UI run.
 """
 
+import fcntl
 import logging
+import os
 import shutil
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
-from dagster import DagsterEventType
+from dagster import DagsterEventType, DagsterRunStatus
 
 import pipeline
 from pipeline.assets import night
@@ -26,6 +30,9 @@ from pipeline.errors import PipelineError
 from pipeline.settings import Settings
 
 BY_COMMAND = {"expansion/started_by": "command"}
+HOST, PROCESS = "expansion/host", "expansion/process"
+"""Tags of the command's runs: where to look whether the process of a run still lives."""
+UNFINISHED = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Events are kept under DAGSTER_HOME; the terminal gets progress, warnings and the error."""
 FALLBACK = "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
@@ -42,7 +49,34 @@ class Ran:
 
 def prepare_home(home: Path) -> None:
     """Make DAGSTER_HOME with its settings, where they are absent."""
+    with _alone(home):
+        _settle(home)
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance on DAGSTER_HOME, without what commands that were killed still hold there.
+
+    Dagster makes its tables when an instance opens, and two that make them at once break them: they take turns.
+    """
+    with _alone(home):
+        _settle(home)
+        instance = dg.DagsterInstance.from_config(str(home))
+        _bury(instance)
+    with instance:
+        yield instance
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keep other commands out of DAGSTER_HOME; the system gives the lock back if this one dies."""
     home.mkdir(parents=True, exist_ok=True)
+    with (home / ".expansion.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _settle(home: Path) -> None:
     target = home / "dagster.yaml"
     if target.exists():
         return
@@ -51,6 +85,43 @@ def prepare_home(home: Path) -> None:
         shutil.copyfile(shipped, target)
     else:
         target.write_text(FALLBACK, encoding="utf-8")
+
+
+def _bury(instance: dg.DagsterInstance) -> None:
+    """Mark the command's runs whose process is gone as failed, and free their pool slots.
+
+    Dagster's own run monitoring looks only after runs that a daemon launched.
+    """
+    mine = dg.RunsFilter(statuses=UNFINISHED, tags={**BY_COMMAND, HOST: socket.gethostname()})
+    for run in instance.get_runs(mine):
+        if _lives(run.tags.get(PROCESS, "")):
+            continue
+        # The slots first: if this process dies in between, the next one finds the run again.
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        instance.report_run_failed(run, "The process of this run is gone.")
+
+
+def _lives(process: str) -> bool:
+    """Whether the process that a run's tag names is alive; its number may since be another's."""
+    pid = process.partition("@")[0]
+    if not pid.isdigit():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _process(int(pid)) == process or "@" not in process
+
+
+def _process(pid: int) -> str:
+    """The number of a process, and where the system tells it (Linux) the tick at which it started."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return str(pid)
+    return f"{pid}@{stat.rpartition(')')[2].split()[19]}"
 
 
 def sync(settings: Settings, watch: Watch, *, full: bool = False) -> Ran:
@@ -85,11 +156,11 @@ def _run(
     Raises:
         PipelineError: what the failing step raised, or where to read what it was.
     """
-    prepare_home(settings.dagster_home)
     watch.say("Starting Dagster")
     place = Place(settings, watch=watch.page)
     run_id = str(uuid4())
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    here = {HOST: socket.gethostname(), PROCESS: _process(os.getpid())}
+    with opened(settings.dagster_home) as instance:
         instance.add_event_listener(run_id, lambda entry: _heard(watch, entry))
         job = build_definitions(settings, place).resolve_job_def(name)
         try:
@@ -97,7 +168,7 @@ def _run(
                 run_config={**QUIET, **config},
                 instance=instance,
                 run_id=run_id,
-                tags={**tags, **BY_COMMAND},
+                tags={**tags, **BY_COMMAND, **here},
                 raise_on_error=True,
             )
         except PipelineError:

@@ -1,0 +1,81 @@
+"""What commands that die, or start together, leave to the next one: nothing that stops it."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+from starlette.responses import Response
+
+from pipeline.cli import running
+from pipeline.sandbox.server import SandboxServer
+from pipeline.sandbox.web.world import Call, Conditions
+from tests.cli.desk import Desk
+
+SECONDS = 60
+
+
+def _start(desk: Desk, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli.main", *arguments],
+        cwd=desk.folder,
+        env={**os.environ, **desk.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class Stuck(Conditions):
+    """Tells that a request has come, then never answers it while `on`."""
+
+    def __init__(self) -> None:
+        self.on = True
+        self.reached = threading.Event()
+
+    async def around(self, call: Call, answer: Callable[[], Response]) -> Response:
+        del call
+        if self.on:
+            self.reached.set()
+            return Response(status_code=503, headers={"Retry-After": "30"})
+        return answer()
+
+
+def test_a_run_after_one_that_was_killed(worked: Desk) -> None:
+    stuck = Stuck()
+    with SandboxServer(worked.services.company, conditions=stuck) as server:
+        worked.environment |= server.environment()
+        killed = _start(worked, "run", "--json")
+        try:
+            assert stuck.reached.wait(SECONDS)
+        finally:
+            killed.kill()
+            killed.communicate()
+        with dg.DagsterInstance.from_config(str(worked.settings.dagster_home)) as instance:
+            assert instance.event_log_storage.get_concurrency_run_ids()
+        stuck.on = False
+        again = _start(worked, "run", "--json")
+        try:
+            _, err = again.communicate(timeout=SECONDS)
+        finally:
+            again.kill()
+    assert again.returncode == 0, err
+    with running.opened(worked.settings.dagster_home) as instance:
+        assert not instance.event_log_storage.get_concurrency_run_ids()
+        statuses = [run.status.value for run in instance.get_runs()]
+    assert statuses.count("FAILURE") == 1
+    assert not set(statuses) - {"SUCCESS", "FAILURE"}
+
+
+@pytest.mark.slow
+def test_two_first_runs_at_once(desk: Desk) -> None:
+    both = [_start(desk, "run", "--json") for _ in range(2)]
+    try:
+        told = [each.communicate(timeout=2 * SECONDS) for each in both]
+    finally:
+        for each in both:
+            each.kill()
+    assert [each.returncode for each in both] == [0, 0], told
