@@ -7,6 +7,7 @@ import json as json_module
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -14,10 +15,10 @@ import polars as pl
 from rich.markup import escape
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pipeline import database
-from pipeline.cli import terminal
+from pipeline.cli import outside, terminal
 from pipeline.config import Config
 from pipeline.errors import ConfigError, PipelineError, SourceError
 from pipeline.lake import Lake
@@ -61,12 +62,15 @@ def _examined(settings: Settings) -> Iterator[Found]:
     )
     yield Found("Configuration", "ok", str(shown))
     yield _tried("Data folder", lambda: _folder(settings))
-    yield _tried("Warehouse", lambda: _warehouse(settings))
+    yield _tried("Dagster", lambda: _dagster(settings))
+    warehouse = _tried("Warehouse", lambda: _warehouse(settings))
+    yield warehouse
     yield _tried("Stripe", lambda: _stripe(settings))
     yield _tried("HubSpot", lambda: _hubspot(settings))
     yield _tried("Slack", lambda: _slack(settings))
     yield _schedule(settings)
-    yield from _plans(settings)
+    if warehouse.verdict == "ok":
+        yield from _plans(settings)
     yield from _later(settings)
 
 
@@ -75,19 +79,32 @@ def _tried(what: str, look: Callable[[], Found]) -> Found:
         return look()
     except PipelineError as error:
         return Found(what, "fail", str(error))
+    except (OSError, DBAPIError) as error:
+        told = outside.explained(error)
+        if told is None:
+            raise
+        return Found(what, "fail", str(told))
 
 
 def _folder(settings: Settings) -> Found:
+    return _writable("Data folder", settings.lake_root, "DATA_DIR")
+
+
+def _dagster(settings: Settings) -> Found:
+    return _writable("Dagster", settings.dagster_home, "DAGSTER_HOME")
+
+
+def _writable(what: str, folder: Path, variable: str) -> Found:
     try:
-        settings.lake_root.mkdir(parents=True, exist_ok=True)
-        probe = settings.lake_root / ".doctor"
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".doctor"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"{settings.lake_root} cannot be written: {error.strerror}. Set DATA_DIR."
+            f"{folder} cannot be written: {error.strerror}. Set {variable}."
         ) from None
-    return Found("Data folder", "ok", str(settings.lake_root))
+    return Found(what, "ok", str(folder))
 
 
 def _warehouse(settings: Settings) -> Found:

@@ -6,9 +6,12 @@ Belongs here: one clear line on stderr for anything that a person can put right,
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
+from sqlalchemy.exc import DBAPIError
 
+from pipeline.cli import outside
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.initialise import init
@@ -47,8 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         sys.exit(INTERRUPTED)
     except PipelineError as error:
-        click.echo(f"expansion: {error}", err=True)
-        sys.exit(error.exit_code)
+        _leave(error)
+    except (OSError, DBAPIError, OverflowError, ValueError) as error:
+        told = outside.explained(error)
+        if told is None:
+            raise
+        _leave(told)
+
+
+def _leave(error: PipelineError) -> NoReturn:
+    click.echo(f"expansion: {error}", err=True)
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,39 @@ def test_a_warehouse_that_is_no_database(worked: Desk) -> None:
     _one_line(worked.types("run"), 2, "WAREHOUSE_URL")
 
 
+def test_a_warehouse_that_is_down(worked: Desk) -> None:
+    worked.environment["WAREHOUSE_URL"] = "postgresql://me:hush@127.0.0.1:1/figures"
+    run = worked.types("run")
+    _one_line(run, 1, "does not answer", "127.0.0.1:1/figures", "WAREHOUSE_URL")
+    doctor = worked.types("doctor")
+    assert doctor.code == 1
+    assert "does not answer" in doctor.out
+    assert "hush" not in run.err + doctor.out + doctor.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATA_DIR", "file/data"),
+        ("DAGSTER_HOME", "file/dagster"),
+        ("WAREHOUSE_URL", "sqlite:///file/warehouse.db"),
+    ],
+)
+def test_a_folder_that_cannot_be_made(desk: Desk, name: str, value: str) -> None:
+    (desk.folder / "file").touch()
+    desk.environment[name] = value
+    _one_line(desk.types("run"), 1, str(desk.folder / "file"), name)
+    doctor = desk.types("doctor")
+    assert doctor.code == 1
+    assert str(desk.folder / "file") in doctor.out
+
+
+@pytest.mark.parametrize("now", ["0001-01-01T00:00:00+14:00", "9999-12-31T00:00:00Z"])
+def test_a_present_that_is_out_of_range(worked: Desk, now: str) -> None:
+    worked.environment["PIPELINE_NOW"] = now
+    _one_line(worked.types("run"), 2, "PIPELINE_NOW is out of range")
+
+
 def test_a_rate_that_is_missing(desk: Desk) -> None:
     (desk.folder / "pipeline.toml").write_text(CONFIG.replace("eur = 1.08", "gbp = 1.30"))
     _one_line(desk.types("run"), 3, "no exchange rate for eur", "[fx.rates]")

@@ -1,0 +1,68 @@
+"""What the machine refuses: a folder, a database or a date, told so that a person can put it right.
+
+Belongs here: the one line for an error that is not the pipeline's own. None means that it is a defect of the program,
+whose traceback is wanted.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.settings import Settings
+
+FIRST_NOW, LAST_NOW = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Instants between which every month of a history can be computed with."""
+
+
+def explained(error: Exception) -> PipelineError | None:
+    """The error as one of ours, if it comes from outside the program."""
+    if isinstance(error, DBAPIError):
+        return _database(error) if isinstance(error, OperationalError | InterfaceError) else None
+    if isinstance(error, OSError):
+        return _system(error)
+    return _clock()
+
+
+def _system(error: OSError) -> PipelineError:
+    where = f"{error.filename}: " if error.filename else ""
+    return PipelineError(
+        f"{where}{error.strerror or type(error).__name__}. Check that the place exists, has room and may be written, "
+        f"or set DATA_DIR, DAGSTER_HOME or WAREHOUSE_URL to another one."
+    )
+
+
+def _database(error: DBAPIError) -> PipelineError:
+    said = str(error.orig).strip().partition("\n")[0].rstrip(".")
+    where = ""
+    try:
+        url = make_url(Settings.load().warehouse_url)
+    except (PipelineError, OverflowError):
+        pass
+    else:
+        where = f" (the warehouse is {url.render_as_string()})"
+        if url.password:
+            said = said.replace(str(url.password), "***")
+    said = re.sub(r"(://[^:/@\s]*:)[^@\s]*@", r"\1***@", said)
+    return PipelineError(
+        f"A database does not answer: {said}{where}. Start it, or check WAREHOUSE_URL and "
+        f"Dagster's storage in dagster.yaml; then try again."
+    )
+
+
+def _clock() -> PipelineError | None:
+    """That `PIPELINE_NOW` is out of range, if it is."""
+    try:
+        now = Settings.load().pinned_now
+    except OverflowError:
+        now = datetime.min.replace(tzinfo=UTC)
+    except (PipelineError, ValueError):
+        return None
+    if now is None or FIRST_NOW <= now < LAST_NOW:
+        return None
+    return ConfigError(
+        f"PIPELINE_NOW is out of range. Write an instant from {FIRST_NOW.year} to {LAST_NOW.year - 1}, "
+        f"for example 2026-11-01T06:00:00Z, or unset it."
+    )
