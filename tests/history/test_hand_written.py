@@ -56,9 +56,25 @@ def test_a_trial_that_does_not_convert_is_never_anything() -> None:
     assert told(history, JANUARY, FEBRUARY, MARCH) == [None, None, None]
 
 
-def test_cancelled_at_once_is_churn_of_that_month() -> None:
-    history = of((BEGUN, state(ONE)), (at(3, 20), state(ONE, status="canceled")))
+@pytest.mark.parametrize(
+    ("before", "reason", "kind"),
+    [
+        ("active", "cancellation_requested", "voluntary"),
+        ("past_due", "payment_failed", "involuntary"),
+        ("active", None, "unknown"),
+    ],
+)
+def test_cancelled_at_once_is_churn_of_that_month(
+    before: str, reason: str | None, kind: str
+) -> None:
+    """Only the event of the deletion tells the reason."""
+    history = of(
+        (BEGUN, state(ONE)),
+        (at(3, 10), state(ONE, period=at(3, 10), status=before)),
+        (at(3, 20), state(ONE, status="canceled", cancellation_details={"reason": reason})),
+    )
     assert told(history, FEBRUARY, MARCH, APRIL) == [(None, 0), ("churn", -100), None]
+    assert history.movements(MARCH).found.movement["churn_kind"].to_list() == [kind]
 
 
 def test_cancelled_at_the_period_s_end_counts_until_then() -> None:

@@ -183,10 +183,13 @@ def test_a_plan_without_a_price_is_churn_under_every_policy() -> None:
     [
         (Policy(reactivation="separate"), "reactivation"),
         (Policy(reactivation="expansion"), "expansion"),
+        (Policy(reactivation="new", reactivation_days=30), "new"),
+        (Policy(reactivation="new", reactivation_days=90), "reactivation"),
         *((policy, "reactivation") for policy in PRESET.values()),
     ],
 )
 def test_reactivation(policy: Policy, expected: str) -> None:
+    """Gone for 61 days."""
     history = History(PLAN)
     history.states((BEGUN, state(ONE)), (at(2, 3), state(ONE, status="canceled")))
     history.states((at(4, 5), state(item("si_2", "p", 2))), name="_2")

