@@ -31,20 +31,23 @@ def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
         )
         .with_columns(rank=pl.lit(0), credited=pl.lit(None, dtype=pl.String))
     )
+    # A proration of nothing (a free price, 100% off) does not say which of a pair is the new state: the change then
+    # shows at the next invoice. Beside a credit of something it is what the item changed to.
+    amount = pl.col("amount")
+    price, quantity = pl.col("price_id"), pl.col("quantity")
     prorated = (
         invoice_items.filter(pl.col("subscription_item_id").is_not_null())
-        .with_columns(debit=pl.col("amount") > 0)
+        .filter((amount != 0).any().over(*ITEM, "changed_at"))
         .sort("invoice_item_id")
         .group_by(*ITEM, "changed_at", maintain_order=True)
         .agg(
-            price_id=pl.col("price_id").filter("debit").last(),
-            quantity=pl.col("quantity").filter("debit").sum(),
+            price_id=pl.coalesce(price.filter(amount > 0).last(), price.filter(amount == 0).last()),
+            quantity=pl.when((amount > 0).any())
+            .then(quantity.filter(amount > 0).sum())
+            .otherwise(quantity.filter(amount == 0).sum()),
             until=pl.col("period_end").max(),
             proof=pl.col("invoice_item_id").last(),
-            credited=_state(
-                pl.col("price_id").filter(pl.col("debit").not_()).first(),
-                pl.col("quantity").filter(pl.col("debit").not_()).sum(),
-            ),
+            credited=_state(price.filter(amount < 0).first(), quantity.filter(amount < 0).sum()),
         )
         .rename({"changed_at": "at"})
         .with_columns(rank=pl.lit(1))

@@ -57,6 +57,8 @@ def initial(before: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
             guessed=unknown,
         )
         .filter(pl.col("at") < pl.col("point_at"))
+        # A span that ended before the subscription began says nothing of its start.
+        .filter(pl.col("at") <= pl.col("covered_to"))
         .with_columns(kind=pl.lit("initial"), side=pl.lit("after"))
     )
 
