@@ -1,6 +1,7 @@
 """MRR: snapshots at month ends, movements and components between them.
 
 Belongs here: one pass over all months of the run, from the timeline. Identities are checked before anything is shown.
+Movements value the states of both month ends themselves, so they depend on the timeline, not on the stored snapshots.
 """
 
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
 
     @dg.multi_asset(
         specs=[
-            shown.spec(table, months, GROUP, [*DEPS, *shown.same_month(MRR_SNAPSHOT.name)])
+            shown.spec(table, months, GROUP, DEPS)
             for table in TABLES
         ],
         check_specs=[ROLL_FORWARD, COMPONENTS],

@@ -55,6 +55,27 @@ def test_months_are_mapped_by_identity_and_computed_in_one_run(tmp_path: Path) -
             assert asset.backfill_policy == dg.BackfillPolicy.single_run()
 
 
+def test_assets_computed_together_have_their_parents_on_one_level(tmp_path: Path) -> None:
+    """Else a backfill from the UI is refused by chance: Dagster 1.13 walks the graph breadth first in the order of a set,
+    and compares how it arrived at the months of each ("Targeted subset must match between every key").
+    """
+    definitions = _definitions(tmp_path)
+    monthly = {
+        spec.key: {dep.asset_key for dep in spec.deps}
+        for spec in _assets(definitions)
+        if spec.partitions_def
+    }
+    together = [
+        asset.keys
+        for asset in definitions.assets or ()
+        if isinstance(asset, dg.AssetsDefinition) and len(asset.keys) > 1 and asset.partitions_def
+    ]
+    assert len(together) == 2, "movements and metrics"
+    for keys in together:
+        parents = set.union(*(monthly[key] for key in keys)) & set(monthly)
+        assert not any(monthly[parent] & parents for parent in parents), keys
+
+
 @pytest.mark.parametrize(
     ("now", "last"),
     [
