@@ -9,27 +9,11 @@ import polars as pl
 MICRO = 1_000_000
 RATE_SCALE = 10**12
 
-ZERO_DECIMAL = frozenset(
-    [
-        "bif",
-        "clp",
-        "djf",
-        "gnf",
-        "jpy",
-        "kmf",
-        "krw",
-        "mga",
-        "pyg",
-        "rwf",
-        "ugx",
-        "vnd",
-        "vuv",
-        "xaf",
-        "xof",
-        "xpf",
-    ]
-)
-"""Currencies without a minor unit at Stripe."""
+ZERO_DECIMAL = frozenset({
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
+})  # fmt: skip
+"""Currencies without a minor unit at Stripe. Icelandic krónur and Ugandan shillings have none either, but Stripe still
+writes their amounts with two decimals (docs.stripe.com/currencies, special cases)."""
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 
 

@@ -33,6 +33,7 @@ LISTED = (
     "invoiceitem",
 )
 MEMORY = timedelta(days=30)
+CURRENCIES = ("usd", "eur", "gbp", "jpy", "krw", "kwd", "bhd", "isk", "ugx")
 
 
 def rate(month: date, currency: str) -> Decimal:
@@ -128,7 +129,7 @@ def book(billing: Any, months: Iterable[date], links: pl.LazyFrame | None = None
             "frozen": False,
         }
         for month in months
-        for currency in ("usd", "eur", "gbp", "jpy", "kwd")
+        for currency in CURRENCIES
     ]
     return Book(
         item_timeline=billing.item_timeline.lazy(),

@@ -116,7 +116,16 @@ def test_an_option_with_tiers_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("currency", "minor", "expected"),
-    [("usd", "980", "9.8"), ("jpy", "980", "980"), ("kwd", "1500", "1.5")],
+    [
+        ("usd", "980", "9.8"),
+        ("jpy", "980", "980"),
+        ("krw", "12000", "12000"),
+        ("kwd", "1500", "1.5"),
+        ("bhd", "10", "0.01"),
+        # No minor unit in law, two decimals in Stripe's amounts: "to charge 5 ISK, provide 500".
+        ("isk", "500", "5"),
+        ("ugx", "500", "5"),
+    ],
 )
 def test_minor_units_have_the_currency_s_decimals(currency: str, minor: str, expected: str) -> None:
     assert listed(each(minor, currency=currency), 1, currency) == micro(expected)

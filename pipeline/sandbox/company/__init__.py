@@ -8,6 +8,6 @@
 """
 
 from pipeline.sandbox.company.company import Company
-from pipeline.sandbox.company.wishes import FEATURES
+from pipeline.sandbox.company.wishes import FEATURES, RARE
 
-__all__ = ["FEATURES", "Company"]
+__all__ = ["FEATURES", "RARE", "Company"]

@@ -29,7 +29,7 @@ from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.subscriptions import Subscriptions
 from pipeline.sandbox.company.versions import ENDIVE, rendered
-from pipeline.sandbox.company.wishes import FEATURES
+from pipeline.sandbox.company.wishes import FEATURES, RARE
 
 DEFAULT_END = datetime(2026, 11, 23, tzinfo=UTC)
 DECLINE = {-3: 0.75, -2: 0.5, -1: 0.22}
@@ -48,7 +48,7 @@ class Company:
         customers: accounts that sign up between the start and `end`.
         months: whole months between the start and the month of `end`.
         end: the demo's present; the clock may go on beyond it.
-        features: which kinds of life happen (`FEATURES`); None for all.
+        features: which kinds of life happen (of `FEATURES` and `RARE`); None for `FEATURES`.
         upgrades: (until when, API version) of the versions before the present one, in order of time:
             an event keeps the version of its creation.
     """
@@ -63,8 +63,8 @@ class Company:
         upgrades: Sequence[tuple[datetime, str]] = (),
     ) -> None:
         chosen = FEATURES if features is None else frozenset(features)
-        if chosen - FEATURES:
-            raise ValueError(f"unknown features {sorted(chosen - FEATURES)}: choose of FEATURES")
+        if unknown := chosen - FEATURES - RARE:
+            raise ValueError(f"unknown features {sorted(unknown)}: choose of FEATURES and RARE")
         self.seed = seed
         self.end = instant(end)
         self.start = add_months(month_start(self.end), -months)
