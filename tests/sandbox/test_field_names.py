@@ -20,7 +20,7 @@ import pytest
 import stripe
 from stripe._object_classes import OBJECT_CLASSES
 
-from pipeline.sandbox.company import Company
+from pipeline.sandbox.company import FEATURES, RARE, Company
 from pipeline.sandbox.server import SandboxServer
 
 Json = dict[str, Any]
@@ -95,7 +95,8 @@ def served() -> list[Json]:
     """Everything that three small companies serve, with every kind of life."""
     found: list[Json] = []
     for seed in SEEDS:
-        company = Company(seed, customers=15, months=12, end=END)
+        features = FEATURES | RARE if seed == SEEDS[-1] else FEATURES
+        company = Company(seed, customers=15, months=12, end=END, features=features)
         company.advance(END)
         with SandboxServer(company) as server:
             for name, expand in LISTS.items():

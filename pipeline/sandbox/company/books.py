@@ -14,7 +14,15 @@ from pipeline.sandbox.company.catalogue import Catalogue, Coupon
 from pipeline.sandbox.company.events import EventLog, Json, previous_attributes
 from pipeline.sandbox.company.ids import Ids
 from pipeline.sandbox.company.pricing import Price
-from pipeline.sandbox.company.records import Customer, Discount, ItemLedger, ItemState, Subscription
+from pipeline.sandbox.company.records import (
+    Customer,
+    Discount,
+    ItemLedger,
+    ItemState,
+    Subscription,
+    TaxRate,
+)
+from pipeline.sandbox.company.taxes import net
 
 COLLECTIONS = (
     "customer", "product", "price", "coupon", "promotion_code", "discount", "subscription",
@@ -47,6 +55,7 @@ class Books:
         self.ledgers: dict[str, ItemLedger] = {}
         self.discounts: dict[str, Discount] = {}
         self.promotion_codes: dict[str, str] = {}
+        self.tax_rates: dict[str, TaxRate] = {}
 
     # time
 
@@ -148,6 +157,7 @@ class Books:
         for item in sub.items:
             state = ItemState(item.price.id, item.quantity, sub.status, paused)
             item.ledger.record(self.now, None if sub.ended else state)
+            item.ledger.record_net(self.now, net(sub, item))
         for item in sub.removed:
             item.ledger.record(self.now, None)
         sub.removed.clear()

@@ -28,6 +28,7 @@ from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.subscriptions import Subscriptions
+from pipeline.sandbox.company.taxpayers import Taxpayers
 from pipeline.sandbox.company.versions import ENDIVE, rendered
 from pipeline.sandbox.company.wishes import FEATURES, RARE
 
@@ -80,6 +81,9 @@ class Company:
         self._numbers = 0
         discounts = Discounts(self.books)
         self.subscriptions = Subscriptions(self.books, discounts, Invoicing(self.books, discounts))
+        if "taxes" in chosen:
+            taxpayers = Taxpayers(self.books, seed, "tax_changes" in chosen)
+            self.subscriptions.prepare = taxpayers.prepare
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)
@@ -195,6 +199,7 @@ class Company:
                 interval=old.interval,
                 interval_count=old.interval_count,
                 created=self.books.now,
+                tax_behavior=old.tax_behavior,
             )
             self.books.list_price(price)
             self.books.archive_price(old.id)

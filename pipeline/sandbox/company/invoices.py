@@ -8,7 +8,8 @@ from typing import Any
 from pipeline.sandbox.company.events import cut
 from pipeline.sandbox.company.pricing import ChargeLine, whole_cents
 from pipeline.sandbox.company.records import Customer, Item, Subscription
-from pipeline.sandbox.company.render import AUTOMATIC_TAX, PAYMENT_SETTINGS
+from pipeline.sandbox.company.render import PAYMENT_SETTINGS, automatic_tax
+from pipeline.sandbox.company.taxes import tax_rates, total_taxes
 
 Json = dict[str, Any]
 
@@ -155,17 +156,20 @@ def totals(lines: list[Json]) -> Json:
     for line in lines:
         for part in line["discount_amounts"]:
             taken[part["discount"]] = taken.get(part["discount"], 0) + part["amount"]
-    total = subtotal - sum(taken.values())
+    taxes = total_taxes(lines)
+    inside = sum(tax["amount"] for tax in taxes if tax["tax_behavior"] == "inclusive")
+    on_top = sum(tax["amount"] for tax in taxes) - inside
+    total = subtotal - sum(taken.values()) + on_top
     return {
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
+        "subtotal_excluding_tax": subtotal - inside,
         "total": total,
         "total_discount_amounts": [
             {"amount": amount, "discount": discount} for discount, amount in taken.items()
         ],
-        "total_excluding_tax": total,
+        "total_excluding_tax": total - inside - on_top,
         "total_pretax_credit_amounts": [],
-        "total_taxes": [],
+        "total_taxes": taxes,
     }
 
 
@@ -197,7 +201,11 @@ def invoice(
         "attempt_count": 0,
         "attempted": False,
         "auto_advance": True,
-        "automatic_tax": {**AUTOMATIC_TAX, "provider": None, "status": None},
+        "automatic_tax": {
+            **automatic_tax(sub),
+            "provider": "stripe" if sub.automatic_tax else None,
+            "status": "complete" if sub.automatic_tax else None,
+        },
         "automatically_finalizes_at": None,
         "billing_reason": reason,
         "collection_method": "charge_automatically",
@@ -215,7 +223,7 @@ def invoice(
         "customer_tax_ids": [],
         "default_payment_method": None,
         "default_source": None,
-        "default_tax_rates": [],
+        "default_tax_rates": tax_rates(sub.default_tax_rates),
         "description": None,
         "discounts": discounts,
         "due_date": None,

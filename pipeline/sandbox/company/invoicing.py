@@ -6,12 +6,12 @@ which items it bills (`subscriptions`).
 
 from collections.abc import Callable
 
-from pipeline.sandbox.company import invoices
+from pipeline.sandbox.company import invoices, taxes
 from pipeline.sandbox.company.books import Books, Rank
 from pipeline.sandbox.company.calendar import DAY, HOUR
 from pipeline.sandbox.company.discounts import Discounts, above_items, on_item, take_off
 from pipeline.sandbox.company.events import Json
-from pipeline.sandbox.company.records import Customer, Item, Subscription
+from pipeline.sandbox.company.records import Customer, Item, Subscription, TaxRate
 
 RETRY_DAYS = (3, 5, 7)
 HOURS_TO_PAY = 23
@@ -52,6 +52,7 @@ class Invoicing:
         drafts += [line for _, line in lines]
         above = above_items(sub, now)
         self._reduce(sub, lines, [line for line in drafts if line["discountable"]])
+        self._tax(sub, lines, drafts)
         for line in drafts:
             line["id"] = self.books.ids.new("il")
             line["invoice"] = invoice_id
@@ -89,6 +90,28 @@ class Invoicing:
             left.update({line_key(line): amount for line, amount in zip(own, rest, strict=True)})
         rest = [left[line_key(line)] for line in drafts]
         take_off(drafts, above_items(sub, now), rest, sub.currency)
+
+    def _tax(self, sub: Subscription, lines: list[tuple[Item, Json]], drafts: list[Json]) -> None:
+        """Taxes of every line; an item, and the usage that it is billed for, remember what they left."""
+        if not (sub.automatic_tax or sub.default_tax_rates or any(i.tax_rates for i in sub.items)):
+            return
+        taxed: list[tuple[str | None, tuple[TaxRate, ...], Json]] = [
+            (item.id, item.tax_rates, line) for item, line in lines
+        ]
+        for line, pending in zip(drafts, reversed(sub.pending), strict=False):
+            owner = (pending["parent"]["subscription_details"] or {}).get("subscription_item")
+            own = tuple(self.books.tax_rates[rate["id"]] for rate in pending["tax_rates"])
+            taxed.append((owner, own, line))
+        for _, own, line in taxed:
+            taxes.put_on(line, taxes.rates_of(sub, own, self.books.now))
+        for item in sub.items:
+            of_item = [line for item_id, _, line in taxed if item_id == item.id]
+            rates = taxes.rates_of(sub, item.tax_rates, self.books.now)
+            left = taxes.line_net(of_item, rates)
+            if left is not None:
+                item.line_net = left
+                if item.price.metered:
+                    item.ledger.usages[-1] = item.ledger.usages[-1]._replace(net=left)
 
     def _link_credits(
         self, sub: Subscription, lines: list[tuple[Item, Json]], drafts: list[Json], invoice_id: str

@@ -12,6 +12,7 @@ from pipeline.sandbox.company.calendar import period_around
 from pipeline.sandbox.company.discounts import applies
 from pipeline.sandbox.company.pricing import Price, charge, whole_cents
 from pipeline.sandbox.company.records import Item, ServicePeriod, Subscription
+from pipeline.sandbox.company.taxes import tax_rates
 
 
 class Prorations:
@@ -44,6 +45,7 @@ class Prorations:
             ],
         }
         pending = invoices.invoice_item(sub, item, self.books.ids.new("ii"), what)
+        pending["tax_rates"] = tax_rates(item.tax_rates)
         self.books.objects["invoiceitem"][pending["id"]] = pending
         sub.pending.append(pending)
         if sign > 0:

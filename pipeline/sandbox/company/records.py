@@ -5,6 +5,7 @@ state (`subscriptions`, `invoicing`, `discounts`).
 """
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from pipeline.sandbox.company.catalogue import Coupon
@@ -30,8 +31,31 @@ class ServicePeriod(NamedTuple):
     discounts: tuple[str, ...]
 
 
+class TaxRate(NamedTuple):
+    """A percentage inside the price or on top of it; Stripe makes its own (`managed`) for automatic tax."""
+
+    id: str
+    percent: str
+    inclusive: bool
+    country: str
+    created: int
+    managed: bool = False
+
+
+class AutomaticTax(NamedTuple):
+    """The rate that Stripe computes, and the one from `since` on."""
+
+    first: TaxRate
+    later: TaxRate
+    since: int
+
+    def at(self, at: int) -> TaxRate:
+        """The rate of an invoice made at `at`."""
+        return self.later if at >= self.since else self.first
+
+
 class Usage(NamedTuple):
-    """What a metered item was billed for one service period, and under which discounts."""
+    """What a metered item was billed for one service period, under which discounts, and what tax left of it."""
 
     start: int
     end: int
@@ -39,6 +63,7 @@ class Usage(NamedTuple):
     quantity: int
     item_discounts: tuple[str, ...]
     discounts: tuple[str, ...]
+    net: Fraction = Fraction(1)
 
 
 @dataclass
@@ -52,6 +77,8 @@ class ItemLedger:
     states: list[tuple[int, ItemState | None]] = field(default_factory=list)
     periods: list[ServicePeriod] = field(default_factory=list)
     usages: list[Usage] = field(default_factory=list)
+    nets: list[tuple[int, Fraction | None]] = field(default_factory=list)
+    """The share of the price that inclusive tax leaves; None: that of each usage bill."""
 
     def record(self, at: int, state: ItemState | None) -> None:
         """The state from `at` on; the last word within one second holds."""
@@ -59,6 +86,13 @@ class ItemLedger:
             self.states.pop()
         if not self.states or self.states[-1][1] != state:
             self.states.append((at, state))
+
+    def record_net(self, at: int, net: Fraction | None) -> None:
+        """The share from `at` on; the last word within one second holds."""
+        if self.nets and self.nets[-1][0] == at:
+            self.nets.pop()
+        if (self.nets[-1][1] if self.nets else 1) != net:
+            self.nets.append((at, net))
 
     def open_period(self, period: ServicePeriod) -> None:
         """A service period begins; the last word within one second holds."""
@@ -99,6 +133,8 @@ class Item:
     discounts: list[Discount] = field(default_factory=list)
     credited: Json | None = None
     calls: float = 0.0
+    tax_rates: tuple[TaxRate, ...] = ()
+    line_net: Fraction | None = None
 
 
 @dataclass(eq=False)
@@ -128,6 +164,8 @@ class Subscription:
     items: list[Item] = field(default_factory=list)
     removed: list[Item] = field(default_factory=list)
     discounts: list[Discount] = field(default_factory=list)
+    default_tax_rates: tuple[TaxRate, ...] = ()
+    automatic_tax: AutomaticTax | None = None
     pending: list[Json] = field(default_factory=list)
     trial_start: int | None = None
     trial_end: int | None = None

@@ -12,6 +12,7 @@ from pipeline.sandbox.company.catalogue import Coupon
 from pipeline.sandbox.company.events import cut
 from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.records import Customer, Discount, Item, Subscription
+from pipeline.sandbox.company.taxes import tax_rates
 
 Json = dict[str, Any]
 INCLUDABLE = {
@@ -75,10 +76,10 @@ def _tiers(amounts: Amounts) -> list[Json] | None:
     ]
 
 
-def _option(amounts: Amounts) -> Json:
+def _option(amounts: Amounts, behavior: str) -> Json:
     return {
         "custom_unit_amount": None,
-        "tax_behavior": "unspecified",
+        "tax_behavior": behavior,
         "tiers": _tiers(amounts),
         "unit_amount": minor(amounts.unit),
         "unit_amount_decimal": amounts.unit,
@@ -98,7 +99,9 @@ def price(record: Price) -> Json:
         "billing_scheme": record.scheme,
         "created": record.created,
         "currency": record.currency,
-        "currency_options": {code: _option(amounts) for code, amounts in options.items()},
+        "currency_options": {
+            code: _option(amounts, record.tax_behavior) for code, amounts in options.items()
+        },
         "custom_unit_amount": None,
         "livemode": False,
         "lookup_key": None,
@@ -112,7 +115,7 @@ def price(record: Price) -> Json:
             "trial_period_days": None,
             "usage_type": record.usage_type,
         },
-        "tax_behavior": "unspecified",
+        "tax_behavior": record.tax_behavior,
         "tiers": _tiers(record.amounts),
         "tiers_mode": record.tiers_mode,
         "transform_quantity": transform,
@@ -274,7 +277,7 @@ def item(record: Item, subscription: str, price_object: Json) -> Json:
         "price": price_object,
         "quantity": record.quantity,
         "subscription": subscription,
-        "tax_rates": [],
+        "tax_rates": tax_rates(record.tax_rates),
     }
 
 
@@ -287,7 +290,7 @@ def subscription(record: Subscription, items: list[Json]) -> Json:
         "object": "subscription",
         "application": None,
         "application_fee_percent": None,
-        "automatic_tax": AUTOMATIC_TAX,
+        "automatic_tax": automatic_tax(record),
         "billing_cycle_anchor": record.anchor,
         "billing_cycle_anchor_config": None,
         "billing_mode": BILLING_MODE,
@@ -310,7 +313,7 @@ def subscription(record: Subscription, items: list[Json]) -> Json:
         "days_until_due": None,
         "default_payment_method": None,
         "default_source": None,
-        "default_tax_rates": [],
+        "default_tax_rates": tax_rates(record.default_tax_rates),
         "description": None,
         "discounts": [each.id for each in record.discounts],
         "ended_at": record.ended_at,
@@ -357,7 +360,17 @@ def customer_snapshot(record: Customer) -> Json:
     return dict(record.obj)
 
 
+def automatic_tax(record: Subscription) -> Json:
+    """Whether Stripe computes the subscription's taxes."""
+    return COMPUTED_TAX if record.automatic_tax else AUTOMATIC_TAX
+
+
 AUTOMATIC_TAX = {"disabled_reason": None, "enabled": False, "liability": None}
+COMPUTED_TAX = {
+    "disabled_reason": None,
+    "enabled": True,
+    "liability": {"account": None, "type": "self"},
+}
 BILLING_MODE = {
     "flexible": {"proration_discounts": "included"},
     "type": "flexible",

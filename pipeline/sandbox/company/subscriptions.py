@@ -27,13 +27,17 @@ Order = tuple[Price, int | None]
 
 
 class Subscriptions:
-    """Stripe's side of every subscription. `usage(item, start, end)` says how much was used."""
+    """Stripe's side of every subscription.
+
+    `usage(item, start, end)` says how much was used; `prepare(sub)` may change a new one before its first invoice.
+    """
 
     def __init__(self, books: Books, discounts: Discounts, invoicing: Invoicing) -> None:
         self.books = books
         self.discounts = discounts
         self.invoicing = invoicing
         self.prorations = Prorations(books)
+        self.prepare: Callable[[Subscription], None] = lambda _sub: None
         self.usage: Callable[[Item, int, int], int] = lambda _item, _start, _end: 0
         invoicing.end_subscription = self.end
 
@@ -70,6 +74,7 @@ class Subscriptions:
         for price, quantity in orders:
             end = trial_end or boundary(now, price.interval, price.interval_count, 1)
             self._new_item(sub, price, quantity, now, end)
+        self.prepare(sub)
         self._first_invoice(sub)
         self.books.commit(sub, "customer.subscription.created")
         if not trial_end and self.discounts.consume_once(sub):

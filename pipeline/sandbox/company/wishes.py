@@ -11,7 +11,7 @@ FEATURES = frozenset({
     "returns", "second_subscriptions", "schedules", "euro", "several_customers", "credit_notes",
     "deletions", "unprorated", "many_items", "midnight", "price_changes", "plan_changes", "seats",
 })  # fmt: skip
-RARE: frozenset[str] = frozenset()
+RARE = frozenset({"taxes", "tax_changes"})
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pipeline.sandbox.company.pricing import Price
+from pipeline.sandbox.truth.history import Standing
 from pipeline.sandbox.truth.movements import AccountEnds, name_of
 from pipeline.sandbox.truth.snapshot import ItemValue, reported
 from pipeline.sandbox.truth.value import Reduction, list_micros, native_values
@@ -106,11 +106,11 @@ def _path(before: ItemValue, after: ItemValue, rate: Callable[[str], Decimal]) -
     if "metered" in {before.usage_type, after.usage_type}:
         return {"usage": after.mrr - before.mrr}
     old, new = before.standing, after.standing
-    quantity, reductions = new.state.quantity, old.reductions
+    quantity = new.state.quantity
     points = [
         before.mrr,
-        _point(old.price, before.currency, quantity, reductions, rate),
-        _point(new.price, after.currency, quantity, reductions, rate),
+        _point(old, before.currency, quantity, old.reductions, rate),
+        _point(new, after.currency, quantity, old.reductions, rate),
         after.mrr,
     ]
     price_type = _price_type(before, after)
@@ -123,13 +123,15 @@ def _path(before: ItemValue, after: ItemValue, rate: Callable[[str], Decimal]) -
 
 
 def _point(
-    price: Price,
+    end: Standing,
     currency: str,
     quantity: int | None,
     reductions: tuple[Reduction, ...],
     rate: Callable[[str], Decimal],
 ) -> int:
-    listed, discount = native_values(list_micros(price, currency, quantity, None), reductions)
+    """Price and inclusive tax of one end; a change of tax is a change of price."""
+    exact = list_micros(end.price, currency, quantity, None)
+    listed, discount = native_values(exact, reductions, end.net)
     return reported(listed - discount, rate(currency))
 
 

@@ -38,6 +38,7 @@ class Standing:
     state: ItemState
     cents: int | None
     reductions: tuple[Reduction, ...]
+    net: Fraction
     list_native: int
     discount_native: int
 
@@ -58,6 +59,7 @@ class _Draft:
     exact: Fraction
     own: list[Discount]
     above: list[Discount]
+    net: Fraction
 
 
 class History:
@@ -92,6 +94,7 @@ class History:
     def _draft(self, ledger: ItemLedger, state: ItemState, bound: int) -> _Draft:
         price = self.prices[state.price]
         cents = None
+        net = _net(ledger, bound)
         period = ledger.periods[bisect_left(ledger.periods, bound, key=lambda p: p.start) - 1]
         own, above = period.item_discounts, period.discounts
         if price.metered:
@@ -100,10 +103,11 @@ class History:
             if index >= 0:
                 usage = ledger.usages[index]
                 cents, own, above = usage.cents, usage.item_discounts, usage.discounts
+                net = usage.net if net is None else net
         exact = list_micros(price, ledger.currency, state.quantity, cents)
         return _Draft(
             ledger, price, state, cents, exact, self._recurring(own, price),
-            self._recurring(above, price),
+            self._recurring(above, price), Fraction(1) if net is None else net,
         )  # fmt: skip
 
     def _recurring(self, ids: tuple[str, ...], price: Price) -> list[Discount]:
@@ -145,9 +149,16 @@ class History:
                 reductions.append(Percent(Fraction(record.coupon.percent_off)))
             else:
                 reductions.append(Amount(amounts[draft.ledger.item, record.id]))
-        listed, discount = native_values(draft.exact, tuple(reductions))
+        listed, discount = native_values(draft.exact, tuple(reductions), draft.net)
         return Standing(
-            draft.ledger, draft.price, draft.state, draft.cents, tuple(reductions), listed, discount
+            draft.ledger,
+            draft.price,
+            draft.state,
+            draft.cents,
+            tuple(reductions),
+            draft.net,
+            listed,
+            discount,
         )
 
     def first_paid(self, ledgers: list[ItemLedger]) -> int | None:
@@ -175,3 +186,9 @@ def _own(record: Discount, draft: _Draft) -> Reduction:
 def _state(ledger: ItemLedger, bound: int) -> ItemState | None:
     index = bisect_left(ledger.states, bound, key=lambda entry: entry[0]) - 1
     return ledger.states[index][1] if index >= 0 else None
+
+
+def _net(ledger: ItemLedger, bound: int) -> Fraction | None:
+    """What inclusive tax leaves of the price; None: each usage bill tells it."""
+    index = bisect_left(ledger.nets, bound, key=lambda entry: entry[0]) - 1
+    return ledger.nets[index][1] if index >= 0 else Fraction(1)

@@ -69,9 +69,16 @@ def remaining(exact: Fraction, reductions: tuple[Reduction, ...]) -> Fraction:
     return left
 
 
-def native_values(exact: Fraction, reductions: tuple[Reduction, ...]) -> tuple[int, int]:
-    """List and discount in native micro-units, each rounded once."""
-    return half_even(exact), half_even(exact - remaining(exact, reductions))
+def native_values(
+    exact: Fraction, reductions: tuple[Reduction, ...], net: Fraction = Fraction(1)
+) -> tuple[int, int]:
+    """List and discount in native micro-units, each rounded once.
+
+    Discounts reduce the price as it is charged; inclusive tax, which leaves the share `net`, is taken out of the list
+    and of the discount before they are rounded.
+    """
+    gone = exact - remaining(exact, reductions)
+    return half_even(exact * net), half_even(gone * net)
 
 
 def shares(total: int, weights: dict[str, int]) -> dict[str, int]:
