@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing import dimensions, invoices, timeline
+from pipeline.billing.decode import Evidence, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,27 @@ class Billing:
 
 
 def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
-    """Every frame of billing from the raw records (RAW_RECORD) and the coverage of events (COVERAGE).
+    """Every frame of billing from the raw records (RAW_RECORD) and the coverage of events (COVERAGE)."""
+    return fold_evidence(decode(raw), coverage)
+
+
+def fold_evidence(evidence: Evidence, coverage: pl.LazyFrame) -> Billing:
+    """Every frame of billing from decoded records and the coverage of events (COVERAGE).
 
     The result depends on the set of records alone: replaying them in another order or twice changes nothing.
     """
-    price = dimensions.prices(raw).collect().lazy()
-    refs = dimensions.discounts(raw).collect().lazy()
-    lines = invoices.lines(raw).collect().lazy()
-    coupon = dimensions.coupons(raw).collect().lazy()
+    price = dimensions.prices(evidence).collect().lazy()
+    refs = dimensions.discounts(evidence).collect().lazy()
+    coupon = dimensions.coupons(evidence).collect().lazy()
+    invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
+    lines = invoices.lines(evidence.invoice, invoice_items).collect().lazy()
     usage = invoices.usage_charges(lines, price, refs, coupon)
-    items = timeline.item_timeline(raw, coverage, lines, price, refs, coupon)
+    items = timeline.item_timeline(
+        evidence.subscription, coverage, lines, invoice_items, price, refs, coupon
+    )
     frames = {
-        schemas.CUSTOMER: dimensions.customers(raw),
-        schemas.PRODUCT: dimensions.products(raw),
+        schemas.CUSTOMER: dimensions.customers(evidence),
+        schemas.PRODUCT: dimensions.products(evidence),
         schemas.PRICE: price,
         schemas.COUPON: coupon,
         schemas.DISCOUNT: refs,
@@ -108,4 +117,4 @@ def _difference(old: pl.DataFrame, new: pl.DataFrame, column: str) -> datetime |
     return _earliest(single, column)
 
 
-__all__ = ["Billing", "fold", "touched_from"]
+__all__ = ["Billing", "Evidence", "decode", "fold", "fold_evidence", "touched_from"]

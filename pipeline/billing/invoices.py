@@ -7,97 +7,43 @@ are not counted either.
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import payload as p
+from pipeline.billing.dimensions import latest
 
 FINAL = ("open", "paid", "uncollectible")
 
 
-def _first(*paths: tuple[str, ...]) -> pl.Expr:
-    """The first of several fields of `line` that is there."""
+def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per line of the newest record of each invoice that is about a subscription item.
 
-    def read(path: tuple[str, ...]) -> pl.Expr:
-        expression = pl.col("line")
-        for name in path:
-            expression = expression.struct.field(name)
-        return expression
-
-    return pl.coalesce([read(path) for path in paths])
-
-
-def lines(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per line of the newest rendering of each invoice that is about a subscription item.
+    Args:
+        invoices: OBSERVED_INVOICE rows.
+        items: `invoice_items` of the same evidence.
 
     Columns: invoice_id, invoice_status, invoiced_at, customer_id, source_account, currency, line_id, amount (minor
     units before discounts), quantity, period_start, period_end, price_id, subscription_item_id, subscription_id,
     invoice_item_id, proration, line_discounts (discount ids in order).
     """
-    item, details = "subscription_item_details", "invoice_item_details"
-    newest = p.latest(p.stream(raw, "invoice"), "source_account", "id")
-    rows = (
-        p.decoded(newest, p.INVOICE)
-        .select(
-            "source_account",
-            invoice_id="id",
-            invoice_status=p.field("status"),
-            invoiced_at=p.instant(p.field("created")),
-            customer_id=p.field("customer"),
-            currency=p.field("currency"),
-            line=p.field("lines", "data"),
-        )
-        .explode("line", empty_as_null=False, keep_nulls=False)
-        .select(
-            pl.exclude("line"),
-            line_id=_first(("id",)),
-            amount=_first(("subtotal",), ("amount",)),
-            quantity=_first(("quantity",)),
-            period_start=p.instant(_first(("period", "start"))),
-            period_end=p.instant(_first(("period", "end"))),
-            price_id=_first(("pricing", "price_details", "price")),
-            product_id=_first(("pricing", "price_details", "product")),
-            line_item=_first(("parent", item, "subscription_item")),
-            subscription_id=_first(
-                ("parent", item, "subscription"), ("parent", details, "subscription")
-            ),
-            invoice_item_id=_first(
-                ("parent", item, "invoice_item"), ("parent", details, "invoice_item")
-            ),
-            proration=_first(
-                ("parent", item, "proration"), ("parent", details, "proration")
-            ).fill_null(value=False),
-            line_discounts=_first(("discount_amounts",)).list.eval(
-                pl.element().struct.field("discount")
-            ),
-        )
-    )
-    items = invoice_items(raw).select(
-        "invoice_item_id", "changed_at", item_item="subscription_item_id"
-    )
+    named = items.select("invoice_item_id", item_item="subscription_item_id")
     return (
-        rows.join(items, on="invoice_item_id", how="left")
+        latest(invoices, "source_account", "invoice_id")
+        .drop("observed_at", "hash")
+        .explode("lines", empty_as_null=False, keep_nulls=False)
+        .unnest("lines")
+        .join(named, on="invoice_item_id", how="left")
         .with_columns(subscription_item_id=pl.coalesce("line_item", "item_item"))
         .drop("line_item", "item_item")
         .filter(pl.col("subscription_item_id").is_not_null())
     )
 
 
-def invoice_items(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per proration invoice item, pending ones too: what changed when (`changed_at` = its `date`)."""
-    newest = p.latest(p.stream(raw, "invoiceitem"), "source_account", "id")
-    return (
-        p.decoded(newest, p.INVOICE_ITEM)
-        .filter(p.field("proration"))
-        .select(
-            "source_account",
-            invoice_item_id="id",
-            changed_at=p.instant(p.field("date")),
-            amount=p.field("amount"),
-            quantity=p.field("quantity"),
-            price_id=p.field("pricing", "price_details", "price"),
-            period_end=p.instant(p.field("period", "end")),
-            subscription_id=p.field("parent", "subscription_details", "subscription"),
-            subscription_item_id=p.field("parent", "subscription_details", "subscription_item"),
-        )
-    )
+def invoice_items(observed: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per proration invoice item, pending ones too: what changed when (`changed_at` = its `date`).
+
+    Args:
+        observed: OBSERVED_INVOICE_ITEM rows.
+    """
+    newest = latest(observed, "source_account", "invoice_item_id")
+    return newest.filter("proration").drop("observed_at", "hash", "proration")
 
 
 def without_usage(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,9 +6,9 @@ docs/method.md, "Evidence".
 
 import polars as pl
 
-from pipeline.billing import payload as p
 from pipeline.billing.history import ITEM
-from pipeline.billing.observations import ON, item_price
+from pipeline.billing.observations import ON
+from pipeline.schemas.observed import ITEM_STATE
 
 OVER = ("canceled", "incomplete_expired")
 COMPARED = ("price_id", "quantity", "item_discounts", "period_start")
@@ -65,25 +65,28 @@ def initial(before: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
 
 def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
     """One row per item of each point."""
-    item = pl.col("items").struct
-    trial = item.field("current_trial").struct
-    inside = (p.instant(trial.field("start_date")) <= pl.col("at")) & (
-        pl.col("at") < p.instant(trial.field("end_date"))
+    inside = (pl.col("item_trial_start") <= pl.col("at")) & (
+        pl.col("at") < pl.col("item_trial_end")
     )
+    names = {
+        "id": "subscription_item_id",
+        "discounts": "item_discounts",
+        "created": "item_created",
+        "trial_start": "item_trial_start",
+        "trial_end": "item_trial_end",
+    }
+    fields = [
+        pl.col("items").struct.field(field.name).alias(names.get(field.name, field.name))
+        for field in ITEM_STATE.fields
+    ]
     return (
         rows.explode("items", empty_as_null=False, keep_nulls=False)
+        .with_columns(fields)
         .with_columns(
-            subscription_item_id=item.field("id"),
-            price_id=item_price(pl.col("items")),
-            quantity=item.field("quantity"),
-            item_discounts=item.field("discounts"),
-            period_start=p.instant(
-                pl.coalesce(item.field("current_period_start"), pl.col("subscription_period"))
-            ),
-            item_created=p.instant(item.field("created")),
+            period_start=pl.coalesce("period_start", "subscription_period"),
             in_trial=inside.fill_null(value=False),
         )
-        .drop("items")
+        .drop("items", "item_trial_start", "item_trial_end")
     )
 
 

@@ -93,6 +93,7 @@ INVOICE = pl.Struct(
 INVOICE_ITEM = pl.Struct(
     {
         "id": S,
+        "customer": S,
         "date": N,
         "amount": N,
         "quantity": N,
@@ -170,9 +171,12 @@ def stream(raw: pl.LazyFrame, name: str) -> pl.LazyFrame:
     return raw.filter((pl.col("source") == "stripe") & (pl.col("stream") == name))
 
 
-def latest(rows: pl.LazyFrame, *keys: str) -> pl.LazyFrame:
-    """The last observed row of each key; among equals the one with the greatest hash."""
-    return rows.sort("observed_at", "hash").group_by(*keys).last()
+def events(raw: pl.LazyFrame, prefix: str, dtype: pl.Struct) -> pl.LazyFrame:
+    """The events whose type begins with `prefix`, decoded; only their payloads are."""
+    found = stream(raw, "event").filter(
+        pl.col("payload").str.contains(f'"type":"{prefix}', literal=True)
+    )
+    return decoded(found, dtype).filter(field("type").str.starts_with(prefix))
 
 
 def decoded(rows: pl.LazyFrame, dtype: pl.Struct) -> pl.LazyFrame:
@@ -180,9 +184,13 @@ def decoded(rows: pl.LazyFrame, dtype: pl.Struct) -> pl.LazyFrame:
     return rows.with_columns(o=pl.col("payload").str.json_decode(dtype)).drop("payload")
 
 
+def inside(value: pl.Expr, *path: str) -> pl.Expr:
+    """The field of a struct at `path`."""
+    for name in path:
+        value = value.struct.field(name)
+    return value
+
+
 def field(*path: str) -> pl.Expr:
     """The field of `o` at `path`."""
-    expression = pl.col("o")
-    for name in path:
-        expression = expression.struct.field(name)
-    return expression
+    return inside(pl.col("o"), *path)

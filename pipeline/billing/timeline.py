@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.history import ITEM, history
-from pipeline.billing.invoices import invoice_items, without_usage
+from pipeline.billing.invoices import without_usage
 from pipeline.billing.known import initial, known_spans, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
@@ -39,9 +39,10 @@ def _merged(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def item_timeline(
-    raw: pl.LazyFrame,
+    observed: pl.LazyFrame,
     coverage: pl.LazyFrame,
     lines: pl.LazyFrame,
+    invoice_items: pl.LazyFrame,
     prices: pl.LazyFrame,
     refs: pl.LazyFrame,
     coupons: pl.LazyFrame,
@@ -49,16 +50,17 @@ def item_timeline(
     """The timeline of every subscription item (ITEM_TIMELINE).
 
     Args:
-        raw: RAW_RECORD rows of Stripe.
+        observed: OBSERVED_SUBSCRIPTION rows.
         coverage: COVERAGE rows: over which spans every event is known.
-        lines: `invoices.lines(raw)`.
-        prices: `dimensions.prices(raw)`.
-        refs: `dimensions.discounts(raw)`.
-        coupons: `dimensions.coupons(raw)`.
+        lines: `invoices.lines`.
+        invoice_items: `invoices.invoice_items`.
+        prices: PRICE rows.
+        refs: DISCOUNT rows.
+        coupons: COUPON rows.
 
     The result depends on the set of evidence alone, not on its order or on how often it was seen.
     """
-    before, after = points(raw)
+    before, after = points(observed)
     before, after = before.collect().lazy(), after.collect().lazy()
     covered = spans(coverage).collect().lazy()
     known = known_spans(before, after, covered).collect().lazy()
@@ -72,7 +74,7 @@ def item_timeline(
         .select(*ITEM, "price_id", "quantity")
     )
     early = history(
-        without_usage(lines, prices), invoice_items(raw), subscriptions, first_items
+        without_usage(lines, prices), invoice_items, subscriptions, first_items
     ).with_columns(
         collection_paused=pl.lit(value=False),
         in_trial=pl.lit(value=False),

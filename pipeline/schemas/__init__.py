@@ -2,8 +2,9 @@
 
 The one place that lake, warehouse, checks, column metadata and the data dictionary are made from.
 
-Belongs here: descriptions only. `raw` for records as received, `billing` for what evidence says, `accounts` for links
-and CRM, `mrr` for values and movements, `metrics` for figures, `operations` for syncs, checks and alerts.
+Belongs here: descriptions only. `raw` for records as received, `observed` for the same decoded, `billing` for what
+evidence says, `accounts` for links and CRM, `mrr` for values and movements, `metrics` for figures, `operations` for
+syncs, checks and alerts.
 """
 
 from pipeline.schemas.accounts import ACCOUNT, ACCOUNT_LINK, CRM_DEAL, CRM_DEAL_HISTORY
@@ -30,6 +31,17 @@ from pipeline.schemas.mrr import (
     MRR_MOVEMENT_COMPONENT,
     MRR_SNAPSHOT,
 )
+from pipeline.schemas.observed import (
+    OBSERVED,
+    OBSERVED_COUPON,
+    OBSERVED_CUSTOMER,
+    OBSERVED_DISCOUNT,
+    OBSERVED_INVOICE,
+    OBSERVED_INVOICE_ITEM,
+    OBSERVED_PRICE,
+    OBSERVED_PRODUCT,
+    OBSERVED_SUBSCRIPTION,
+)
 from pipeline.schemas.operations import (
     ALERT_EVALUATION,
     ALERT_EVENT,
@@ -48,6 +60,7 @@ TABLES: dict[str, Table] = {
     for table in (
         RAW_RECORD,
         COVERAGE,
+        *OBSERVED,
         CUSTOMER,
         PRODUCT,
         PRICE,
@@ -106,6 +119,15 @@ __all__ = [
     "MRR_MOVEMENT",
     "MRR_MOVEMENT_COMPONENT",
     "MRR_SNAPSHOT",
+    "OBSERVED",
+    "OBSERVED_COUPON",
+    "OBSERVED_CUSTOMER",
+    "OBSERVED_DISCOUNT",
+    "OBSERVED_INVOICE",
+    "OBSERVED_INVOICE_ITEM",
+    "OBSERVED_PRICE",
+    "OBSERVED_PRODUCT",
+    "OBSERVED_SUBSCRIPTION",
     "PRICE",
     "PRODUCT",
     "PUBLISHED",

@@ -1,0 +1,240 @@
+"""Decoding: raw records of Stripe become evidence in columns (`pipeline.schemas.observed`), each payload read once.
+
+Belongs here: subscriptions, invoices and invoice items; `catalogue` has the rest. Does not belong here: what a field
+means, or which of two records counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing import catalogue
+from pipeline.billing import payload as p
+from pipeline.schemas import Table
+
+VERSION = 1
+"""Of the decoder: after a change of what it makes of a payload, the raw store is decoded anew."""
+
+EVENT_ITEMS = 10
+"""An event lists at most so many items; where previous attributes do not say whether there were more, ten may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Decoded records; each frame has the schema of the table `observed_` and its name."""
+
+    customer: pl.LazyFrame
+    product: pl.LazyFrame
+    price: pl.LazyFrame
+    coupon: pl.LazyFrame
+    discount: pl.LazyFrame
+    subscription: pl.LazyFrame
+    invoice: pl.LazyFrame
+    invoice_item: pl.LazyFrame
+
+    @staticmethod
+    def name_of(table: Table) -> str:
+        """The field that holds the rows of a table of `schemas.OBSERVED`."""
+        return table.name.removeprefix("observed_")
+
+    def frame(self, table: Table) -> pl.LazyFrame:
+        """The rows of one table of `schemas.OBSERVED`."""
+        found: pl.LazyFrame = getattr(self, self.name_of(table))
+        return found
+
+
+def decode(raw: pl.LazyFrame) -> Evidence:
+    """Every record of `raw` (RAW_RECORD) that says something about billing, in columns.
+
+    Row by row: decoding two sets of records and putting the results together is decoding both together.
+    """
+    made = (
+        catalogue.customers(raw),
+        catalogue.products(raw),
+        catalogue.prices(raw),
+        catalogue.coupons(raw),
+        catalogue.discounts(raw),
+        subscriptions(raw),
+        invoices(raw),
+        invoice_items(raw),
+    )
+    conformed = [table.conform(frame) for table, frame in zip(schemas.OBSERVED, made, strict=True)]
+    collected = pl.collect_all(conformed)
+    return Evidence(*(frame.lazy() for frame in collected))
+
+
+def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:
+    """The columns of a subscription's state, each read by `get(*path)`."""
+    return rows.with_columns(
+        customer_id=get("customer"),
+        currency=get("currency"),
+        status=get("status"),
+        created_at=p.instant(get("created")),
+        ended_at=p.instant(get("ended_at")),
+        cancel_requested_at=p.instant(get("canceled_at")),
+        cancel_at=p.instant(get("cancel_at")),
+        cancel_reason=get("cancellation_details", "reason"),
+        trial_start=p.instant(get("trial_start")),
+        trial_end=p.instant(get("trial_end")),
+        collection_paused=get("pause_collection").is_not_null(),
+        subscription_discounts=pl.coalesce(get("discounts"), _one(get("discount", "id"))),
+        subscription_period=p.instant(get("current_period_start")),
+        items=_items(get("items", "data")),
+        more=get("items", "has_more")
+        .fill_null(get("items", "data").list.len() >= EVENT_ITEMS)
+        .fill_null(value=False),
+    )
+
+
+def _one(value: pl.Expr) -> pl.Expr:
+    """A list of the value; empty where it is null."""
+    return (
+        pl.when(value.is_null())
+        .then(pl.lit([], dtype=pl.List(pl.String)))
+        .otherwise(pl.concat_list(value))
+    )
+
+
+def _items(items: pl.Expr) -> pl.Expr:
+    item = pl.element().struct
+    trial = item.field("current_trial").struct
+    return items.list.eval(
+        pl.struct(
+            id=item.field("id"),
+            # Items of the oldest versions have a plan of the same id.
+            price_id=pl.coalesce(
+                item.field("price").struct.field("id"), item.field("plan").struct.field("id")
+            ),
+            quantity=item.field("quantity"),
+            discounts=item.field("discounts"),
+            period_start=p.instant(item.field("current_period_start")),
+            created=p.instant(item.field("created")),
+            trial_start=p.instant(trial.field("start_date")),
+            trial_end=p.instant(trial.field("end_date")),
+        )
+    )
+
+
+def _events(raw: pl.LazyFrame) -> pl.LazyFrame:
+    return p.events(raw, "customer.subscription.", p.EVENT_SUBSCRIPTION).with_columns(
+        subscription_id=p.field("data", "object", "id"),
+        kind=p.field("type").str.strip_prefix("customer.subscription."),
+        at=pl.col("created"),
+        proof=pl.col("id"),
+        changed=pl.col("previous_keys").list.len().fill_null(0) > 0,
+    )
+
+
+def _after(events: pl.LazyFrame) -> pl.LazyFrame:
+    return _fields(events, lambda *path: p.field("data", "object", *path)).with_columns(
+        side=pl.lit("after"), checked=pl.lit(value=True)
+    )
+
+
+def _before(events: pl.LazyFrame) -> pl.LazyFrame:
+    """The state before: `object` with `previous_attributes` laid over it."""
+
+    def read(*path: str) -> pl.Expr:
+        return (
+            pl.when(pl.col("previous_keys").list.contains(path[0]))
+            .then(p.field("data", "previous_attributes", *path))
+            .otherwise(p.field("data", "object", *path))
+        )
+
+    keys = pl.col("previous_keys").list
+    singular = keys.contains("discount") & keys.contains("discounts").not_()
+    known = pl.col("changed") | pl.col("kind").is_in(
+        ["created", "trial_will_end", "pending_update_applied", "pending_update_expired"]
+    )
+    return (
+        _fields(events, read)
+        .with_columns(side=pl.lit("before"), checked=known)
+        .with_columns(  # before basil a change of the one discount may come without the list
+            subscription_discounts=pl.when(singular.fill_null(value=False))
+            .then(_one(p.field("data", "previous_attributes", "discount", "id")))
+            .otherwise("subscription_discounts")
+        )
+        .with_columns(  # nothing existed before its creation
+            items=pl.when(pl.col("kind") == "created").then(None).otherwise(pl.col("items")),
+            status=pl.when(pl.col("kind") == "created").then(None).otherwise(pl.col("status")),
+        )
+    )
+
+
+def subscriptions(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Both sides of every event, and every listing (OBSERVED_SUBSCRIPTION)."""
+    events = _events(raw).collect().lazy()
+    listed = p.decoded(p.stream(raw, "subscription"), p.SUBSCRIPTION).with_columns(
+        subscription_id="id",
+        kind=pl.lit("listing"),
+        at="observed_at",
+        proof="sync_id",
+        side=pl.lit("both"),
+        checked=pl.lit(value=True),
+    )
+    sides = (_before(events), _after(events), _fields(listed, p.field))
+    return pl.concat([schemas.OBSERVED_SUBSCRIPTION.conform(side) for side in sides])
+
+
+def invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Every record of an invoice with its lines (OBSERVED_INVOICE)."""
+    item, details = "subscription_item_details", "invoice_item_details"
+
+    def first(*paths: tuple[str, ...]) -> pl.Expr:
+        """The first of several fields of a line that is there."""
+        return pl.coalesce([p.inside(pl.element(), *path) for path in paths])
+
+    line = pl.struct(
+        line_id=first(("id",)),
+        amount=first(("subtotal",), ("amount",)),
+        quantity=first(("quantity",)),
+        period_start=p.instant(first(("period", "start"))),
+        period_end=p.instant(first(("period", "end"))),
+        price_id=first(("pricing", "price_details", "price")),
+        product_id=first(("pricing", "price_details", "product")),
+        line_item=first(("parent", item, "subscription_item")),
+        subscription_id=first(
+            ("parent", item, "subscription"), ("parent", details, "subscription")
+        ),
+        invoice_item_id=first(
+            ("parent", item, "invoice_item"), ("parent", details, "invoice_item")
+        ),
+        proration=first(("parent", item, "proration"), ("parent", details, "proration")).fill_null(
+            value=False
+        ),
+        line_discounts=first(("discount_amounts",)).list.eval(
+            pl.element().struct.field("discount")
+        ),
+    )
+    return p.decoded(p.stream(raw, "invoice"), p.INVOICE).select(
+        "source_account",
+        "observed_at",
+        "hash",
+        invoice_id="id",
+        customer_id=p.field("customer"),
+        invoice_status=p.field("status"),
+        invoiced_at=p.instant(p.field("created")),
+        currency=p.field("currency"),
+        lines=p.field("lines", "data").list.eval(line),
+    )
+
+
+def invoice_items(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Every record of an invoice item (OBSERVED_INVOICE_ITEM)."""
+    return p.decoded(p.stream(raw, "invoiceitem"), p.INVOICE_ITEM).select(
+        "source_account",
+        "observed_at",
+        "hash",
+        invoice_item_id="id",
+        customer_id=p.field("customer"),
+        proration=p.field("proration"),
+        changed_at=p.instant(p.field("date")),
+        amount=p.field("amount"),
+        quantity=p.field("quantity"),
+        price_id=p.field("pricing", "price_details", "price"),
+        period_end=p.instant(p.field("period", "end")),
+        subscription_id=p.field("parent", "subscription_details", "subscription"),
+        subscription_item_id=p.field("parent", "subscription_details", "subscription_item"),
+    )

@@ -1,0 +1,152 @@
+"""Evidence in columns: what each raw record of Stripe says, decoded once.
+
+Belongs here: one table a kind of record. Each row keeps when its record was seen and the record's hash, which decide
+between two records of one object. The payload in the raw store stays the source: these tables can always be made anew.
+"""
+
+import polars as pl
+
+from pipeline.schemas.billing import COUPON, CUSTOMER, DISCOUNT, PRICE, PRODUCT
+from pipeline.schemas.table import UTC, Column, Table, count, flag, instant, text
+
+ITEM_STATE = pl.Struct(
+    {
+        "id": pl.String,
+        "price_id": pl.String,
+        "quantity": pl.Int64,
+        "discounts": pl.List(pl.String),
+        "period_start": UTC,
+        "created": UTC,
+        "trial_start": UTC,
+        "trial_end": UTC,
+    }
+)
+"""One item of a subscription, as a listing or an event shows it."""
+
+INVOICE_LINE = pl.Struct(
+    {
+        "line_id": pl.String,
+        "amount": pl.Int64,
+        "quantity": pl.Int64,
+        "period_start": UTC,
+        "period_end": UTC,
+        "price_id": pl.String,
+        "product_id": pl.String,
+        "line_item": pl.String,
+        "subscription_id": pl.String,
+        "invoice_item_id": pl.String,
+        "proration": pl.Boolean,
+        "line_discounts": pl.List(pl.String),
+    }
+)
+"""One line of an invoice; `line_item` is the subscription item that the line itself names."""
+
+SEEN = (
+    instant("observed_at", "When the record was seen to say so."),
+    text("hash", "The record's hash; decides between two records of one instant."),
+)
+
+OBSERVED_SUBSCRIPTION = Table(
+    name="observed_subscription",
+    grain="one row per side of each event of a subscription, and per listing of it",
+    key=("source_account", "subscription_id", "at", "proof", "side"),
+    append_only=True,
+    columns=(
+        text("source_account", "The Stripe account; empty for the key's own.", key=True),
+        text("subscription_id", "Stripe subscription id.", key=True),
+        text("customer_id", "Stripe customer id."),
+        instant("at", "The instant at which the state is known: an event's, or a listing's."),
+        text("kind", "`listing`, or the event's type after `customer.subscription.`."),
+        text("proof", "The event or the sync that says so.", key=True),
+        text("side", "before or after the instant; both for a listing.", key=True),
+        flag("checked", "Whether the record tells the state of this side."),
+        text("currency", "Currency the subscription bills in."),
+        text("status", "Stripe's raw status."),
+        flag("collection_paused", "pause_collection is set."),
+        instant("cancel_at", "When it is scheduled to end."),
+        instant("cancel_requested_at", "When the end was asked for."),
+        text("cancel_reason", "cancellation_details.reason."),
+        instant("created_at", "When the subscription was created."),
+        instant("ended_at", "When it ended."),
+        instant("trial_start", "When its trial began."),
+        instant("trial_end", "When its trial ends."),
+        Column("subscription_discounts", pl.List(pl.String), "Ids of its discounts, in order."),
+        instant("subscription_period", "Start of the service period, before basil."),
+        Column("items", pl.List(ITEM_STATE), "Its items."),
+        flag("more", "The record leaves items out."),
+    ),
+)
+
+OBSERVED_INVOICE = Table(
+    name="observed_invoice",
+    grain="one row per record of an invoice",
+    key=("source_account", "invoice_id", "observed_at", "hash"),
+    append_only=True,
+    columns=(
+        text("source_account", "The Stripe account; empty for the key's own.", key=True),
+        text("invoice_id", "Stripe invoice id.", key=True),
+        text("customer_id", "Stripe customer id."),
+        text("invoice_status", "Stripe's status of the invoice."),
+        instant("invoiced_at", "When the invoice was created."),
+        text("currency", "Currency of the invoice."),
+        Column("lines", pl.List(INVOICE_LINE), "Its lines."),
+        *SEEN,
+    ),
+)
+
+OBSERVED_INVOICE_ITEM = Table(
+    name="observed_invoice_item",
+    grain="one row per record of an invoice item",
+    key=("source_account", "invoice_item_id", "observed_at", "hash"),
+    append_only=True,
+    columns=(
+        text("source_account", "The Stripe account; empty for the key's own.", key=True),
+        text("invoice_item_id", "Stripe invoice item id.", key=True),
+        text("customer_id", "Stripe customer id."),
+        flag("proration", "A change of a subscription made it."),
+        instant("changed_at", "Its date: when the subscription changed."),
+        count("amount", "Minor units; negative where it credits."),
+        count("quantity", "Quantity."),
+        text("price_id", "Stripe price id."),
+        instant("period_end", "End of the time it is for."),
+        text("subscription_id", "Stripe subscription id."),
+        text("subscription_item_id", "Stripe subscription item id."),
+        *SEEN,
+    ),
+)
+
+
+def _observed(table: Table, *more: Column) -> Table:
+    """A dimension as each record of it says."""
+    return Table(
+        name=f"observed_{table.name}",
+        grain=f"as {table.name}, for each record of it",
+        key=(*table.key, "observed_at", "hash"),
+        append_only=True,
+        columns=(*table.columns, *more, *SEEN),
+    )
+
+
+OBSERVED_CUSTOMER = _observed(CUSTOMER)
+OBSERVED_PRODUCT = _observed(PRODUCT)
+OBSERVED_PRICE = _observed(PRICE)
+OBSERVED_COUPON = _observed(
+    COUPON, flag("full", "Says what it is limited to, or its other currencies.")
+)
+OBSERVED_DISCOUNT = _observed(
+    DISCOUNT,
+    instant("said_at", "The event that says so; null for an object inside another."),
+    instant("gone_at", "When it was deleted, in the event that says so."),
+)
+
+OBSERVED = (
+    OBSERVED_CUSTOMER,
+    OBSERVED_PRODUCT,
+    OBSERVED_PRICE,
+    OBSERVED_COUPON,
+    OBSERVED_DISCOUNT,
+    OBSERVED_SUBSCRIPTION,
+    OBSERVED_INVOICE,
+    OBSERVED_INVOICE_ITEM,
+)
+"""Every table of decoded evidence."""
