@@ -19,20 +19,26 @@ from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.pricing import charge_lines, whole_cents
 from pipeline.sandbox.company.records import Customer
 from pipeline.sandbox.company.render import subscription_snapshot
+from pipeline.sandbox.company.wishes import TURNS
 
 END = datetime(2026, 11, 23, tzinfo=UTC)
 SEEDS = range(6)
 
 
-def small(seed: int, features: set[str] | None = None) -> Company:
+EVERYTHING = FEATURES | TURNS
+
+
+def small(seed: int, features: set[str] | frozenset[str] | None = None) -> Company:
     company = Company(seed, customers=14, months=10, end=END, features=features)
     company.advance(END)
     return company
 
 
-@pytest.fixture(scope="module", params=SEEDS)
+@pytest.fixture(
+    scope="module", params=[(seed, chosen) for chosen in (FEATURES, EVERYTHING) for seed in SEEDS]
+)
 def company(request: pytest.FixtureRequest) -> Company:
-    return small(request.param)
+    return small(*request.param)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +56,8 @@ def fingerprint(company: Company) -> bytes:
 
 
 def test_steps_of_the_clock_change_nothing() -> None:
-    at_once = small(3)
-    stepwise = Company(3, customers=14, months=10, end=END)
+    at_once = small(3, EVERYTHING)
+    stepwise = Company(3, customers=14, months=10, end=END, features=EVERYTHING)
     while stepwise.now < END:
         stepwise.advance(min(END, stepwise.now + timedelta(days=7, seconds=12345)))
     assert fingerprint(at_once) == fingerprint(stepwise)

@@ -95,8 +95,9 @@ def served() -> list[Json]:
     """Everything that three small companies serve, with every kind of life."""
     found: list[Json] = []
     for seed in SEEDS:
-        features = FEATURES | RARE if seed == SEEDS[-1] else FEATURES
-        company = Company(seed, customers=15, months=12, end=END, features=features)
+        rare = seed == SEEDS[-1]
+        features = FEATURES | RARE if rare else FEATURES
+        company = Company(seed, 40 if rare else 15, months=12, end=END, features=features)
         company.advance(END)
         with SandboxServer(company) as server:
             for name, expand in LISTS.items():

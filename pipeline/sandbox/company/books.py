@@ -155,7 +155,8 @@ class Books:
     def _keep_ledgers(self, sub: Subscription) -> None:
         paused = sub.pause_collection is not None
         for item in sub.items:
-            state = ItemState(item.price.id, item.quantity, sub.status, paused)
+            trial = item.trial is not None
+            state = ItemState(item.price.id, item.quantity, sub.status, paused, trial)
             item.ledger.record(self.now, None if sub.ended else state)
             item.ledger.record_net(self.now, net(sub, item))
         for item in sub.removed:

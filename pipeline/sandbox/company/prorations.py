@@ -26,7 +26,7 @@ class Prorations:
         now = self.books.now
         start, end = self._grid_period(sub, item)
         share = Fraction(end - now, end - start) * sign
-        gross = charge(price, sub.currency, quantity)
+        gross = charge(price, sub.currency, quantity) if item.trial is None else Fraction(0)
         taken = self._taken(item, price, gross)
         amount = whole_cents((gross - sum(taken.values())) * share)
         units = price.in_currency(sub.currency).unit

@@ -21,6 +21,7 @@ class ItemState(NamedTuple):
     quantity: int | None
     status: str
     collection_paused: bool
+    in_trial: bool = False
 
 
 class ServicePeriod(NamedTuple):
@@ -135,6 +136,7 @@ class Item:
     calls: float = 0.0
     tax_rates: tuple[TaxRate, ...] = ()
     line_net: Fraction | None = None
+    trial: tuple[int, int] | None = None
 
 
 @dataclass(eq=False)

@@ -270,7 +270,7 @@ def item(record: Item, subscription: str, price_object: Json) -> Json:
         "created": record.created,
         "current_period_end": record.end,
         "current_period_start": record.start,
-        "current_trial": None,
+        "current_trial": _trial(record),
         "discounts": [each.id for each in record.discounts],
         "metadata": {},
         "plan": _plan(record.price),
@@ -279,6 +279,13 @@ def item(record: Item, subscription: str, price_object: Json) -> Json:
         "subscription": subscription,
         "tax_rates": tax_rates(record.tax_rates),
     }
+
+
+def _trial(record: Item) -> Json | None:
+    if record.trial is None:
+        return None
+    start, end = record.trial
+    return {"end_date": end, "start_date": start, "trial_offer": f"to_{record.id[3:]}"}
 
 
 def subscription(record: Subscription, items: list[Json]) -> Json:

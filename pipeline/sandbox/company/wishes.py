@@ -11,7 +11,11 @@ FEATURES = frozenset({
     "returns", "second_subscriptions", "schedules", "euro", "several_customers", "credit_notes",
     "deletions", "unprorated", "many_items", "midnight", "price_changes", "plan_changes", "seats",
 })  # fmt: skip
-RARE = frozenset({"taxes", "tax_changes"})
+TURNS = frozenset({
+    "anchors", "chosen_ends", "item_trials", "replacements", "resumptions", "returning_items",
+    "swapped_items", "trial_changes", "zero_quantities",
+})  # fmt: skip
+RARE = frozenset({"taxes", "tax_changes"}) | TURNS
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones."""
 
 

@@ -86,7 +86,7 @@ class History:
         drafts = []
         for ledger in ledgers:
             state = _state(ledger, bound)
-            if state is not None and state.status in COUNTING and not state.collection_paused:
+            if state is not None and _counts(state):
                 drafts.append(self._draft(ledger, state, bound))
         amounts = self._shared_amounts(drafts)
         return [self._value(draft, amounts) for draft in drafts]
@@ -104,6 +104,8 @@ class History:
                 usage = ledger.usages[index]
                 cents, own, above = usage.cents, usage.item_discounts, usage.discounts
                 net = usage.net if net is None else net
+            elif ledger.usages and ledger.usages[0].start < bound:  # billed later
+                own, above = ledger.usages[0].item_discounts, ledger.usages[0].discounts
         exact = list_micros(price, ledger.currency, state.quantity, cents)
         return _Draft(
             ledger, price, state, cents, exact, self._recurring(own, price),
@@ -172,6 +174,10 @@ class History:
             if any(each.native > 0 for each in self.of_subscription(ledgers, bound)):
                 return bound
         return None
+
+
+def _counts(state: ItemState) -> bool:
+    return state.status in COUNTING and not state.collection_paused and not state.in_trial
 
 
 def _own(record: Discount, draft: _Draft) -> Reduction:
