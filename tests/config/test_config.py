@@ -37,7 +37,6 @@ def test_defaults_are_those_of_the_method() -> None:
         "reactivation": "separate",
         "reactivation_days": 0,
     }
-    assert config.mrr.label == "default"
 
 
 def test_presets_are_overridden_switch_by_switch(tmp_path: Path) -> None:
@@ -45,7 +44,6 @@ def test_presets_are_overridden_switch_by_switch(tmp_path: Path) -> None:
     switches = config.mrr.switches()
     assert (switches["discounts"], switches["usage"]) == ("forever", "exclude")
     assert (switches["cancellation"], switches["paid_to_free"]) == ("request", "contraction")
-    assert config.mrr.label == "stripe+paid_to_free=contraction"
     chartmogul = load(tmp_path, '[mrr]\npolicy = "chartmogul"\n').mrr.switches()
     assert (chartmogul["discounts"], chartmogul["paused"]) == ("all", "count")
 
@@ -92,6 +90,7 @@ WRONG = {
     "currency": ('[fx]\nsource = "fixed"\nrates = {dollar = 1}\n', "line 3", '"usd"'),
     "negative rate": ("[fx.rates]\neur = -1\n", "line 1", "greater than 0"),
     "cron": ('[schedule]\nnightly = "3am"\n', "line 2", "five cron fields"),
+    "address": ('[fx]\nurl = "ecb.europa.eu"\n', "line 1", "https://"),
     "file": ('[fx]\nsource = "file"\n', "line 1", "rates.csv"),
     "bands": (
         '[dimensions.segment]\nbands = [\n  {name = "a"},\n  {name = "b"},\n]\n',

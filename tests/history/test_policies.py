@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from pipeline.config.policy import PRESETS
+from pipeline.config import PRESETS, Mrr
 from pipeline.mrr import Policy
 from tests.history.stripe_json import History, coupon, discount, item, price, state
 
@@ -24,6 +24,24 @@ def at(month: int, day: int) -> datetime:
 def mrr(history: History, month: date, policy: Policy) -> float:
     """Dollars at the end of a month."""
     return sum(row["mrr"] for row in history.snapshot(month, policy).values()) / 1e6
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [
+        ({}, "default"),
+        ({"policy": "stripe"}, "stripe"),
+        ({"policy": "stripe", "paid_to_free": "contraction"}, "stripe (paid_to_free=contraction)"),
+        ({"usage": "exclude", "past_due_days": 3}, "default (usage=exclude, past_due_days=3)"),
+        ({"policy": "chartmogul", "discounts": "all"}, "chartmogul"),
+    ],
+)
+def test_the_label_is_the_preset_and_what_differs_from_it(
+    given: dict[str, str | int], label: str
+) -> None:
+    switches = Mrr.model_validate(given)
+    policy = Policy.from_switches({**switches.switches(), "policy": switches.policy})
+    assert policy.label == label
 
 
 def test_the_presets_are_those_of_the_table() -> None:

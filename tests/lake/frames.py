@@ -15,7 +15,7 @@ def month(number: int) -> date:
 def fx(*rows: tuple[int, str, int]) -> pl.DataFrame:
     """Rows of (month, currency, rate)."""
     return pl.DataFrame(
-        [(month(number), currency, rate, "fixed", False) for number, currency, rate in rows],
+        [(month(number), currency, rate, "fixed", None, False) for number, currency, rate in rows],
         schema=FX_RATE.schema,
         orient="row",
     )
