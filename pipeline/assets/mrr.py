@@ -62,10 +62,7 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         yield shown.month_result(context, MRR_SNAPSHOT, found, checks=results)
 
     @dg.multi_asset(
-        specs=[
-            shown.spec(table, months, GROUP, DEPS)
-            for table in TABLES
-        ],
+        specs=[shown.spec(table, months, GROUP, DEPS) for table in TABLES],
         check_specs=[ROLL_FORWARD, COMPONENTS],
         backfill_policy=dg.BackfillPolicy.single_run(),
         name="mrr_movement",

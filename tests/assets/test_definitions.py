@@ -56,7 +56,7 @@ def test_months_are_mapped_by_identity_and_computed_in_one_run(tmp_path: Path) -
 
 
 def test_assets_computed_together_have_their_parents_on_one_level(tmp_path: Path) -> None:
-    """Else a backfill from the UI is refused by chance: Dagster 1.13 walks the graph breadth first in the order of a set,
+    """Else a backfill from the UI is refused by chance: Dagster 1.13 walks the graph breadth first in a set's order,
     and compares how it arrived at the months of each ("Targeted subset must match between every key").
     """
     definitions = _definitions(tmp_path)
