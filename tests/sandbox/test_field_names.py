@@ -26,7 +26,7 @@ from pipeline.sandbox.server import SandboxServer
 Json = dict[str, Any]
 
 END = datetime(2026, 11, 23, tzinfo=UTC)
-SEEDS = (1, 2, 3)
+LIVES = [(1, FEATURES), (2, FEATURES), (3, FEATURES), (3, FEATURES | RARE)]
 LISTS = {
     "customers": "",
     "products": "&expand[]=data.default_price",
@@ -92,12 +92,11 @@ def pages(server: SandboxServer, path: str) -> Iterator[Json]:
 
 @pytest.fixture(scope="module")
 def served() -> list[Json]:
-    """Everything that three small companies serve, with every kind of life."""
+    """Everything that small companies serve, with every kind of life."""
     found: list[Json] = []
-    for seed in SEEDS:
-        rare = seed == SEEDS[-1]
-        features = FEATURES | RARE if rare else FEATURES
-        company = Company(seed, 40 if rare else 15, months=12, end=END, features=features)
+    for seed, features in LIVES:
+        customers = 15 if features == FEATURES else 40
+        company = Company(seed, customers, months=12, end=END, features=features)
         company.advance(END)
         with SandboxServer(company) as server:
             for name, expand in LISTS.items():

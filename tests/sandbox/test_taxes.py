@@ -30,7 +30,7 @@ def sold(
     def taxed(sub: Subscription) -> None:
         sub.default_tax_rates, sub.automatic_tax = rates, automatic
 
-    stage.engine.prepare = taxed
+    stage.engine.prepare.append(taxed)
     return stage.engine.create(stage.customer(), [(stage.price(cents), quantity)])
 
 
@@ -77,7 +77,7 @@ def test_discounts_come_first_and_are_net_of_tax_too() -> None:
     assert native_values(Fraction(119), (Percent(Fraction(20)),), net) == (100, 20)
     assert native_values(Fraction(119), (Amount(119 * 2),), net) == (100, 100)
     stage = Stage()
-    stage.engine.prepare = lambda sub: setattr(sub, "default_tax_rates", (GERMAN,))
+    stage.engine.prepare.append(lambda sub: setattr(sub, "default_tax_rates", (GERMAN,)))
     sub = stage.engine.create(
         stage.customer(), [(stage.price("11900"), 1)], coupons=[stage.coupon("PARTNER25")]
     )
@@ -94,7 +94,7 @@ def test_an_item_s_own_rates_hold_alone() -> None:
         sub.default_tax_rates = (GERMAN,)
         sub.items[0].tax_rates = (ON_TOP,)
 
-    stage.engine.prepare = taxed
+    stage.engine.prepare.append(taxed)
     sub = stage.engine.create(stage.customer(), [(stage.price("11900"), 1)])
     assert [each["id"] for each in sub.obj["items"]["data"][0]["tax_rates"]] == ["txr_ca"]
     assert values(stage, AUGUST)[0] == 119_000_000

@@ -44,7 +44,7 @@ def boundary(anchor: int, interval: str, interval_count: int, steps: int) -> int
 def period_around(anchor: int, interval: str, interval_count: int, at: int) -> tuple[int, int]:
     """The billing period `[start, end)` of the anchor's grid that contains `at`."""
     days = {"day": 1.0, "week": 7.0, "month": 30.44, "year": 365.25}[interval] * interval_count
-    steps = int((at - anchor) / (days * DAY)) - 1
+    steps = int((at - anchor) // (days * DAY)) - 1
     while boundary(anchor, interval, interval_count, steps + 1) <= at:
         steps += 1
     start = boundary(anchor, interval, interval_count, steps)

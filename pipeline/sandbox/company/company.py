@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from pipeline.sandbox.company.backdating import Backdating
 from pipeline.sandbox.company.behaviour import Behaviour
 from pipeline.sandbox.company.books import Books, Rank
 from pipeline.sandbox.company.calendar import (
@@ -25,6 +26,7 @@ from pipeline.sandbox.company.discounts import Discounts
 from pipeline.sandbox.company.edits import Edits
 from pipeline.sandbox.company.invoicing import Invoicing
 from pipeline.sandbox.company.people import make_account
+from pipeline.sandbox.company.prebilling import Prebilling
 from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.signup import SignUp
@@ -84,7 +86,12 @@ class Company:
         self.subscriptions = Edits(self.books, discounts, Invoicing(self.books, discounts))
         if "taxes" in chosen:
             taxpayers = Taxpayers(self.books, seed, "tax_changes" in chosen)
-            self.subscriptions.prepare = taxpayers.prepare
+            self.subscriptions.prepare.append(taxpayers.prepare)
+        if "backdating" in chosen:
+            self.subscriptions.prepare.append(Backdating(self.books, seed).prepare)
+        if "prebilling" in chosen:
+            prebilling = Prebilling(self.books, seed, self.subscriptions.invoicing, discounts)
+            self.subscriptions.prepare.append(prebilling.prepare)
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)

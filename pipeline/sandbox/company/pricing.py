@@ -4,7 +4,7 @@ What belongs here: the price as a plain record and its arithmetic. What does not
 (`render`) and the monthly value of an item (`pipeline.sandbox.truth`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 Cents = Fraction
@@ -70,6 +70,10 @@ class ChargeLine:
     quantity: int
     unit: str | None
     label: str
+
+    def times(self, periods: Fraction) -> "ChargeLine":
+        """The line for a part of a period, or for several."""
+        return replace(self, cents=self.cents * periods)
 
 
 def charge(price: Price, currency: str, quantity: int) -> Cents:

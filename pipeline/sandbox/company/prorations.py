@@ -25,7 +25,8 @@ class Prorations:
         """A pending credit (`sign` -1) or debit for the rest of the item's service period."""
         now = self.books.now
         start, end = self._grid_period(sub, item)
-        share = Fraction(end - now, end - start) * sign
+        until = item.billed_until or end
+        share = Fraction(until - now, end - start) * sign
         gross = charge(price, sub.currency, quantity) if item.trial is None else Fraction(0)
         taken = self._taken(item, price, gross)
         amount = whole_cents((gross - sum(taken.values())) * share)
@@ -34,7 +35,7 @@ class Prorations:
         what = {
             "amount": amount,
             "date": now,
-            "end": end,
+            "end": until,
             "unit": units,
             "quantity": quantity,
             "text": f"{verb} {quantity} × {self.books.catalogue.names[price.product]}",

@@ -134,6 +134,12 @@ class Item:
     discounts: list[Discount] = field(default_factory=list)
     credited: Json | None = None
     calls: float = 0.0
+    billed: Fraction = Fraction(1)
+    """How many of its periods the next line bills."""
+    billed_until: int | None = None
+    """Beyond the present period; None: until its end."""
+    prebilled: ServicePeriod | None = None
+    """The discounts of what is billed until then."""
     tax_rates: tuple[TaxRate, ...] = ()
     line_net: Fraction | None = None
     trial: tuple[int, int] | None = None
@@ -185,6 +191,10 @@ class Subscription:
     renewal_at: int | None = None
     obj: Json = field(default_factory=dict)
     snapshot: Json = field(default_factory=dict)
+    start_date: int | None = None
+    first_lines: list[tuple[Item, Json]] = field(default_factory=list)
+    """What the first invoice bills beside the items' first periods."""
+    billing_schedules: list[Json] = field(default_factory=list)
 
     @property
     def ended(self) -> bool:

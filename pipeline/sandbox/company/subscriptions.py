@@ -5,6 +5,7 @@ asks and why (`behaviour`).
 """
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from pipeline.sandbox.company import invoices
 from pipeline.sandbox.company.books import Books, Rank
@@ -23,13 +24,14 @@ from pipeline.sandbox.company.records import (
     Usage,
 )
 
+WHOLE = Fraction(1)
 Order = tuple[Price, int | None]
 
 
 class Subscriptions:
     """Stripe's side of every subscription.
 
-    `usage(item, start, end)` says how much was used; `prepare(sub)` may change a new one before its first invoice.
+    `usage(item, start, end)` says how much was used; those in `prepare` may change a new one before its first invoice.
     """
 
     def __init__(self, books: Books, discounts: Discounts, invoicing: Invoicing) -> None:
@@ -37,7 +39,7 @@ class Subscriptions:
         self.discounts = discounts
         self.invoicing = invoicing
         self.prorations = Prorations(books)
-        self.prepare: Callable[[Subscription], None] = lambda _sub: None
+        self.prepare: list[Callable[[Subscription], None]] = []
         self.usage: Callable[[Item, int, int], int] = lambda _item, _start, _end: 0
         invoicing.end_subscription = self.end
 
@@ -74,7 +76,8 @@ class Subscriptions:
         for price, quantity in orders:
             end = trial_end or boundary(now, price.interval, price.interval_count, 1)
             self._new_item(sub, price, quantity, now, end)
-        self.prepare(sub)
+        for prepare in self.prepare:
+            prepare(sub)
         self._first_invoice(sub)
         self.books.commit(sub, "customer.subscription.created")
         if not trial_end and self.discounts.consume_once(sub):
@@ -97,7 +100,7 @@ class Subscriptions:
         return item
 
     def _first_invoice(self, sub: Subscription) -> None:
-        lines = []
+        lines, sub.first_lines = sub.first_lines, []
         for item in reversed(sub.items):
             if item.price.metered:
                 continue
@@ -109,9 +112,11 @@ class Subscriptions:
 
     def _lines(self, sub: Subscription, item: Item) -> list[Json]:
         name = self.books.catalogue.names[item.price.product]
-        period = (item.start, item.end)
+        period = (item.start, item.billed_until or item.end)
         parts = charge_lines(item.price, sub.currency, item.quantity or 0)
-        return [invoices.period_line(sub, item, part, period, name) for part in parts]
+        return [
+            invoices.period_line(sub, item, part.times(item.billed), period, name) for part in parts
+        ]
 
     def _trial_will_end(self, sub: Subscription) -> None:
         if sub.status == "trialing":
@@ -143,18 +148,26 @@ class Subscriptions:
             if item.price.metered and not converting:
                 lines += [(item, line) for line in self._usage_lines(sub, item, at)]
             self._next_period(sub, item, at)
-            if not item.price.metered:
+            if not item.price.metered and item.prebilled is None:
                 lines += [(item, line) for line in self._lines(sub, item)]
-        self.invoicing.make(sub, lines, "subscription_cycle", at_once=False)
-        self.discounts.consume_once(sub)
+        if lines or sub.pending or not sub.billing_schedules:
+            self.invoicing.make(sub, lines, "subscription_cycle", at_once=False)
+            self.discounts.consume_once(sub)
+        if not any(item.prebilled for item in sub.items):
+            sub.billing_schedules = []
         self.books.commit(sub)
         self._plan_renewal(sub)
 
     def _next_period(self, sub: Subscription, item: Item, at: int) -> None:
         price = item.price
         _, end = period_around(sub.anchor, price.interval, price.interval_count, at)
-        item.start, item.end = at, end
-        item.ledger.open_period(service_period(sub, item, at))
+        item.start, item.end, item.billed = at, end, WHOLE
+        if item.billed_until is not None and item.billed_until <= at:
+            item.billed_until = item.prebilled = None
+        ahead = item.prebilled
+        item.ledger.open_period(
+            service_period(sub, item, at) if ahead is None else ahead._replace(start=at)
+        )
 
     def _usage_lines(self, sub: Subscription, item: Item, at: int) -> list[Json]:
         """What was used in `[item.start, at)`, in whole cents."""
@@ -250,6 +263,7 @@ class Subscriptions:
             else:
                 self.prorations.add(sub, item, item.price, item.quantity or 0, -1)
         sub.anchor = now
+        self._bill_nothing_ahead(sub)
         lines = []
         for item in reversed(sub.items):
             if item in prices:
@@ -262,6 +276,12 @@ class Subscriptions:
         self.discounts.consume_once(sub)
         self.books.commit(sub)
         self._plan_renewal(sub)
+
+    def _bill_nothing_ahead(self, sub: Subscription) -> None:
+        """New periods begin now: what was billed beyond has been credited."""
+        sub.billing_schedules = []
+        for item in sub.items:
+            item.billed_until = item.prebilled = None
 
     # pauses
 
@@ -295,6 +315,7 @@ class Subscriptions:
             return
         now = self.books.now
         sub.status, sub.paused, sub.anchor, sub.renewal_at = "active", None, now, None
+        self._bill_nothing_ahead(sub)
         lines = []
         for item in reversed(sub.items):
             self._next_period(sub, item, now)

@@ -15,7 +15,8 @@ TURNS = frozenset({
     "anchors", "chosen_ends", "item_trials", "replacements", "resumptions", "returning_items",
     "swapped_items", "trial_changes", "zero_quantities",
 })  # fmt: skip
-RARE = frozenset({"taxes", "tax_changes"}) | TURNS
+BILLS = frozenset({"taxes", "tax_changes", "backdating", "prebilling"})
+RARE = BILLS | TURNS
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones."""
 
 
