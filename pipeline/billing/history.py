@@ -79,7 +79,8 @@ def history(
         invoice_items: proration items (`invoices.invoice_items`).
         subscriptions: one row per subscription: source_account, subscription_id, customer_id, currency, created_at,
             ended_at, trial_start, trial_end, known_from (its first known point).
-        first_items: the items at known_from: ITEM, price_id, quantity.
+        first_items: the items at known_from, of an ended subscription those it ended with: ITEM, price_id, quantity,
+            item_created (null where no evidence says it).
 
     Returns:
         ITEM, price_id, quantity, status, valid_from, valid_to, evidence, opened_by, closed_by, period_start.
@@ -94,10 +95,8 @@ def history(
         .join(scope, on="subscription_id", how="inner")
         .filter(pl.col("at") < pl.col("history_end"))
     )
-    last = (
-        first_items.join(scope.select(*on, "history_end", "known_from"), on=on)
-        .filter(pl.col("history_end") == pl.col("known_from"))
-        .select(*ITEM, first_state=_state(pl.col("price_id"), pl.col("quantity")))
+    last = first_items.join(scope.select(on), on=on, how="semi").select(
+        *ITEM, first_state=_state(pl.col("price_id"), pl.col("quantity"))
     )
     item = pl.struct(ITEM)
     rows = (
@@ -126,9 +125,7 @@ def history(
         valid_to=pl.min_horizontal("stop", "until"),
         opened_by="proof",
         closed_by="next_proof",
-        evidence=pl.when(
-            pl.col("agreed").fill_null(value=False) | (pl.col("stop") == pl.col("ended_at"))
-        )
+        evidence=pl.when(pl.col("agreed").fill_null(value=False))
         .then(pl.lit("invoiced"))
         .otherwise(pl.lit("bounded")),
     ).with_columns(status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("active")))
@@ -144,9 +141,9 @@ def history(
         pl.concat(
             [
                 rows.select(*ITEM, "at", "price_id", "quantity", "proof"),
-                first_items.join(scope.select(*on, "known_from"), on=on).select(
+                first_items.join(scope.select(*on, "history_end"), on=on).select(
                     *ITEM,
-                    at="known_from",
+                    at="history_end",
                     price_id="price_id",
                     quantity="quantity",
                     proof=pl.lit(None, dtype=pl.String),
@@ -157,8 +154,9 @@ def history(
         .group_by(ITEM)
         .first()
         .join(scope, on=on)
+        .join(first_items.select(*ITEM, "item_created"), on=ITEM, how="left")
         .with_columns(
-            valid_from="created_at",
+            valid_from=pl.max_horizontal("created_at", "item_created"),
             valid_to=pl.min_horizontal("at", "history_end"),
             opened_by="proof",
             closed_by="proof",

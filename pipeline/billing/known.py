@@ -12,6 +12,8 @@ from pipeline.schemas.observed import ITEM_STATE
 
 OVER = ("canceled", "incomplete_expired")
 COMPARED = ("price_id", "quantity", "item_discounts", "period_start")
+ALWAYS_SHOWN = ("price_id", "quantity")
+"""What the object of any event shows as it was just before, even of a deletion."""
 COMPARED_SUBSCRIPTION = ("status", "collection_paused", "cancel_at", "subscription_discounts")
 
 
@@ -26,6 +28,53 @@ def spans(coverage: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("source_account", "span")
         .agg(pl.col("covered_from").min(), pl.col("covered_to").max())
         .sort("source_account", "covered_from")
+    )
+
+
+def found_again(coverage: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """The syncs that found events missing: each listed every subscription (`pipeline.sources.stripe`).
+
+    One row per source account and span but the first: found_at (the sync's watermark), sync_id.
+    """
+    later = covered.filter(
+        pl.col("covered_from") > pl.col("covered_from").min().over("source_account")
+    )
+    return (
+        coverage.join(
+            later.select("source_account", "covered_from"),
+            on=["source_account", "covered_from"],
+            how="semi",
+        )
+        .sort("covered_to", "sync_id")
+        .group_by("source_account", "covered_from")
+        .agg(found_at=pl.col("covered_to").first(), sync_id=pl.col("sync_id").first())
+        .drop("covered_from")
+    )
+
+
+def _held(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """The state at the end of each span of coverage that another one follows: up to there every event is known."""
+    ends = covered.filter(pl.col("covered_to") < pl.col("covered_to").max().over("source_account"))
+    return (
+        points.select(ON)
+        .unique()
+        .join(ends.select("source_account", "covered_from", "covered_to"), on="source_account")
+        .sort("covered_to")
+        .join_asof(
+            points.with_columns(point_at="at").sort("at"),
+            left_on="covered_to",
+            right_on="at",
+            by=ON,
+            strategy="backward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+        .filter(
+            (pl.col("point_at") >= pl.col("covered_from"))
+            & (pl.col("point_at") < pl.col("covered_to"))
+        )
+        .with_columns(at="covered_to", kind=pl.lit("held"))
+        .drop("covered_from", "covered_to", "point_at")
     )
 
 
@@ -90,11 +139,16 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _ids(items: pl.Expr) -> pl.Expr:
+    """The ids of a list of items as one text."""
+    return items.list.eval(pl.element().struct.field("id")).list.sort().list.join(",")
+
+
 def _same(name: str) -> pl.Expr:
     return pl.col(name).eq_missing(pl.col(f"{name}_before"))
 
 
-def _sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     """Every subscription's points in order, each with the next one: the spans between them."""
     shown = after.with_columns(late=pl.lit(value=False), guessed=pl.lit(value=False))
     starts_known = initial(before, covered).join(
@@ -108,8 +162,9 @@ def _sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) 
     starts = covered.select("source_account", "covered_from", "covered_to").sort("covered_from")
     ended = pl.col("next_status").is_in(OVER) & pl.col("next_ended").is_not_null()
     reach = pl.col("next_at").fill_null(pl.col("covered_to"))
+    points = pl.concat([starts_known.select(columns), shown.select(columns)]).collect().lazy()
     return (
-        pl.concat([starts_known.select(columns), shown.select(columns)])
+        pl.concat([points, _held(points, covered).select(columns)])
         .sort(*ON, "at", pl.col("kind") != "initial")
         .with_columns(
             next_at=pl.col("at").shift(-1).over(ON),
@@ -176,11 +231,30 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([forward.filter(known), later], how="diagonal").drop("seen_at", "complete_at")
 
 
-def known_spans(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
-    """Spans of item states that events and listings show, with their grade."""
-    every = _sequence(before, after, covered).collect().lazy()
-    sequence = every.filter(pl.col("status").is_in(OVER).not_())
-    sighted = _items(sequence)
+def first_items(every: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    """The items that a subscription's first point shows; those an ended one is listed with are those it ended with.
+
+    One row per item: ITEM, price_id, quantity, item_created.
+    """
+    columns = [*ITEM, "price_id", "quantity", "item_created"]
+    first = every.sort("at").group_by(ON).first()
+    over = _items(first.filter(pl.col("status").is_in(OVER))).select(columns)
+    running = known.join(
+        first.select(*ON, valid_from="at"), on=[*ON, "valid_from"], how="semi"
+    ).select(columns)
+    return pl.concat([running, over])
+
+
+def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
+    """Spans of item states that events and listings show, with their grade.
+
+    Args:
+        every: `sequence(before, after, covered)`.
+        before: the state before each point.
+    """
+    every = every.with_columns(ids=_ids(pl.col("items")))
+    running = every.filter(pl.col("status").is_in(OVER).not_())
+    sighted = _items(running)
     carried = _carried(every, _items(every)).collect().lazy()
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
     shown = sighted.join(whole, on=[*ON, "at"], how="left").with_columns(
@@ -202,16 +276,19 @@ def known_spans(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame
         found=pl.lit(value=True),
         **{f"{name}_before": pl.col(name) for name in compared},
     )
-    told = before.select(*ON, next_at="at", told="checked", cut="more")
-    agrees = pl.all_horizontal(_same(name) for name in compared) & pl.col("found").fill_null(
-        value=False
+    told = before.select(
+        *ON, next_at="at", told="checked", cut="more", ids_before=_ids(pl.col("items"))
     )
+    # What an event does not tell of the state before (a deletion has no previous attributes), its object still shows.
+    untold = pl.col("told").not_()
+    agrees = pl.all_horizontal(
+        _same(name) if name in ALWAYS_SHOWN else _same(name) | untold for name in compared
+    ) & pl.col("found").fill_null(value=False)
+    cut = pl.col("cut") | pl.col("more")
     proved = (
-        pl.when(pl.col("next_at").is_null() | pl.col("told").not_())
+        pl.when(pl.col("told").is_null() | (pl.col("cut") & pl.col("found").is_null()))
         .then(pl.lit(value=True))
-        .when(pl.col("cut") & pl.col("found").is_null())
-        .then(pl.lit(value=True))
-        .otherwise(agrees)
+        .otherwise(agrees & (cut | pl.col("ids").eq_missing(pl.col("ids_before"))))
     )
     return (
         rows.join(earlier, on=[*ITEM, "next_at"], how="left")

@@ -52,7 +52,36 @@ def state_key() -> pl.Expr:
     )
 
 
-def points(observed: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def _unchanged(observed: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
+    """Listings that were not stored because nothing in them differed: after a gap everything was listed."""
+    listed = observed.filter(pl.col("kind") == "listing")
+    return (
+        listed.select(ON)
+        .unique()
+        .join(found, on="source_account")
+        .join(
+            listed.select(*ON, "proof"),
+            left_on=[*ON, "sync_id"],
+            right_on=[*ON, "proof"],
+            how="anti",
+        )
+        .sort("found_at")
+        .join_asof(
+            listed.with_columns(listed_at="at").sort("at"),
+            left_on="found_at",
+            right_on="at",
+            by=ON,
+            strategy="backward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+        .filter(pl.col("listed_at").is_not_null())
+        .with_columns(at="found_at", proof="sync_id")
+        .select(observed.collect_schema().names())
+    )
+
+
+def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """One `before` and one `after` row per (subscription, instant).
 
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
@@ -60,11 +89,13 @@ def points(observed: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
 
     Args:
         observed: OBSERVED_SUBSCRIPTION rows.
+        found: the syncs that found events missing (`known.found_again`).
 
     Returns:
         (before, after), each unique on POINT_KEY.
     """
-    sides = observed.with_columns(state=state_key()).collect().lazy()
+    every = pl.concat([observed, _unchanged(observed, found)])
+    sides = every.with_columns(state=state_key()).collect().lazy()
     before = sides.filter(pl.col("side") != "after")
     after = sides.filter(pl.col("side") != "before")
     links = [*POINT_KEY, "state"]

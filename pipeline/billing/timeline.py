@@ -4,14 +4,18 @@ Belongs here: putting history, known spans and discounts together. No policy: wh
 valued. Source of the rules: docs/method.md, "Evidence" and "Value of an item".
 """
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.history import ITEM, history
 from pipeline.billing.invoices import without_usage
-from pipeline.billing.known import initial, known_spans, spans
+from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
+
+ALWAYS = pl.lit(datetime.max.replace(tzinfo=UTC), dtype=pl.Datetime("us", "UTC"))
 
 
 def _merged(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -60,21 +64,14 @@ def item_timeline(
 
     The result depends on the set of evidence alone, not on its order or on how often it was seen.
     """
-    before, after = points(observed)
-    before, after = before.collect().lazy(), after.collect().lazy()
     covered = spans(coverage).collect().lazy()
-    known = known_spans(before, after, covered).collect().lazy()
+    before, after = points(observed, found_again(coverage, covered))
+    before, after = before.collect().lazy(), after.collect().lazy()
+    every = sequence(before, after, covered).collect().lazy()
+    known = known_spans(every, before).collect().lazy()
     subscriptions = _subscriptions(after, covered, before)
-    first_items = (
-        known.sort("valid_from")
-        .group_by(ITEM)
-        .first()
-        .join(subscriptions.select(*ON, "known_from"), on=ON)
-        .filter(pl.col("valid_from") == pl.col("known_from"))
-        .select(*ITEM, "price_id", "quantity")
-    )
     early = history(
-        without_usage(lines, prices), invoice_items, subscriptions, first_items
+        without_usage(lines, prices), invoice_items, subscriptions, first_items(every, known)
     ).with_columns(
         collection_paused=pl.lit(value=False),
         in_trial=pl.lit(value=False),
@@ -88,9 +85,11 @@ def item_timeline(
         "cancel_at", "cancel_requested_at", "cancel_reason", "past_due_since", "period_start", "valid_from",
         "valid_to", "evidence", "opened_by", "closed_by",
     ]  # fmt: skip
-    rows = pl.concat([early.select(columns), known.select(columns)]).filter(
+    shown = pl.concat([early.select(columns), known.select(columns)]).filter(
         pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
     )
+    shown = shown.collect().lazy()
+    rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal")
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
     merged = _merged(with_discounts(rows, lines, refs, coupons, known))
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone
@@ -100,6 +99,37 @@ def item_timeline(
             .otherwise("cancel_reason")
         )
     )
+
+
+def _unseen(rows: pl.LazyFrame, subscriptions: pl.LazyFrame) -> pl.LazyFrame:
+    """Spans before its first known point in which a subscription lived, but no evidence names any of its items.
+
+    Each is one row of an item that bears the subscription's own id, of unknown status, `inferred`.
+    """
+    before = pl.min_horizontal("known_from", "ended_at")
+    lives = subscriptions.with_columns(until=before).filter(pl.col("created_at") < pl.col("until"))
+    begins = lives.select(*ON, valid_from="created_at", valid_to="created_at")
+    stops = lives.select(*ON, valid_from="until", valid_to="until")
+    spans = rows.join(lives.select(*ON), on=ON, how="semi").select(*ON, "valid_from", "valid_to")
+    reach = pl.col("valid_to").cum_max().shift(1).over(ON)
+    return (
+        pl.concat([begins, stops, spans.with_columns(pl.col("valid_to").fill_null(ALWAYS))])
+        .sort(*ON, "valid_from", "valid_to")
+        .with_columns(reach=reach)
+        .filter(pl.col("reach") < pl.col("valid_from"))
+        .join(lives.select(*ON, "customer_id", "currency", "until"), on=ON)
+        .select(
+            *ON, "customer_id", "currency",
+            subscription_item_id="subscription_id",
+            status=pl.lit("unknown"),
+            collection_paused=pl.lit(value=False),
+            in_trial=pl.lit(value=False),
+            valid_from="reach",
+            valid_to=pl.min_horizontal("valid_from", "until"),
+            evidence=pl.lit("inferred"),
+        )
+        .filter(pl.col("valid_from") < pl.col("valid_to"))
+    )  # fmt: skip
 
 
 def _subscriptions(

@@ -10,8 +10,8 @@ import polars as pl
 
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book, empty_links
-from pipeline.mrr.instants import first_paid
 from pipeline.mrr.movement import Movements, movements, unvalued
+from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import snapshot
 

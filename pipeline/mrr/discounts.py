@@ -55,7 +55,8 @@ def _counted(
 def with_steps(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, at: str) -> pl.LazyFrame:
     """`rows` (counting items with their list value, unique on `at` and item) with `steps` (List of STEP).
 
-    `at` names the instant: items of one subscription at one instant share its amounts.
+    `at` names the instant: items of one subscription at one instant share its amounts. `shares` says whether an item
+    has part in such an amount, so that its value depends on the others.
     """
     item = "subscription_item_id"
     key = [at, item]
@@ -88,8 +89,14 @@ def with_steps(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, at: st
     )
     columns = [*key, "discount_id", "num", "den", "amount", "position"]
     steps = _listed(pl.concat([own.select(columns), subscription.select(columns)]), key, "steps")
-    return rows.join(steps, on=key, how="left").with_columns(
-        pl.col("steps").fill_null(pl.lit([], dtype=pl.List(STEP)))
+    sharing = fixed.select(key).unique().with_columns(shares=pl.lit(value=True))
+    return (
+        rows.join(steps, on=key, how="left")
+        .join(sharing, on=key, how="left")
+        .with_columns(
+            pl.col("steps").fill_null(pl.lit([], dtype=pl.List(STEP))),
+            pl.col("shares").fill_null(value=False),
+        )
     )
 
 

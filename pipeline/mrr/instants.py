@@ -8,6 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
+from pipeline.billing.evidence import worst_of
 from pipeline.mrr.book import Book
 from pipeline.mrr.discounts import with_steps
 from pipeline.mrr.policy import Policy
@@ -85,56 +86,23 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
 def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     """The rows of `at_boundaries` that count under the policy, with their value.
 
-    Adds list_num, list_den, steps, list_native, discount_native, mrr_native (Int64 micro-units a month).
+    Adds list_num, list_den, steps, list_native, discount_native, mrr_native (Int64 micro-units a month). An item that
+    shares an amount off with others is as sure as the least sure item of its subscription, counting or not.
     """
+    siblings = rows.group_by("at", "subscription_id").agg(least=worst_of(pl.col("evidence")))
     counting = with_usage(rows.filter(policy.counts(pl.col("at"))), book.usage_charge, policy)
     listed = with_list(counting, book.price).collect().lazy()
-    steps = with_steps(listed, book.coupon, policy, "at").collect().lazy()
+    steps = (
+        with_steps(listed, book.coupon, policy, "at")
+        .join(siblings, on=["at", "subscription_id"], how="left")
+        .with_columns(
+            evidence=pl.when("shares").then("least").otherwise("evidence"),
+            usage_evidence=pl.when("shares")
+            .then(worst_of(pl.col("usage_evidence")).over("at", "subscription_id"))
+            .otherwise("usage_evidence"),
+        )
+        .drop("shares", "least")
+        .collect()
+        .lazy()
+    )
     return with_value(steps, depth_of(steps, "steps"))
-
-
-def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
-    """When each account had counted MRR above zero: (account_id, paid_from, paid_to), one row per item and span.
-
-    States change only where a span begins or a usage period ends, so valuing at those instants is enough. `paid_to`
-    is null while it lasts.
-    """
-    items = book.items().collect().lazy()
-    second = pl.duration(seconds=1)
-    instants = pl.concat(
-        [
-            items.select("subscription_id", at=pl.col("valid_from") + second),
-            book.usage_charge.join(
-                items.select("subscription_item_id", "subscription_id").unique(),
-                on="subscription_item_id",
-            ).select("subscription_id", at=pl.col("period_end") + second),
-        ]
-    ).unique()
-    rows = items.join(instants, on="subscription_id").filter(
-        (pl.col("valid_from") < pl.col("at"))
-        & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("at")))
-    )
-    paid = (
-        valued(book, rows, policy)
-        .filter(pl.col("mrr_native") > 0)
-        .select("account_id", paid_from=pl.col("at") - second, paid_to="valid_to")
-    )
-    if not book.first_paid_on:
-        return paid
-    given = pl.LazyFrame(
-        {
-            "customer_id": list(book.first_paid_on),
-            "given": list(book.first_paid_on.values()),
-        },
-        schema={"customer_id": pl.String, "given": pl.String},
-    ).with_columns(pl.col("given").str.to_datetime("%Y-%m-%d", time_zone="UTC", time_unit="us"))
-    accounts = items.select("customer_id", "account_id").unique()
-    migrated = given.join(accounts, on="customer_id").select(
-        "account_id", paid_from="given", paid_to="given"
-    )
-    return pl.concat([paid, migrated])
-
-
-def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
-    """The first instant at which each account had counted MRR above zero: (account_id, first_paid)."""
-    return paid_spans(book, policy).group_by("account_id").agg(first_paid=pl.col("paid_from").min())

@@ -17,12 +17,11 @@ from pipeline.money import convert
 from pipeline.months import Calendar, add_months
 from pipeline.mrr.book import Book
 from pipeline.mrr.components import components, item_movements
-from pipeline.mrr.instants import at_boundaries, paid_spans
+from pipeline.mrr.instants import at_boundaries
 from pipeline.mrr.pairing import CASE
+from pipeline.mrr.past import ACCOUNT, grades, paid_spans, with_past
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import account_evidence, month_ends
-
-ACCOUNT = ["month", "window_months", "account_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +117,8 @@ def _coming_back(policy: Policy) -> pl.Expr:
     return pl.lit("reactivation")
 
 
-def _paid(cases: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
-    """When each account first paid, last stopped before each opening end, and first paid after it."""
-    earlier = pl.col("paid_from") < pl.col("opening_at")
-    return (
-        spans.join(cases.select("month", "window_months", "opening_at"), how="cross")
-        .group_by(ACCOUNT)
-        .agg(
-            first_paid=pl.col("paid_from").min(),
-            left_at=pl.col("paid_to").filter(earlier).max(),
-            back_at=pl.col("paid_from").filter(earlier.not_()).min(),
-        )
-    )
-
-
-def _classified(
-    accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame, policy: Policy
-) -> pl.LazyFrame:
-    """`accounts` with their movement."""
+def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """`accounts` (with their past) with their movement; one that comes from nothing is as sure as its past."""
     o, c = pl.col("o"), pl.col("c")
     paid_before = (pl.col("first_paid") < pl.col("opening_at")).fill_null(value=False)
     back = _coming_back(policy)
@@ -156,14 +139,15 @@ def _classified(
         .when(c < o)
         .then(pl.lit("contraction"))
     )
-    return (
-        accounts.join(
-            cases.select("month", "window_months", "opening_at", "closing_at"), on=ACCOUNT[:2]
-        )
-        .join(paid, on=ACCOUNT if policy.reactivation == "new" else "account_id", how="left")
-        .with_columns(
-            movement=movement, fx_mrr=o - pl.col("opening_mrr"), delta_mrr=c - o, closing_mrr=c
-        )
+    proved = (pl.col("surely_paid") < pl.col("opening_at")) & pl.lit(policy.reactivation != "new")
+    return accounts.with_columns(
+        movement=movement,
+        fx_mrr=o - pl.col("opening_mrr"),
+        delta_mrr=c - o,
+        closing_mrr=c,
+        past_evidence=pl.when((o == 0) & (c > 0) & proved.fill_null(value=False).not_()).then(
+            "past_evidence"
+        ),
     )
 
 
@@ -285,14 +269,8 @@ def movements(
     )
     _require_values(opening, closing)
     spans = paid_spans(book, policy).collect().lazy()
-    paid = (
-        _paid(cases.lazy(), spans)
-        if policy.reactivation == "new"
-        else spans.group_by("account_id").agg(first_paid=pl.col("paid_from").min())
-    )
-    classified = (
-        _classified(_accounts(opening, closing), cases.lazy(), paid, policy).collect().lazy()
-    )
+    accounts = with_past(_accounts(opening, closing), cases.lazy(), spans, grades(book))
+    classified = _classified(accounts, policy).collect().lazy()
     charged = values.group_by("month", "account_id").agg(usage=worst_of(pl.col("usage_evidence")))
     evidence = (
         account_evidence(book, calendar, ends)
@@ -318,9 +296,9 @@ def movements(
         .join(_churn_kinds(book, opening, classified), on=ACCOUNT, how="left")
         .join(calendar.ends(months).lazy().select("month", "provisional"), on="month")
         .with_columns(
-            evidence=worst(pl.col("opening_evidence"), pl.col("closing_evidence")).fill_null(
-                "exact"
-            ),
+            evidence=worst(
+                pl.col("opening_evidence"), pl.col("closing_evidence"), pl.col("past_evidence")
+            ).fill_null("exact"),
             policy=pl.lit(policy.label),
         )
         .filter((pl.col("opening_mrr") != 0) | (pl.col("closing_mrr") != 0) | (pl.col("o") != 0))

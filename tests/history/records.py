@@ -43,6 +43,11 @@ def rate(month: date, currency: str) -> Decimal:
     return Decimal("1.05") + Decimal((month.year * 12 + month.month) % 7) / Decimal(100)
 
 
+def sync_id(now: datetime) -> str:
+    """The id of the sync at an instant."""
+    return f"sync-{now:%Y%m%d%H%M}"
+
+
 def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
     payload = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     created = record.get("created")
@@ -54,7 +59,7 @@ def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
         "id": record["id"],
         "created": None if created is None else datetime.fromtimestamp(created, UTC),
         "observed_at": now,
-        "sync_id": f"sync-{now:%Y%m%d%H%M}",
+        "sync_id": sync_id(now),
         "api_version": record.get("api_version"),
         "previous_keys": None if previous is None else sorted(previous),
         "payload": payload.decode(),
@@ -69,7 +74,7 @@ class Evidence:
         self.source_account = source_account
         self.rows: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
-        self._seen: set[tuple[str, str, str]] = set()
+        self._last: dict[tuple[str, str], str] = {}
 
     def sync(self, company: Any) -> None:
         """Everything Stripe would give at the company's instant."""
@@ -88,16 +93,15 @@ class Evidence:
                 "source_account": self.source_account,
                 "covered_from": start,
                 "covered_to": now,
-                "sync_id": f"{now}",
+                "sync_id": sync_id(now),
             }
         )
 
     def _add(self, stream: str, records: Iterable[dict[str, Any]], now: datetime) -> None:
         for record in records:
             row = _row(stream, record, now)
-            key = (stream, row["id"], row["hash"])
-            if key not in self._seen:
-                self._seen.add(key)
+            if self._last.get((stream, row["id"])) != row["hash"]:
+                self._last[stream, row["id"]] = row["hash"]
                 self.rows.append(self._of_account(row))
 
     def _of_account(self, row: dict[str, Any]) -> dict[str, Any]:
