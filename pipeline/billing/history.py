@@ -21,14 +21,13 @@ def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             pl.col("price_id").last(),
             pl.col("quantity").sum(),
-            used=pl.col("metered").any(),
+            pl.col("metered").any(),
+            pl.col("tried").all(),
             until=pl.col("period_end").max(),
             proof=pl.col("line_id").first(),
         )
         .rename({"period_start": "at"})
-        .with_columns(
-            quantity=pl.when(pl.col("used").fill_null(value=False).not_()).then("quantity")
-        )
+        .with_columns(quantity=pl.when(pl.col("metered").not_()).then("quantity"))
         .with_columns(rank=pl.lit(0), credited=pl.lit(None, dtype=pl.String))
     )
     # A proration of nothing (a free price, 100% off) does not say which of a pair is the new state: the change then
@@ -50,9 +49,9 @@ def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
             credited=_state(price.filter(amount < 0).first(), quantity.filter(amount < 0).sum()),
         )
         .rename({"changed_at": "at"})
-        .with_columns(rank=pl.lit(1))
+        .with_columns(rank=pl.lit(1), tried=pl.lit(value=False))
     )
-    columns = [*ITEM, "at", "until", "price_id", "quantity", "proof", "rank", "credited"]
+    columns = [*ITEM, "at", "until", "price_id", "quantity", "tried", "proof", "rank", "credited"]
     return (
         pl.concat([ordinary.select(columns), prorated.select(columns)])
         .sort(*ITEM, "at", "rank")
@@ -75,7 +74,7 @@ def history(
     """Item states from a subscription's creation to its first known point.
 
     Args:
-        lines: invoice lines (`invoices.without_usage`).
+        lines: invoice lines (`invoices.as_states`).
         invoice_items: proration items (`invoices.invoice_items`).
         subscriptions: one row per subscription: source_account, subscription_id, customer_id, currency, created_at,
             ended_at, trial_start, trial_end, known_from (its first known point).
@@ -128,7 +127,11 @@ def history(
         evidence=pl.when(pl.col("agreed").fill_null(value=False))
         .then(pl.lit("invoiced"))
         .otherwise(pl.lit("bounded")),
-    ).with_columns(status=pl.when(in_trial).then(pl.lit("trialing")).otherwise(pl.lit("active")))
+    ).with_columns(
+        status=pl.when(in_trial | pl.col("tried"))
+        .then(pl.lit("trialing"))
+        .otherwise(pl.lit("active"))
+    )
     gap = rows.filter(pl.col("until") < pl.col("stop")).with_columns(
         valid_from="until",
         valid_to="stop",

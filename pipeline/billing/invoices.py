@@ -46,15 +46,23 @@ def invoice_items(observed: pl.LazyFrame) -> pl.LazyFrame:
     return newest.filter("proration").drop("observed_at", "hash", "proration")
 
 
-def without_usage(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
-    """`lines` with a quantity only where it is a state of the item: a metered line's quantity is what was used."""
-    metered = (
-        prices.filter(pl.col("usage_type") == "metered")
-        .select("price_id", metered=pl.lit(value=True))
-        .unique()
-    )
-    return lines.join(metered, on="price_id", how="left").with_columns(
-        quantity=pl.when(pl.col("metered").is_null()).then("quantity")
+def as_states(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` read as states of their items.
+
+    The quantity of a metered line is what was used, no state: null. A line that asks nothing for units that have a
+    price was on trial (`tried`); a discount would leave its amount and take it off beside.
+    """
+    known = prices.select("price_id", "currency", "usage_type", "unit")
+    metered = pl.col("usage_type").eq_missing("metered")
+    asked_nothing = (pl.col("amount") == 0) & (pl.col("quantity") > 0) & (pl.col("unit") > 0)
+    return (
+        lines.join(known, on=["price_id", "currency"], how="left")
+        .with_columns(
+            metered=metered,
+            tried=asked_nothing.fill_null(value=False) & metered.not_(),
+            quantity=pl.when(metered.not_()).then("quantity"),
+        )
+        .drop("usage_type", "unit")
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.history import ITEM, history
-from pipeline.billing.invoices import without_usage
+from pipeline.billing.invoices import as_states
 from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
@@ -71,7 +71,7 @@ def item_timeline(
     known = known_spans(every, before).collect().lazy()
     subscriptions = _subscriptions(after, covered, before)
     early = history(
-        without_usage(lines, prices), invoice_items, subscriptions, first_items(every, known)
+        as_states(lines, prices), invoice_items, subscriptions, first_items(every, known)
     ).with_columns(
         collection_paused=pl.lit(value=False),
         in_trial=pl.lit(value=False),
