@@ -83,7 +83,7 @@ class Evidence:
         events = [e for e in company.objects["event"].values() if e["created"] >= oldest]
         self._coupons = re.compile(f'"({"|".join(company.objects["coupon"]) or "-"})"')
         for stream in LISTED:
-            self._add(stream, company.objects[stream].values(), now)
+            self._add(stream, self._listed(company, stream), now)
         self._add("event", events, now)
         start = (
             max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY
@@ -96,6 +96,23 @@ class Evidence:
                 "sync_id": sync_id(now),
             }
         )
+
+    @staticmethod
+    def _listed(company: Any, stream: str) -> Iterator[dict[str, Any]]:
+        """What lists give. A deleted coupon is in none; it shows inside the discounts of subscriptions, with less."""
+        shown = {
+            company.objects["discount"][each]["source"]["coupon"]
+            for subscription in (
+                company.objects["subscription"].values() if stream == "coupon" else ()
+            )
+            for each in subscription["discounts"]
+        }
+        hidden = ("deleted", "applies_to", "currency_options")
+        for record in company.objects[stream].values():
+            if stream != "coupon" or not record.get("deleted"):
+                yield record
+            elif record["id"] in shown:
+                yield {name: value for name, value in record.items() if name not in hidden}
 
     def _add(self, stream: str, records: Iterable[dict[str, Any]], now: datetime) -> None:
         for record in records:

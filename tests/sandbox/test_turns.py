@@ -234,11 +234,11 @@ def test_turns_change_no_company_that_does_not_name_them() -> None:
 
 
 @pytest.mark.parametrize("feature", sorted(TURNS))
-def test_each_further_feature_happens(feature: str) -> None:
-    """It leaves other events than the same company without it."""
-    counts = []
+def test_each_turn_happens(feature: str) -> None:
+    """It leaves other records than the same company without it."""
+    records = []
     for features in (FEATURES, FEATURES | {feature}):
-        company = Company(3, customers=8, months=8, end=END, features=features)
+        company = Company(3, customers=12, months=8, end=END, features=features)
         company.advance(END)
-        counts.append(len(company.objects["event"]))
-    assert counts[0] != counts[1]
+        records.append((len(company.objects["event"]), company.hubspot["companies"]))
+    assert records[0] != records[1]

@@ -5,8 +5,9 @@
 `catalogue`, `records` (state); `render`, `invoices` (shapes); `events`, `books` (store and clock);
 `discounts`, `prorations`, `invoicing`, `subscriptions`, `schedules` (Stripe's side); `people`,
 `crm`, `signup`, `wishes`, `acts`, `behaviour` (the customers' side); `company` (the whole).
-Beside the usual life stand further turns of it, each a feature of its own: `turns` (who wants them)
-and `edits` (what Stripe does about them).
+Beside the usual life stand further turns of it, each a feature of its own: `turns` (who wants them),
+`client_turns` (the same of customers and accounts), `edits`, `pending`, `phases`, `promotions` (what
+Stripe does about them).
 """
 
 from pipeline.sandbox.company.company import Company

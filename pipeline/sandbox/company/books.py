@@ -87,7 +87,7 @@ class Books:
         for price in list(shop.by_id.values()):
             self.list_price(price)
         for coupon in shop.coupons.values():
-            self._list_coupon(coupon)
+            self.list_coupon(coupon)
 
     def list_price(self, price: Price) -> None:
         """A price becomes an object."""
@@ -104,7 +104,8 @@ class Books:
         self.price_views[price_id] = render.unexpanded(obj)
         self.log.emit("price.updated", self.now, self.price_views[price_id], {"active": True})
 
-    def _list_coupon(self, coupon: Coupon) -> None:
+    def list_coupon(self, coupon: Coupon) -> None:
+        """A coupon becomes an object, with its promotion code."""
         obj = render.coupon(coupon)
         self.objects["coupon"][coupon.id] = obj
         self.log.emit("coupon.created", self.now, render.unexpanded(obj))

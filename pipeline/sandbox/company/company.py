@@ -21,17 +21,17 @@ from pipeline.sandbox.company.calendar import (
     moment,
     month_start,
 )
+from pipeline.sandbox.company.client_turns import ClientTurns
 from pipeline.sandbox.company.crm import Crm
-from pipeline.sandbox.company.discounts import Discounts
-from pipeline.sandbox.company.edits import Edits
 from pipeline.sandbox.company.invoicing import Invoicing
+from pipeline.sandbox.company.pending import PendingUpdates
 from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.prebilling import Prebilling
 from pipeline.sandbox.company.pricing import Amounts, Price
+from pipeline.sandbox.company.promotions import Promotions
 from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.taxpayers import Taxpayers
-from pipeline.sandbox.company.turns import Turns
 from pipeline.sandbox.company.versions import ENDIVE, rendered
 from pipeline.sandbox.company.wishes import FEATURES, RARE, TURNS
 
@@ -82,8 +82,8 @@ class Company:
         self._months = months
         self._rng = Random(f"{seed}/market")  # noqa: S311
         self._numbers = 0
-        discounts = Discounts(self.books)
-        self.subscriptions = Edits(self.books, discounts, Invoicing(self.books, discounts))
+        discounts = Promotions(self.books)
+        self.subscriptions = PendingUpdates(self.books, discounts, Invoicing(self.books, discounts))
         if "taxes" in chosen:
             taxpayers = Taxpayers(self.books, seed, "tax_changes" in chosen)
             self.subscriptions.prepare.append(taxpayers.prepare)
@@ -96,7 +96,7 @@ class Company:
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)
         if chosen & TURNS:
-            self.turns = Turns(self.books, self._sign_up, self.subscriptions, chosen, seed)
+            self.turns = ClientTurns(self._sign_up, self.subscriptions, discounts, chosen, seed)
             self.turns.endive_since = max((instant(until) for until, _ in upgrades), default=0)
         self.books.schedule(self.start, Rank.DISCOUNT_END, self.books.open_shop)
         self.books.schedule(self.start, Rank.PERSON, self._month, 0)

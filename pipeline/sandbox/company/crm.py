@@ -108,6 +108,20 @@ class Crm:
             linked = ";".join(customer.id for customer in account.customers)
             self.change("companies", account.crm_id, now, {"stripe_customer_id": linked})
 
+    def merge(self, kept: Account, gone: Account, now: int) -> None:
+        """One company of two: deals, contacts and customers go to the one that is kept."""
+        record = self.records["companies"].pop(gone.crm_id)
+        known = self.records["companies"][kept.crm_id]["properties"]
+        ids = [known.get("hs_merged_object_ids"), gone.crm_id]
+        ids.append(record["properties"].get("hs_merged_object_ids"))
+        merged = ";".join(each for each in ids if each)
+        self.change("companies", kept.crm_id, now, {"hs_merged_object_ids": merged})
+        for kind in ("associations", "contact_associations"):
+            for child, company in self.records[kind].items():
+                if company == gone.crm_id:
+                    self.records[kind][child] = kept.crm_id
+        gone.crm_id = kept.crm_id
+
     def open_deal(self, account: Account, now: int, kind: str, amount: int) -> str:
         """A deal of `kind` newbusiness or existingbusiness over `amount` a year."""
         what = "New business" if kind == "newbusiness" else "Expansion"

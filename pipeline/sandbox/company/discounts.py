@@ -33,6 +33,27 @@ class Discounts:
 
         The caller commits the subscription afterwards.
         """
+        record, obj = self.record(coupon, customer, sub, item, promoted)
+        self.books.log.emit("customer.discount.created", self.books.now, dict(obj))
+        if item is not None:
+            item.discounts = [*item.discounts, record]
+        elif sub is not None:
+            sub.discounts = [*sub.discounts, record]
+        else:
+            customer.discount = record
+            self.books.change_customer(customer, discount=obj)
+        self.end_in_time(record, customer, sub, item)
+        return record
+
+    def record(
+        self,
+        coupon: Coupon,
+        customer: Customer,
+        sub: Subscription | None = None,
+        item: Item | None = None,
+        promoted: bool = False,
+    ) -> tuple[Discount, Json]:
+        """A discount that is in the books, on nothing yet."""
         now = self.books.now
         months = coupon.months
         record = Discount(
@@ -50,19 +71,16 @@ class Discounts:
         self.books.objects["discount"][record.id] = obj
         stored = self.books.objects["coupon"][coupon.id]
         stored["times_redeemed"] += 1
-        self.books.log.emit("customer.discount.created", now, dict(obj))
-        if item is not None:
-            item.discounts = [*item.discounts, record]
-        elif sub is not None:
-            sub.discounts = [*sub.discounts, record]
-        else:
-            customer.discount = record
-            self.books.change_customer(customer, discount=obj)
+        return record, obj
+
+    def end_in_time(
+        self, record: Discount, customer: Customer, sub: Subscription | None, item: Item | None
+    ) -> None:
+        """A repeating discount will be taken off when it has run its months."""
         if record.end is not None:
             self.books.schedule(
                 record.end, Rank.DISCOUNT_END, self.expire, record, customer, sub, item
             )
-        return record
 
     def expire(
         self, record: Discount, customer: Customer, sub: Subscription | None, item: Item | None

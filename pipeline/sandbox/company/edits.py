@@ -100,6 +100,20 @@ class Edits(Subscriptions):
 
     # items
 
+    def change_all(
+        self, sub: Subscription, changes: dict[Item, tuple[Price, int | None]], behavior: str
+    ) -> None:
+        """One request gives several items another price (of the same interval) or quantity."""
+        for item, (price, quantity) in changes.items():
+            prorated = behavior != "none" and sub.status != "trialing" and not price.metered
+            prorated = prorated and item.end > self.books.now
+            if prorated:
+                self.prorations.add(sub, item, item.price, item.quantity or 0, -1)
+            item.price, item.quantity = price, quantity
+            if prorated:
+                self.prorations.add(sub, item, price, quantity or 0, 1)
+        self._after_change(sub, behavior)
+
     def swap_item(
         self, sub: Subscription, item: Item, price: Price, quantity: int, behavior: str
     ) -> Item:

@@ -184,6 +184,8 @@ class Invoicing:
         inv.update(attempt_count=attempt, attempted=True)
         if sub.ended or sub.customer.deleted:
             self.give_up(inv)
+        elif sub.awaits_payment:
+            self.books.log.emit("invoice.payment_failed", now, invoices.snapshot(inv))
         elif self.payment_works(sub, attempt):
             self._paid(sub, inv)
         elif inv["billing_reason"] == "subscription_create":
@@ -260,6 +262,16 @@ class Invoicing:
         late = any(each.status in {"past_due", "unpaid"} for each in customer.subscriptions)
         if not customer.deleted and customer.obj["delinquent"] and not late:
             self.books.change_customer(customer, delinquent=False)
+
+    def pay(self, sub: Subscription, inv: Json) -> None:
+        """The customer pays an open invoice by hand."""
+        if inv["status"] == "open":
+            self._paid(sub, inv)
+
+    def void(self, inv: Json) -> None:
+        """An open invoice was a mistake."""
+        if inv["status"] == "open":
+            self._close(inv, "void", "voided_at", "invoice.voided")
 
     def give_up(self, inv: Json) -> None:
         """Nobody expects this invoice to be paid any more."""

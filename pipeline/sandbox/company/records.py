@@ -187,6 +187,8 @@ class Subscription:
     latest_invoice: str | None = None
     schedule: str | None = None
     pauses_after_trial: bool = False
+    pending_update: Json | None = None
+    awaits_payment: bool = False
     metadata: Json = field(default_factory=dict)
     renewal_at: int | None = None
     obj: Json = field(default_factory=dict)

@@ -341,7 +341,7 @@ def subscription(record: Subscription, items: list[Json]) -> Json:
         "payment_settings": PAYMENT_SETTINGS,
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,
-        "pending_update": None,
+        "pending_update": record.pending_update,
         "presentment_details": None,
         "schedule": record.schedule,
         "start_date": record.start_date or record.created,
@@ -352,6 +352,21 @@ def subscription(record: Subscription, items: list[Json]) -> Json:
         "trial_end": record.trial_end,
         "trial_settings": PAUSING_TRIAL if record.pauses_after_trial else TRIAL_SETTINGS,
         "trial_start": record.trial_start,
+    }
+
+
+def pending_update(items: list[Json], expires_at: int) -> Json:
+    """What a subscription's items become once it is paid for."""
+    return {
+        "billing_cycle_anchor": None,
+        "cancel_at_period_end": None,
+        "discount": None,
+        "discounts": None,
+        "expires_at": expires_at,
+        "metadata": None,
+        "subscription_items": items,
+        "trial_end": None,
+        "trial_from_plan": None,
     }
 
 

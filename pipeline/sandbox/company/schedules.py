@@ -26,11 +26,11 @@ class Schedules:
         now = self.books.now
         end = at + 90 * DAY
         phases = [
-            _phase(sub, now, at, {}),
-            _phase(sub, at, end, {item.id: (price, quantity)}),
+            phase(sub, now, at, {}),
+            phase(sub, at, end, {item.id: (price, quantity)}),
         ]
         schedule_id = self.books.ids.new("sub_sched")
-        obj = _schedule(schedule_id, sub, now, phases)
+        obj = schedule(schedule_id, sub, now, phases)
         self.books.objects["subscription_schedule"][schedule_id] = obj
         self.books.log.emit("subscription_schedule.created", now, dict(obj))
         sub.schedule = schedule_id
@@ -81,21 +81,24 @@ class Schedules:
         self.books.objects["customer"][customer.id] = stub
 
 
-def _phase(
+def phase_item(price: Price, quantity: int | None) -> Json:
+    """An item of a phase."""
+    return {
+        "billing_thresholds": None,
+        "discounts": [],
+        "metadata": {},
+        "plan": price.id,
+        "price": price.id,
+        "quantity": quantity,
+        "tax_rates": [],
+    }
+
+
+def phase(
     sub: Subscription, start: int, end: int, changes: dict[str, tuple[Price, int | None]]
 ) -> Json:
-    items: list[Json] = []
-    for item in sub.items:
-        price, quantity = changes.get(item.id, (item.price, item.quantity))
-        items.append({
-            "billing_thresholds": None,
-            "discounts": [],
-            "metadata": {},
-            "plan": price.id,
-            "price": price.id,
-            "quantity": quantity,
-            "tax_rates": [],
-        })  # fmt: skip
+    """A phase in which some items have another price or quantity."""
+    items = [phase_item(*changes.get(item.id, (item.price, item.quantity))) for item in sub.items]
     return {
         "add_invoice_items": [],
         "application_fee_percent": None,
@@ -120,7 +123,8 @@ def _phase(
     }
 
 
-def _schedule(schedule_id: str, sub: Subscription, now: int, phases: list[Json]) -> Json:
+def schedule(schedule_id: str, sub: Subscription, now: int, phases: list[Json]) -> Json:
+    """A schedule whose first phase begins now."""
     first = phases[0]
     return {
         "id": schedule_id,

@@ -3,33 +3,38 @@
 
 What belongs here: decisions, drawn from a generator of the subscription's own, so that a company
 that names no further feature lives as it always did. What does not: what Stripe does about them
-(`edits`).
+(`edits`, `pending`, `phases`), and what concerns more than a subscription (`client_turns`).
 """
 
 from collections.abc import Callable
 from random import Random
 
 from pipeline.sandbox.company.acts import FEEDBACK
-from pipeline.sandbox.company.books import Books, Rank
-from pipeline.sandbox.company.calendar import DAY, HOUR, month_start
-from pipeline.sandbox.company.edits import Edits
+from pipeline.sandbox.company.books import Rank
+from pipeline.sandbox.company.calendar import DAY, HOUR, month_start, period_around
+from pipeline.sandbox.company.pending import PendingUpdates
+from pipeline.sandbox.company.phases import Phase, PhasedSchedules
+from pipeline.sandbox.company.pricing import Price, charge
 from pipeline.sandbox.company.records import Item, Subscription
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.subscriptions import Order
 
 Turn = Callable[[Subscription, Random], None]
 BEHAVIORS = ("create_prorations", "always_invoice")
+PHASE_COUPONS = ("ANNUAL10", "LOYAL15", "SAVE50", "LAUNCH30", "PLANS12", "ONCE25")
 
 
 class Turns:
     """Lets every subscription take a turn about once a month."""
 
     def __init__(
-        self, books: Books, sign_up: SignUp, edits: Edits, features: frozenset[str], seed: int
+        self, sign_up: SignUp, edits: PendingUpdates, features: frozenset[str], seed: int
     ) -> None:
-        self.books = books
+        self.books = sign_up.books
         self.sign_up = sign_up
         self.edits = edits
+        self.phased = PhasedSchedules(self.books, edits)
+        self.phased.on_start = self.watch
         self.endive_since = 0
         """From when on events have the newest shape: what older ones cannot show waits for it."""
         self._seed = seed
@@ -44,6 +49,8 @@ class Turns:
             "anchors": self.reset_anchor,
             "chosen_ends": self.end_on_a_day,
             "item_trials": self.try_add_on,
+            "pending_updates": self.ask_for_more,
+            "phases": self.plan_phases,
             "replacements": self.replace,
             "resumptions": self.hold,
             "returning_items": self.leave_and_return,
@@ -85,6 +92,7 @@ class Turns:
             and sub.pause_collection is None
             and sub.schedule is None
             and sub.cancel_at is None
+            and sub.pending_update is None
             and not sub.customer.deleted
         )
 
@@ -202,6 +210,78 @@ class Turns:
         held = {each.price.product for each in sub.items}
         if self._at_work(sub) and item.price.product not in held:
             self.edits.add_item(sub, item.price, item.quantity, behavior)
+
+    def ask_for_more(self, sub: Subscription, rng: Random) -> None:
+        """More units, or the next plan, that wait for their payment; a third is never paid."""
+        items = self._licensed(sub)
+        soon = self.books.now + DAY
+        rich = sub.pending or sub.customer.obj["balance"] or any(i.end <= soon for i in sub.items)
+        if not items or not self._at_work(sub) or rich:
+            return
+        item = rng.choice(items)
+        quantity = (item.quantity or 0) + rng.randint(1, 10)
+        price = item.price
+        dearer = self.books.catalogue.by_key.get(price.key.replace("starter/", "pro/"))
+        same = dearer and (dearer.interval, dearer.currency) == (price.interval, price.currency)
+        if dearer is not None and same and rng.random() < 0.5:
+            price = dearer
+        extra = charge(price, sub.currency, quantity)
+        if extra <= charge(item.price, sub.currency, item.quantity or 0) + 500:
+            return
+        after = rng.choice((0, rng.randint(1, 22), None))
+        self.edits.change_when_paid(sub, item, (price, quantity), after)
+
+    # schedules
+
+    def plan_phases(self, sub: Subscription, rng: Random) -> None:
+        """Two to four phases with other prices, quantities, coupons or a trial; or one to come."""
+        items = self._licensed(sub)
+        if not items or not self._at_work(sub):
+            return
+        if rng.random() < 0.15:
+            at = self.books.now + rng.randint(1, 40) * DAY
+            orders: list[Order] = [(rng.choice(items).price, rng.randint(1, 12))]
+            self.phased.start_later(sub.customer, orders, at, at + rng.randint(20, 120) * DAY)
+            return
+        phases = [Phase(self.books.now, self._next_turn(sub, self.books.now, rng))]
+        for _ in range(rng.randint(1, 3)):
+            start = phases[-1].end
+            phases.append(self._phase(items, start, self._next_turn(sub, start, rng), rng))
+        ends = rng.choice(("release", "release", "cancel"))
+        obj = self.phased.plan(sub, phases, ends)
+        if rng.random() < 0.3:
+            days = rng.uniform(1, (phases[-1].end - self.books.now) / DAY)
+            early = rng.choice((self.phased.release, self.phased.release, self.phased.cancel))
+            self._after(days, early, sub, obj)
+
+    def _next_turn(self, sub: Subscription, start: int, rng: Random) -> int:
+        """The end of a phase: on a boundary of the billing cycle, or on any day."""
+        item = rng.choice(sub.items)
+        if rng.random() < 0.5 and item.price.interval == "month":
+            count = item.price.interval_count
+            return period_around(sub.anchor, "month", count, start)[1]
+        return start + int(rng.uniform(3, 45) * DAY)
+
+    def _phase(self, items: list[Item], start: int, end: int, rng: Random) -> Phase:
+        if rng.random() < 0.12:
+            return Phase(start, end, trial=True)
+        changes: dict[Item, tuple[Price, int | None]] = {}
+        for item in items:
+            if rng.random() < 0.7:
+                quantity = max(1, (item.quantity or 0) + rng.randint(-4, 6))
+                changes[item] = (self._other_price(item, rng), quantity)
+        coupon = None
+        if rng.random() < 0.3:
+            coupon = self.books.catalogue.coupons[rng.choice(PHASE_COUPONS)]
+        behavior = rng.choice((*BEHAVIORS, "none"))
+        return Phase(start, end, changes, coupon, behavior=behavior)
+
+    def _other_price(self, item: Item, rng: Random) -> Price:
+        ladder = {"starter": "pro", "pro": "starter"}
+        plan, _, rest = item.price.key.partition("/")
+        other = self.books.catalogue.by_key.get(f"{ladder.get(plan, plan)}/{rest}", item.price)
+        fits = other.interval_count == item.price.interval_count
+        return other if fits and rng.random() < 0.3 else item.price
 
     # pauses and ends
 

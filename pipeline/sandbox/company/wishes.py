@@ -12,8 +12,9 @@ FEATURES = frozenset({
     "deletions", "unprorated", "many_items", "midnight", "price_changes", "plan_changes", "seats",
 })  # fmt: skip
 TURNS = frozenset({
-    "anchors", "chosen_ends", "item_trials", "replacements", "resumptions", "returning_items",
-    "swapped_items", "trial_changes", "zero_quantities",
+    "anchors", "chosen_ends", "customer_discounts", "deleted_coupons", "deleted_customers",
+    "item_trials", "mergers", "mixed_currencies", "pending_updates", "phases", "replacements",
+    "resumptions", "returning_items", "swapped_items", "trial_changes", "zero_quantities",
 })  # fmt: skip
 BILLS = frozenset({"taxes", "tax_changes", "backdating", "prebilling"})
 RARE = BILLS | TURNS
