@@ -70,7 +70,7 @@ class ClientTurns(Turns):
             duration=duration,
             months=rng.randint(1, 8) if duration == "repeating" else None,
             percent_off=str(rng.randint(3, 90)) if percent else None,
-            amount_off={} if percent else {"usd": amount, "eur": amount - 50},
+            amount_off={} if percent else {"usd": amount, sub.currency: amount, "eur": amount - 50},
             products=products,
             created=self.books.now,
             code=letters[-6:].upper() if rng.random() < 0.3 else None,
@@ -128,7 +128,7 @@ class ClientTurns(Turns):
         seats = rng.randint(1, 9)
         if rng.random() < 0.4 and len(account.customers) < 4:
             abroad = self.sign_up.new_customer(account, "Abroad")
-            abroad.currency = OTHER[customer.currency]
+            abroad.currency = OTHER.get(customer.currency, "usd")
             self.sign_up.crm.link_customers(account, self.books.now)
             self._subscribe(abroad, seats, rng)
             return
@@ -142,7 +142,7 @@ class ClientTurns(Turns):
     def _begin_abroad(self, customer: Customer, seats: int, rng: Random) -> None:
         if customer.deleted or any(not each.ended for each in customer.subscriptions):
             return
-        customer.currency = OTHER[customer.currency]
+        customer.currency = OTHER.get(customer.currency, "usd")
         self.books.change_customer(customer, currency=customer.currency)
         self._subscribe(customer, seats, rng)
 

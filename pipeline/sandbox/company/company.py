@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from pipeline.sandbox.company.backdating import Backdating
 from pipeline.sandbox.company.behaviour import Behaviour
+from pipeline.sandbox.company.bills import bills, currencies
 from pipeline.sandbox.company.books import Books, Rank
 from pipeline.sandbox.company.calendar import (
     DAY,
@@ -26,12 +26,10 @@ from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.company.invoicing import Invoicing
 from pipeline.sandbox.company.pending import PendingUpdates
 from pipeline.sandbox.company.people import make_account
-from pipeline.sandbox.company.prebilling import Prebilling
 from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.promotions import Promotions
 from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.signup import SignUp
-from pipeline.sandbox.company.taxpayers import Taxpayers
 from pipeline.sandbox.company.versions import ENDIVE, rendered
 from pipeline.sandbox.company.wishes import FEATURES, RARE, TURNS
 
@@ -84,14 +82,8 @@ class Company:
         self._numbers = 0
         discounts = Promotions(self.books)
         self.subscriptions = PendingUpdates(self.books, discounts, Invoicing(self.books, discounts))
-        if "taxes" in chosen:
-            taxpayers = Taxpayers(self.books, seed, "tax_changes" in chosen)
-            self.subscriptions.prepare.append(taxpayers.prepare)
-        if "backdating" in chosen:
-            self.subscriptions.prepare.append(Backdating(self.books, seed).prepare)
-        if "prebilling" in chosen:
-            prebilling = Prebilling(self.books, seed, self.subscriptions.invoicing, discounts)
-            self.subscriptions.prepare.append(prebilling.prepare)
+        self.subscriptions.prepare += bills(self.subscriptions, seed, chosen)
+        self._currencies = currencies(self.books, seed, chosen)
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)
@@ -168,6 +160,8 @@ class Company:
         for _ in range(self._sign_ups(number, begins, ends)):
             account = make_account(self.seed, self._numbers, "euro" in self.features)
             self._numbers += 1
+            if self._currencies:
+                self._currencies.settle(account)
             at = begins + int(self._rng.random() * (ends - begins))
             if "midnight" in self.features and self._rng.random() < MIDNIGHT:
                 at = begins if number else begins + 30 * DAY
@@ -201,6 +195,7 @@ class Company:
         }  # fmt: skip
         for key, amount in raised.items():
             old = shop.by_key[key]
+            further = self._currencies.options(Amounts(amount)) if self._currencies else {}
             price = Price(
                 id=self.books.ids.new("price"),
                 key=key,
@@ -211,6 +206,7 @@ class Company:
                 interval_count=old.interval_count,
                 created=self.books.now,
                 tax_behavior=old.tax_behavior,
+                options=further if old.currency == "usd" else {},
             )
             self.books.list_price(price)
             self.books.archive_price(old.id)

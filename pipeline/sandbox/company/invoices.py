@@ -70,7 +70,8 @@ def period_line(
 
 def pending_line(pending: Json, direct: bool) -> Json:
     """The line of a pending invoice item; `direct` names the subscription item in its parent."""
-    parent = pending["parent"]["subscription_details"]
+    parent = (pending["parent"] or {}).get("subscription_details") or {}
+    direct = direct and parent.get("subscription_item") is not None
     credited = (pending["proration_details"] or {}).get("credited_items")
     details: Json = {
         "invoice_item": pending["id"],
@@ -78,7 +79,7 @@ def pending_line(pending: Json, direct: bool) -> Json:
         "proration_details": {
             "credited_items": credited["invoice_line_item_details"] if credited else None
         },
-        "subscription": parent["subscription"],
+        "subscription": parent.get("subscription"),
     }
     kind = "subscription_item_details" if direct else "invoice_item_details"
     if direct:
@@ -90,7 +91,7 @@ def pending_line(pending: Json, direct: bool) -> Json:
         "currency": pending["currency"],
         "description": pending["description"],
         "discount_amounts": [],
-        "discountable": False,
+        "discountable": pending["discountable"],
         "discounts": [],
         "invoice": None,
         "livemode": False,
@@ -106,7 +107,7 @@ def pending_line(pending: Json, direct: bool) -> Json:
         "pricing": pending["pricing"],
         "quantity": pending["quantity"],
         "quantity_decimal": pending["quantity_decimal"],
-        "subscription": parent["subscription"],
+        "subscription": parent.get("subscription"),
         "subtotal": pending["amount"],
         "taxes": [],
     }

@@ -293,7 +293,8 @@ class Invoicing:
         """An unpaid subscription's customer pays everything that is open or kept as a draft."""
         sub.status = "active"
         for inv in list(self.books.objects["invoice"].values()):
-            if inv["parent"]["subscription_details"]["subscription"] != sub.id:
+            parent = inv["parent"]
+            if parent is None or parent["subscription_details"]["subscription"] != sub.id:
                 continue
             if inv["status"] == "draft":
                 inv["auto_advance"] = True

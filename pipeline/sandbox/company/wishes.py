@@ -16,7 +16,10 @@ TURNS = frozenset({
     "item_trials", "mergers", "mixed_currencies", "pending_updates", "phases", "replacements",
     "resumptions", "returning_items", "swapped_items", "trial_changes", "zero_quantities",
 })  # fmt: skip
-BILLS = frozenset({"taxes", "tax_changes", "backdating", "prebilling"})
+BILLS = frozenset({
+    "taxes", "tax_changes", "backdating", "prebilling", "one_offs", "balances", "item_coupons",
+    "currencies",
+})  # fmt: skip
 RARE = BILLS | TURNS
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones."""
 

@@ -19,6 +19,7 @@ from pipeline.sandbox.truth.value import (
     days_like,
     half_even,
     list_micros,
+    micros,
     monthly,
     native_values,
     remaining,
@@ -138,7 +139,9 @@ class History:
         for discount_id, members in reduced.items():
             shortest = min((draft.price for draft in members), key=days_like)
             cents = self.discounts[discount_id].coupon.amount_off[members[0].ledger.currency]
-            total = half_even(Fraction(cents) * 10_000 * monthly(shortest))
+            total = half_even(
+                Fraction(cents) * micros(members[0].ledger.currency) * monthly(shortest)
+            )
             own = {draft.ledger.item: weights[draft.ledger.item] for draft in members}
             for item, share in share_out(total, own).items():
                 amounts[item, discount_id] = share
@@ -186,7 +189,7 @@ def _own(record: Discount, draft: _Draft) -> Reduction:
     if coupon.percent_off is not None:
         return Percent(Fraction(coupon.percent_off))
     cents = Fraction(coupon.amount_off[draft.ledger.currency])
-    return Amount(half_even(cents * 10_000 * monthly(draft.price)))
+    return Amount(half_even(cents * micros(draft.ledger.currency) * monthly(draft.price)))
 
 
 def _state(ledger: ItemLedger, bound: int) -> ItemState | None:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from pipeline.sandbox.company.pricing import Price, charge
 
+MICROS_PER_MINOR = {"jpy": 1_000_000, "krw": 1_000_000, "kwd": 1_000, "bhd": 1_000}
 MICROS_PER_CENT = 10_000
 RATE_DIGITS = Decimal("1e-12")
 
@@ -34,11 +35,16 @@ def days_like(price: Price) -> Fraction:
     return 1 / monthly(price)
 
 
+def micros(currency: str) -> int:
+    """Micro-units in one minor unit, as Stripe writes amounts."""
+    return MICROS_PER_MINOR.get(currency, MICROS_PER_CENT)
+
+
 def list_micros(price: Price, currency: str, quantity: int | None, cents: int | None) -> Fraction:
     """The exact list value per month: usage by its charge, everything else by price and quantity."""
     usage = Fraction(cents or 0)
     per_period = usage if price.metered else charge(price, currency, quantity or 0)
-    return per_period * MICROS_PER_CENT * monthly(price)
+    return per_period * micros(currency) * monthly(price)
 
 
 @dataclass(frozen=True)
