@@ -36,6 +36,12 @@ class UnknownMonth(PipelineError):
     exit_code = 2
 
 
+class UnknownAccount(PipelineError):
+    """No account, or more than one, is what was asked for."""
+
+    exit_code = 2
+
+
 class Unvalued(PipelineError):
     """An item counts, but its price or its exchange rate is not known."""
 

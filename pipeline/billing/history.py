@@ -77,7 +77,7 @@ def history(
         lines: invoice lines (`invoices.as_states`).
         invoice_items: proration items (`invoices.invoice_items`).
         subscriptions: one row per subscription: source_account, subscription_id, customer_id, currency, created_at,
-            ended_at, trial_start, trial_end, known_from (its first known point).
+            ended_at, trial_start, trial_end, known_from (its first known point), first_proof (what proves that point).
         first_items: the items at known_from, of an ended subscription those it ended with: ITEM, price_id, quantity,
             item_created (null where no evidence says it).
 
@@ -123,7 +123,7 @@ def history(
         valid_from="at",
         valid_to=pl.min_horizontal("stop", "until"),
         opened_by="proof",
-        closed_by="next_proof",
+        closed_by=pl.coalesce("next_proof", "first_proof"),
         evidence=pl.when(pl.col("agreed").fill_null(value=False))
         .then(pl.lit("invoiced"))
         .otherwise(pl.lit("bounded")),
@@ -136,7 +136,7 @@ def history(
         valid_from="until",
         valid_to="stop",
         opened_by="proof",
-        closed_by="next_proof",
+        closed_by=pl.coalesce("next_proof", "first_proof"),
         evidence=pl.lit("inferred"),
         status=pl.lit("unknown"),
     )
@@ -161,8 +161,8 @@ def history(
         .with_columns(
             valid_from=pl.max_horizontal("created_at", "item_created"),
             valid_to=pl.min_horizontal("at", "history_end"),
-            opened_by="proof",
-            closed_by="proof",
+            opened_by=pl.coalesce("proof", "first_proof"),
+            closed_by=pl.coalesce("proof", "first_proof"),
             evidence=pl.lit("inferred"),
         )
         .with_columns(

@@ -135,8 +135,12 @@ def _unseen(rows: pl.LazyFrame, subscriptions: pl.LazyFrame) -> pl.LazyFrame:
 def _subscriptions(
     after: pl.LazyFrame, covered: pl.LazyFrame, before: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per subscription: who, since when, until when, and from when on its state is known."""
-    first_point = after.group_by(ON).agg(first_at=pl.col("at").min())
+    """One row per subscription: who, since when, until when, from when on its state is known, and by what."""
+    first_point = (
+        after.sort("at")
+        .group_by(ON)
+        .agg(first_at=pl.col("at").first(), first_proof=pl.col("proof").first())
+    )
     started = initial(before, covered).group_by(ON).agg(initial_at=pl.col("at").min())
     newest = after.sort("at").group_by(ON).last()
     return (
@@ -144,7 +148,7 @@ def _subscriptions(
         .join(started, on=ON, how="left")
         .select(
             *ON, "customer_id", "currency", "created_at", "ended_at", "trial_start", "trial_end",
-            "cancel_reason",
+            "cancel_reason", "first_proof",
             known_from=pl.min_horizontal("first_at", "initial_at"),
         )
     )  # fmt: skip

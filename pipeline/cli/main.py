@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from pipeline.cli import outside
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
+from pipeline.cli.explain import explain
 from pipeline.cli.initialise import init
 from pipeline.cli.sandbox import sandbox
 from pipeline.cli.warehouse import db
@@ -29,7 +30,7 @@ def cli() -> None:
     """Where revenue expansion comes from: MRR snapshots, movements, NRR, GRR and alerts from Stripe and CRM data."""
 
 
-for _command in (demo, init, doctor, sync, run, backfill, db, sandbox):
+for _command in (demo, init, doctor, sync, run, backfill, explain, db, sandbox):
     cli.add_command(_command)
 
 
