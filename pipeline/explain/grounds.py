@@ -31,8 +31,9 @@ ASPECTS = pl.List(pl.String)
 def parts(component: pl.DataFrame, item_movement: pl.DataFrame) -> pl.DataFrame:
     """The components in the order of the path, each with its pair of items and the values before and after it.
 
-    Adds part (a number), opening_item, closing_item, and from_value and to_value: the item's value at the month's rates
-    before and after this component, micro-units of the reporting currency.
+    Adds part (a number), opening_item, closing_item, from_value and to_value (the item's value at the month's rates
+    before and after this component, micro-units of the reporting currency), and seats: the quantity has a component of
+    its own.
     """
     opening, closing = (f"{end}_subscription_item_id" for end in ("opening", "closing"))
     pairs = item_movement.lazy().select(
@@ -52,7 +53,10 @@ def parts(component: pl.DataFrame, item_movement: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             to_value=pl.col("began_at") + pl.col("amount").cum_sum().over(ITEM, order_by=order)
         )
-        .with_columns(from_value=pl.col("to_value") - pl.col("amount"))
+        .with_columns(
+            from_value=pl.col("to_value") - pl.col("amount"),
+            seats=(pl.col("type") == "seat").any().over(ITEM),
+        )
         .with_row_index("part")
         .collect()
     )
@@ -111,9 +115,10 @@ def _sides(found: pl.DataFrame) -> pl.DataFrame:
     """One row per part and item that it compares: the aspects of the item that matter, and at which ends it is held."""
     opening, closing = pl.col("opening_item"), pl.col("closing_item")
     kind = pl.col("type")
-    seats = (kind == "seat").any().over("opening_item", "closing_item")
     own = kind.replace_strict(OWN, default=[], return_dtype=ASPECTS)
-    merged = pl.when(kind.is_in(PRICED) & seats.not_()).then(pl.lit(["quantity"], dtype=ASPECTS))
+    merged = pl.when(kind.is_in(PRICED) & pl.col("seats").not_()).then(
+        pl.lit(["quantity"], dtype=ASPECTS)
+    )
     none = pl.lit([], dtype=ASPECTS)
     moved = pl.when(opening != closing).then(pl.lit(["counting"], dtype=ASPECTS)).otherwise(none)
     aspects = (

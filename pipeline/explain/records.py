@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipeline import billing
 from pipeline.billing import invoices
 from pipeline.billing import payload as p
 from pipeline.explain.steps import ITEM
@@ -62,12 +63,12 @@ def records(raw: pl.LazyFrame, lines: pl.DataFrame, proofs: pl.DataFrame) -> pl.
         recorded_at="observed_at",
         subscription_id="id",
     )
-    billing = (
+    billed_in = (
         lines.lazy().select(id="invoice_item_id", within="invoice_id").drop_nulls().unique("id")
     )
     prorations = (
         p.stream(named, "invoiceitem")
-        .join(billing, on="id", how="left")
+        .join(billed_in, on="id", how="left")
         .select(
             proof="id",
             kind=pl.lit("invoice_item"),
@@ -134,7 +135,8 @@ def with_records(steps: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
 def lines_of(raw: pl.LazyFrame, customers: Sequence[str]) -> pl.DataFrame:
     """The invoice lines of these customers (`invoices.lines`)."""
-    return invoices.lines(of_customers(raw, customers)).collect()
+    seen = billing.decode(of_customers(raw, customers).collect().lazy())
+    return invoices.lines(seen.invoice, invoices.invoice_items(seen.invoice_item)).collect()
 
 
 def period_lines(steps: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -144,7 +146,8 @@ def period_lines(steps: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     where an invoice line is the proof already.
     """
     changed = steps.filter(
-        pl.col("aspect") == "discount", pl.col("proof").is_in(lines.get_column("line_id")).not_()
+        pl.col("aspect") == "discount",
+        pl.col("proof").is_in(lines.get_column("line_id").to_list()).not_(),
     )
     ordinary = lines.filter(pl.col("proration").not_(), pl.col("invoice_status") != "void").select(
         ITEM, "line_id", "period_start", "period_end", "invoiced_at"

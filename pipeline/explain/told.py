@@ -126,7 +126,7 @@ def _component(
     shown = closing or opening
     return Component(
         plan=shown.plan if shown else None,
-        said=_said(row["type"], opening, closing),
+        said=_said(row, opening, closing),
         opening=opening,
         closing=closing,
         proofs=proofs,
@@ -139,12 +139,13 @@ def _component(
     )  # fmt: skip
 
 
-def _said(kind: str, opening: End | None, closing: End | None) -> str:
+def _said(row: Row, opening: End | None, closing: End | None) -> str:
     """What a component of a type means, from what is held at both ends."""
     if opening is None or closing is None:
         end = closing or opening
         verb = "came" if opening is None else "left"
         return f"{verb}: {_held(end)}" if end else verb
+    kind = row["type"]
     if kind == "discount":
         return _off(opening, closing)
     if opening.usage or closing.usage or kind in grounds.WHOLE:
@@ -152,7 +153,8 @@ def _said(kind: str, opening: End | None, closing: End | None) -> str:
     if kind == "seat":
         return f"{opening.quantity or 1:,} → {closing.quantity or 1:,} units at {opening.price}"
     if kind == "plan":
-        return f"{opening.plan}, {_priced(opening)} → {closing.plan}, {_priced(closing)}"
+        quantity = closing.quantity if row["seats"] else opening.quantity
+        return f"{opening.plan}, {_at(quantity, opening)} → {closing.plan}, {_priced(closing)}"
     return f"{closing.quantity or 1:,} units: {opening.price} → {closing.price}"
 
 
@@ -166,7 +168,11 @@ def _off(opening: End, closing: End) -> str:
 
 
 def _priced(end: End) -> str:
-    return end.usage or f"{end.quantity or 1:,} at {end.price}"
+    return end.usage or _at(end.quantity, end)
+
+
+def _at(quantity: int | None, end: End) -> str:
+    return f"{quantity or 1:,} at {end.price}"
 
 
 def _held(end: End) -> str:

@@ -1,0 +1,62 @@
+"""Explanations of hand-written histories."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from pipeline import mrr, schemas
+from pipeline.explain import Account, Basis, Component, Explanation, Proof, explain
+from pipeline.months import months_between
+from tests.history.records import book
+from tests.history.stripe_json import CALENDAR, History
+
+MONTHS = months_between(date(2025, 1, 1), date(2026, 7, 1))
+
+
+def at(month: int, day: int, hour: int = 8) -> datetime:
+    """An instant of 2026."""
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def explained(
+    history: History,
+    month: int,
+    window: int = 1,
+    policy: mrr.Policy | None = None,
+    account: str = "cus_a",
+) -> Explanation:
+    """Why the account moved in a month of 2026."""
+    folded = history.folded()
+    basis = Basis(
+        book=book(folded, MONTHS),
+        raw=pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema),
+        discount=folded.discount.lazy(),
+        calendar=CALENDAR,
+        policy=policy or mrr.Policy(),
+    )
+    found = explain(basis, Account(account, None), date(2026, month, 1), window)
+    assert found.holds
+    return found
+
+
+def only(found: Explanation, kind: str) -> Component:
+    """The one component of a type."""
+    (component,) = [each for each in found.components if each.type == kind]
+    return component
+
+
+def amounts(found: Explanation) -> dict[str, float]:
+    """Type -> amount in dollars; types once each."""
+    told = {each.type: each.amount / 1e6 for each in found.components}
+    assert len(told) == len(found.components)
+    return told
+
+
+def short(proof: Proof) -> tuple[str | None, datetime | None, str | None, str | None]:
+    """(id, instant, before, after)."""
+    return proof.id, proof.at, proof.before, proof.after
+
+
+def proofs(found: Explanation, kind: str) -> list[tuple[object, ...]]:
+    """What proves the one component of a type."""
+    return [short(each) for each in only(found, kind).proofs]

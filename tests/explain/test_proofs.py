@@ -1,0 +1,322 @@
+"""Each component names the record at which that very aspect changed, on histories written by hand."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from pipeline import mrr
+from tests.explain.cases import amounts, at, explained, only, proofs
+from tests.history.stripe_json import History, coupon, discount, item, price, state
+
+BEGUN = at(1, 10)
+PRICES = [
+    price("p", 1_000, "prod_a"),
+    price("p_pro", 2_500, "prod_pro"),
+    price("p_dear", 1_200, "prod_a"),
+    price("p_year", 9_600, "prod_a", interval="year"),
+    price("p_add", 3_000, "prod_add"),
+    price("p_use", 1, "prod_use", usage=True),
+]
+ONE = item("si", "p", 10)
+
+
+def seconds(instant: datetime) -> int:
+    return int(instant.timestamp())
+
+
+def of(*states: tuple[datetime, dict[str, Any]], **more: Any) -> History:
+    return History(PRICES).states(*states, **more)
+
+
+def test_seats_under_a_percentage() -> None:
+    """10 -> 25 seats at 10 under 20% off is +120 (docs/method.md)."""
+    history = History(PRICES).records("coupon", coupon("FIFTH", percent_off=20))
+    history.records("discount", discount("di", "FIFTH", BEGUN))
+    on = {"discounts": ["di"]}
+    history.states((BEGUN, state(ONE, **on)), (at(3, 3), state(item("si", "p", 25), **on)))
+    found = explained(history, 3)
+    seat = only(found, "seat")
+    assert (seat.from_value, seat.amount, seat.to_value) == (80_000_000, 120_000_000, 200_000_000)
+    assert seat.said == "10 → 25 units at 10.00 USD a unit a month"
+    assert seat.opening is not None
+    assert seat.closing is not None
+    ends = [(e.list_native, e.discount_native, e.mrr_native) for e in (seat.opening, seat.closing)]
+    assert ends == [(100_000_000, 20_000_000, 80_000_000), (250_000_000, 50_000_000, 200_000_000)]
+    assert seat.closing.discounts == ("20% off (FIFTH, for ever)",)
+    assert proofs(found, "seat") == [("evt_0002", at(3, 3), "10", "25")]
+    proof = seat.proofs[0]
+    assert (proof.kind, proof.what) == ("event", "customer.subscription.updated")
+    assert (proof.recorded_at, proof.evidence, proof.since) == (at(3, 3), "exact", None)
+
+
+def test_every_change_of_the_quantity_and_nothing_else() -> None:
+    """The last span begins with another change: that is not what proves the seats."""
+    history = of(
+        (BEGUN, state(ONE)),
+        (at(3, 3), state(item("si", "p", 12))),
+        (at(3, 9), state(item("si", "p", 9))),
+        (at(3, 20), state(item("si", "p", 9), cancel_at=seconds(at(6, 10)))),
+    )
+    found = explained(history, 3)
+    assert proofs(found, "seat") == [
+        ("evt_0002", at(3, 3), "10", "12"),
+        ("evt_0003", at(3, 9), "12", "9"),
+    ]
+    assert found.movement == "contraction"
+    assert found.opening_mrr + found.delta_mrr == found.closing_mrr == 90_000_000
+
+
+def test_seats_and_plan_at_two_instants() -> None:
+    """Seats at the old price, then the price: 2 at 10, 3 at 10, 3 at 25."""
+    history = of(
+        (BEGUN, state(item("si", "p", 2))),
+        (at(3, 3), state(item("si", "p", 3))),
+        (at(3, 9), state(item("si", "p_pro", 3))),
+    )
+    found = explained(history, 3)
+    assert amounts(found) == {"seat": 10, "plan": 45}
+    assert proofs(found, "seat") == [("evt_0002", at(3, 3), "2", "3")]
+    assert proofs(found, "plan") == [("evt_0003", at(3, 9), "p", "p_pro")]
+    assert only(found, "plan").from_value == only(found, "seat").to_value == 30_000_000
+    assert only(found, "plan").said == (
+        "prod_a, 3 at 10.00 USD a unit a month → prod_pro, 3 at 25.00 USD a unit a month"
+    )
+
+
+def test_a_plan_that_takes_the_quantity_along_names_both() -> None:
+    """One unit of one plan becomes three of another: no seats, one step of the plan (3 × 25 - 10 = 65)."""
+    history = of((BEGUN, state(item("si", "p", 1))), (at(3, 3), state(item("si", "p_pro", 3))))
+    found = explained(history, 3)
+    assert amounts(found) == {"plan": 65}
+    assert proofs(found, "plan") == [
+        ("evt_0002", at(3, 3), "p", "p_pro"),
+        ("evt_0002", at(3, 3), "1", "3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("to", "kind", "amount"), [("p_dear", "price", 20), ("p_year", "interval", -20)]
+)
+def test_price_and_interval(to: str, kind: str, amount: float) -> None:
+    found = explained(of((BEGUN, state(ONE)), (at(3, 3), state(item("si", to, 10)))), 3)
+    assert amounts(found) == {kind: amount}
+    assert proofs(found, kind) == [("evt_0002", at(3, 3), "p", to)]
+
+
+def test_a_discount_that_ended_names_the_discount_and_the_period() -> None:
+    """20% off until the renewal in March: the period from 10 March on is without it."""
+    ends = at(3, 10)
+    history = History(PRICES).records(
+        "coupon", coupon("FIFTH", "repeating", percent_off=20, duration_in_months=2)
+    )
+    history.records("discount", discount("di", "FIFTH", BEGUN, end=ends))
+    history.states(
+        (BEGUN, state(ONE, discounts=["di"])),
+        (at(2, 10), state(ONE, discounts=["di"], period=at(2, 10))),
+        (ends, state(ONE, discounts=[], period=ends)),
+    )
+    found = explained(history, 3)
+    assert amounts(found) == {"discount": 20}
+    told = {
+        (each.kind, each.id): (each.at, each.before, each.after)
+        for each in only(found, "discount").proofs
+    }
+    assert told == {
+        ("event", "evt_0003"): (ends, "FIFTH", "none"),
+        ("discount", "di"): (ends, "FIFTH", None),
+    }
+    assert only(found, "discount").said == "20% off (FIFTH, for 2 months) → no discount"
+
+
+def test_an_amount_that_is_shared_anew_names_what_shares_it() -> None:
+    """10 off a subscription of 100; with an add-on of 30 the first item bears 10 × 100/130 = 7.692308."""
+    history = History(PRICES).records("coupon", coupon("TEN", amount_off=1_000, currency="usd"))
+    history.records("discount", discount("di", "TEN", BEGUN))
+    on = {"discounts": ["di"]}
+    history.states((BEGUN, state(ONE, **on)), (at(3, 3), state(ONE, item("si_add", "p_add"), **on)))
+    found = explained(history, 3)
+    share = only(found, "discount")
+    assert (share.subscription_item_id, share.amount) == ("si", 10_000_000 - 7_692_308)
+    assert proofs(found, "discount") == [("evt_0002", at(3, 3), "not there", "active")]
+    assert share.proofs[0].subscription_item_id == "si_add"
+    assert share.said == "10.00 USD off (TEN, for ever): takes off 10.00 USD → 7.692308 USD a month"
+
+
+def test_usage_names_the_two_invoices() -> None:
+    history = of((BEGUN, state(item("si", "p"), item("si_use", "p_use", None))))
+    history.usage("a", "si_use", "p_use", {date(2026, 2, 1): 4_000, date(2026, 3, 1): 12_450})
+    found = explained(history, 3)
+    assert amounts(found) == {"usage": 84.5}
+    assert found.unchanged_items == 1
+    assert proofs(found, "usage") == [
+        ("in_si_use2026-02-01", at(3, 1, 0), "40.00 USD for 2026-02-01 to 2026-03-01", None),
+        ("in_si_use2026-03-01", at(4, 1, 0), None, "124.50 USD for 2026-03-01 to 2026-04-01"),
+    ]
+    assert {each.kind for each in only(found, "usage").proofs} == {"invoice"}
+
+
+def test_the_first_usage_has_one_invoice() -> None:
+    history = of((BEGUN, state(item("si", "p"), item("si_use", "p_use", None))))
+    history.usage("a", "si_use", "p_use", {date(2026, 3, 1): 500})
+    found = explained(history, 3)
+    assert only(found, "usage").said == (
+        "nothing billed yet → 5.00 USD for 2026-03-01 to 2026-04-01"
+    )
+    assert [each.id for each in only(found, "usage").proofs] == ["in_si_use2026-03-01"]
+
+
+def test_new_names_the_beginning() -> None:
+    found = explained(of((at(3, 3), state(ONE))), 3)
+    assert (found.movement, found.opening_mrr) == ("new", 0)
+    assert proofs(found, "new") == [("evt_0001", at(3, 3), "not there", "active")]
+    assert only(found, "new").said == "came: 10 at 10.00 USD a unit a month"
+
+
+def test_a_trial_that_converts_names_the_conversion_and_later_seats() -> None:
+    """Seats taken during the trial are part of what came; those taken after it are shown."""
+    trial = {"trial_start": seconds(at(2, 20)), "trial_end": seconds(at(3, 6))}
+    history = of(
+        (at(2, 20), state(ONE, status="trialing", **trial)),
+        (at(3, 2), state(item("si", "p", 11), status="trialing", **trial)),
+        (at(3, 6), state(item("si", "p", 11), period=at(3, 6), **trial)),
+        (at(3, 20), state(item("si", "p", 12), **trial)),
+    )
+    found = explained(history, 3)
+    assert amounts(found) == {"new": 120}
+    assert proofs(found, "new") == [
+        ("evt_0003", at(3, 6), "in trial", "active"),
+        ("evt_0004", at(3, 20), "11", "12"),
+    ]
+
+
+def test_churn_names_the_end() -> None:
+    """Seats before the end do not matter any more: what left is the opening value."""
+    reason = {"cancellation_details": {"reason": "cancellation_requested"}}
+    history = of(
+        (BEGUN, state(ONE)),
+        (at(3, 3), state(item("si", "p", 12))),
+        (at(3, 20), state(item("si", "p", 12), status="canceled", **reason)),
+    )
+    found = explained(history, 3)
+    assert (found.movement, found.churn_kind, found.closing_mrr) == ("churn", "voluntary", 0)
+    assert amounts(found) == {"churn": -100}
+    assert proofs(found, "churn") == [("evt_0003", at(3, 20), "active", "not there")]
+    assert only(found, "churn").proofs[0].what == "customer.subscription.deleted"
+
+
+def test_a_pause_and_its_end() -> None:
+    pause = {"pause_collection": {"behavior": "void", "resumes_at": None}}
+    history = of((BEGUN, state(ONE)), (at(3, 3), state(ONE, **pause)), (at(5, 4), state(ONE)))
+    assert proofs(explained(history, 3), "churn") == [
+        ("evt_0002", at(3, 3), "active", "collection paused")
+    ]
+    back = explained(history, 5)
+    assert proofs(back, "reactivation") == [("evt_0003", at(5, 4), "collection paused", "active")]
+    assert explained(history, 5, window=3).movement == "none", (
+        "paused and resumed within the window"
+    )
+
+
+def test_past_due_for_too_long_names_when_it_began() -> None:
+    """Past due since 20 February; with 14 days of grace it stops counting on 6 March: no record changes then."""
+    policy = mrr.Policy(past_due="exclude", past_due_days=14)
+    history = of((BEGUN, state(ONE)), (at(2, 20), state(ONE, period=at(2, 10), status="past_due")))
+    found = explained(history, 3, policy=policy)
+    assert found.movement == "churn"
+    assert proofs(found, "churn") == [
+        ("evt_0002", at(3, 6), "past due", "past due for more than 14 days")
+    ]
+    assert only(found, "churn").proofs[0].recorded_at == at(2, 20)
+
+
+def test_a_swapped_item_names_what_left_and_what_came() -> None:
+    history = of((BEGUN, state(ONE)), (at(3, 3), state(item("si_new", "p_dear", 10))))
+    found = explained(history, 3)
+    assert amounts(found) == {"price": 20}
+    assert only(found, "price").paired_item_id == "si"
+    told = {
+        (each.subscription_item_id, each.before, each.after) for each in only(found, "price").proofs
+    }
+    assert told == {("si", "active", "not there"), ("si_new", "not there", "active")}
+    assert {each.id for each in only(found, "price").proofs} == {"evt_0002"}
+
+
+def test_an_add_on_and_one_that_goes() -> None:
+    both = state(ONE, item("si_add", "p_add"))
+    history = of((BEGUN, state(ONE)), (at(3, 3), both), (at(4, 4), state(ONE)))
+    came, went = explained(history, 3), explained(history, 4)
+    assert proofs(came, "add_on") == [("evt_0002", at(3, 3), "not there", "active")]
+    assert proofs(went, "add_on") == [("evt_0003", at(4, 4), "active", "not there")]
+    assert (amounts(came), amounts(went)) == ({"add_on": 30}, {"add_on": -30})
+
+
+def test_what_offsets_is_shown_though_nothing_moved() -> None:
+    """Three seats less (-30) and an add-on more (+30): no movement, two components."""
+    history = of(
+        (BEGUN, state(ONE)), (at(3, 3), state(item("si", "p", 7), item("si_add", "p_add")))
+    )
+    found = explained(history, 3)
+    assert (found.movement, found.delta_mrr, found.components_sum) == ("none", 0, 0)
+    assert amounts(found) == {"seat": -30, "add_on": 30}
+
+
+def test_nothing_changed_and_nothing_there() -> None:
+    history = of((BEGUN, state(ONE)), (at(3, 3), state(ONE, status="canceled")))
+    still = explained(history, 2)
+    assert (still.movement, still.components, still.unchanged_items) == ("none", (), 1)
+    assert still.opening_mrr == still.closing_mrr == 100_000_000
+    gone = explained(history, 5)
+    assert (gone.movement, gone.opening_mrr, gone.closing_mrr) == ("none", 0, 0)
+    assert (gone.components, gone.unchanged_items, gone.evidence) == ((), 0, "exact")
+
+
+def test_a_change_that_no_event_told_is_bounded_and_says_between_when() -> None:
+    """2 -> 3 seats in February was never told; the event of 15 April starts from 3."""
+    history = of(
+        (BEGUN, state(item("si", "p", 2))),
+        (at(2, 15), state(item("si", "p", 3))),
+        (at(4, 15), state(item("si", "p", 5))),
+        missed=[1],
+    )
+    found = explained(history, 4)
+    assert amounts(found) == {"seat": 30}
+    proof = only(found, "seat").proofs[0]
+    assert (proof.at, proof.since, proof.evidence) == (at(4, 15), BEGUN, "bounded")
+    assert found.evidence == "bounded"
+    (why,) = found.why
+    assert why.startswith(
+        "At the opening end, si: between 2026-01-10 08:00 UTC and 2026-04-15 08:00 UTC"
+    )
+
+
+def test_the_boundaries_of_the_window() -> None:
+    """A change at the first instant of March belongs to March; one at that of April does not."""
+    first, next_ = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4))
+    history = of(
+        (BEGUN, state(ONE)),
+        (first, state(item("si", "p", 11))),
+        (next_, state(item("si", "p", 12))),
+    )
+    assert [each[0] for each in proofs(explained(history, 3), "seat")] == ["evt_0002"]
+    assert [each[0] for each in proofs(explained(history, 4), "seat")] == ["evt_0003"]
+    year = explained(history, 4, window=3)
+    assert [each[0] for each in proofs(year, "seat")] == ["evt_0002", "evt_0003"]
+
+
+def test_another_currency_shows_both_rates() -> None:
+    """The rate of February is 1.05 + 3/100, that of March 1.05 + 4/100 (`records.rate`)."""
+    euro = price("p_eur", 1_000) | {"currency": "eur"}
+    history = History([euro]).states(
+        (BEGUN, state(item("si", "p_eur", 10))),
+        (at(3, 3), state(item("si", "p_eur", 11))),
+        currency="eur",
+    )
+    found = explained(history, 3)
+    opening, closing = (
+        round(found.rates[0].opening / 1e12, 2),
+        round(found.rates[0].closing / 1e12, 2),
+    )
+    assert found.fx_mrr == round((closing - opening) * 100e6)
+    assert only(found, "seat").amount == round(10e6 * closing)
+    assert only(found, "seat").closing.value == round(110e6 * closing)
