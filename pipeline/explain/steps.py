@@ -45,7 +45,9 @@ def steps(
     """
     spans = _spans(items, policy, closing_at)
     edges = pl.concat([_begins(spans), _ends(spans), *_lapses(spans, policy)])
-    within = edges.filter(pl.col("at") >= opening_at, pl.col("at") < closing_at)
+    within = _from_unseen(edges, spans).filter(
+        pl.col("at") >= opening_at, pl.col("at") < closing_at
+    )
     found = [_aspect(within, name) for name in ASPECTS]
     return pl.concat(found).select(*STEP).sort("at", ITEM, "aspect")
 
@@ -144,6 +146,21 @@ def _edge(rows: pl.LazyFrame, at: str, proof: str, *, after: bool) -> pl.LazyFra
         *(each.cast(schema.get(each.meta.output_name(), pl.String)) for each in state),
         at=pl.col(at),
         proof=pl.col(proof),
+    )
+
+
+def _from_unseen(edges: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
+    """`edges`; what comes where a subscription lived without any evidence of its items comes as surely as that.
+
+    The timeline has a row under the subscription's own id for such a time.
+    """
+    unseen = (
+        spans.filter(pl.col(ITEM) == pl.col("subscription_id"))
+        .select("subscription_id", at="valid_to", unseen="evidence")
+        .unique()
+    )
+    return edges.join(unseen, on=["subscription_id", "at"], how="left").with_columns(
+        grade_before=pl.coalesce("grade_before", "unseen")
     )
 
 

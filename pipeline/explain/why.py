@@ -15,6 +15,10 @@ from pipeline.mrr.instants import at_boundaries
 
 NAMED = 3
 EXACT = "Everything held at both ends is proved by events, listings and final invoices."
+PAST = (
+    "Both ends are proved; whether the account paid before {:%Y-%m-%d %H:%M} UTC rests on evidence that is {}, and with "
+    "it what the movement is called."
+)
 
 
 def why(
@@ -25,6 +29,8 @@ def why(
     grade: str,
 ) -> tuple[str, ...]:
     """The sentences for the account's grade: one for all items with the same reason at an end.
+
+    Where no item and no usage at the ends has the grade, it comes from the account's past (`mrr.past`).
 
     Args:
         items: `Book.items()` of the account.
@@ -57,7 +63,8 @@ def why(
         for row in held.to_dicts()
     ]
     drafts = charged.filter(pl.col("evidence") == grade).sort("end", ITEM, descending=[True, False])
-    return (*said, *(_usage(row) for row in drafts.to_dicts()))
+    found = (*said, *(_usage(row) for row in drafts.to_dicts()))
+    return found or (PAST.format(opening_at, grade),)
 
 
 def _items(row: Mapping[str, Any], grade: str, end: str) -> str:
