@@ -16,8 +16,8 @@ from pipeline.mrr.instants import at_boundaries
 NAMED = 3
 EXACT = "Everything held at both ends is proved by events, listings and final invoices."
 PAST = (
-    "Both ends are proved; whether the account paid before {:%Y-%m-%d %H:%M} UTC rests on evidence that is {}, and with "
-    "it what the movement is called."
+    "Both ends are proved; whether the account paid before {:%Y-%m-%d %H:%M} UTC rests on evidence that is {}, "
+    "and with it what the movement is called."
 )
 
 
