@@ -12,6 +12,7 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing import dimensions, invoices, timeline
 from pipeline.billing.decode import Evidence, decode
+from pipeline.billing.known import spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def fold_evidence(evidence: Evidence, coverage: pl.LazyFrame) -> Billing:
     The result depends on the set of records alone: replaying them in another order or twice changes nothing.
     """
     price = dimensions.prices(evidence).collect().lazy()
-    refs = dimensions.discounts(evidence).collect().lazy()
+    covered = spans(coverage).collect().lazy()
+    refs = dimensions.discounts(evidence, covered).collect().lazy()
     coupon = dimensions.coupons(evidence).collect().lazy()
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
     lines = invoices.lines(evidence.invoice, invoice_items).collect().lazy()

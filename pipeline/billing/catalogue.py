@@ -28,6 +28,7 @@ def customers(raw: pl.LazyFrame) -> pl.LazyFrame:
         currency=p.field("currency"),
         created=p.instant(p.field("created")),
         deleted=p.field("deleted").fill_null(value=False),
+        discount_id=p.field("discount"),
     )
 
 
@@ -181,37 +182,67 @@ def coupons(raw: pl.LazyFrame) -> pl.LazyFrame:
         duration=p.field("duration"),
         duration_in_months=p.field("duration_in_months"),
         applies_to=p.field("applies_to", "products"),
-        full=p.field("applies_to").is_not_null() | p.field("currency_options").is_not_null(),
+        # Neither events nor objects inside others say what a coupon is limited to.
+        full=pl.col("event_type").is_null() & p.field("embedded").is_null(),
     )
 
 
 def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """OBSERVED_DISCOUNT, from objects inside others and from events."""
+    """OBSERVED_DISCOUNT, from objects inside others and from events.
+
+    An event that switches a customer's discount says of the old one that it is gone.
+    """
     deleted = pl.col("event_type") == "customer.discount.deleted"
-    return _said(raw, "discount", "customer.discount.", p.DISCOUNT).select(
-        *SEEN,
-        discount_id="id",
-        coupon_id=pl.coalesce(p.field("source", "coupon"), p.field("coupon", "id")),
-        customer_id=p.field("customer"),
-        subscription_id=p.field("subscription"),
-        subscription_item_id=p.field("subscription_item"),
-        start=p.instant(p.field("start")),
-        end=p.instant(p.field("end")),
-        said_at="created",
-        gone_at=pl.when(deleted).then("created"),
+    said = _said(raw, "discount", "customer.discount.", p.DISCOUNT).with_columns(
+        gone_at=pl.when(deleted).then("created")
+    )
+    switched = (
+        said.filter(pl.col("event_type") == "customer.discount.updated")
+        .filter(pl.col("before").struct.field("id") != p.field("id"))
+        .with_columns(
+            o=pl.struct(
+                pl.coalesce(pl.col("before").struct.field(name), p.field(name)).alias(name)
+                for name in p.DISCOUNT.to_schema()
+                if name != "end"
+            ),
+            gone_at="created",
+        )
+        .with_columns(id=p.field("id"))
+    )
+    fields = {
+        "discount_id": pl.col("id"),
+        "coupon_id": pl.coalesce(p.field("source", "coupon"), p.field("coupon", "id")),
+        "customer_id": p.field("customer"),
+        "subscription_id": p.field("subscription"),
+        "subscription_item_id": p.field("subscription_item"),
+        "start": p.instant(p.field("start")),
+    }
+    return pl.concat(
+        [
+            said.select(
+                *SEEN, "gone_at", **fields, end=p.instant(p.field("end")), said_at="created"
+            ),
+            switched.select(*SEEN, "gone_at", **fields, said_at="created"),
+        ],
+        how="diagonal",
     )
 
 
 def _said(raw: pl.LazyFrame, stream: str, prefix: str, dtype: pl.Struct) -> pl.LazyFrame:
-    """An object in `o` as each record of its stream and each event of its type says it is."""
-    wrapped = pl.Struct({"type": pl.String, "data": pl.Struct({"object": dtype})})
-    columns = [*SEEN, "id", "created", "event_type", "o"]
+    """An object in `o` as each record of its stream and each event of its type says it is; `before`: what it was."""
+    data = pl.Struct({"object": dtype, "previous_attributes": dtype})
+    wrapped = pl.Struct({"type": pl.String, "data": data})
+    columns = [*SEEN, "id", "created", "event_type", "before", "o"]
     listed = p.decoded(p.stream(raw, stream), dtype).with_columns(
-        event_type=pl.lit(None, dtype=pl.String)
+        event_type=pl.lit(None, dtype=pl.String), before=pl.lit(None, dtype=dtype)
     )
     events = (
         p.events(raw, prefix, wrapped)
-        .with_columns(event_type=p.field("type"), o=p.field("data", "object"))
+        .with_columns(
+            event_type=p.field("type"),
+            before=p.field("data", "previous_attributes"),
+            o=p.field("data", "object"),
+        )
         .with_columns(id=p.field("id"))
     )
     return pl.concat([listed.select(columns), events.select(columns)])

@@ -14,7 +14,7 @@ from pipeline.billing import catalogue
 from pipeline.billing import payload as p
 from pipeline.schemas import Table
 
-VERSION = 1
+VERSION = 2
 """Of the decoder: after a change of what it makes of a payload, the raw store is decoded anew."""
 
 EVENT_ITEMS = 10

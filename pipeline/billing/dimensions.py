@@ -48,11 +48,74 @@ def coupons(evidence: Evidence) -> pl.LazyFrame:
     )
 
 
-def discounts(evidence: Evidence) -> pl.LazyFrame:
-    """One row per discount ever seen on a subscription, an invoice or in an event (DISCOUNT)."""
-    return schemas.DISCOUNT.conform(
+def discounts(evidence: Evidence, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per discount ever seen on a subscription, an invoice or in an event (DISCOUNT).
+
+    A customer has one discount of its own at most: each is over when the next one starts, and where a listing shows
+    another or none; if no event said that it went, it went before every event was known. A discount that was seen with
+    two coupons has none that is known.
+
+    Args:
+        evidence: decoded records.
+        covered: `known.spans`.
+    """
+    rows = (
         evidence.discount.sort("observed_at", "said_at", "hash", nulls_last=False)
         .group_by("discount_id")
-        .agg(pl.exclude("gone_at").last(), pl.col("gone_at").min())
-        .with_columns(end=pl.min_horizontal("end", "gone_at"))
+        .agg(
+            pl.exclude("gone_at", "end").last(),
+            # Of a discount that was switched the event gives no end.
+            pl.col("end").filter(pl.col("gone_at").is_null()).last(),
+            pl.col("gone_at").min(),
+            coupons=pl.col("coupon_id").drop_nulls().n_unique(),
+        )
+    )
+    of_customers = rows.filter(
+        pl.col("subscription_id").is_null() & pl.col("subscription_item_id").is_null()
+    )
+    over = of_customers.sort("customer_id", "start", "discount_id").select(
+        "discount_id", next_start=pl.col("start").shift(-1).over("customer_id")
+    )
+    return schemas.DISCOUNT.conform(
+        rows.join(over, on="discount_id", how="left")
+        .join(_unlisted(of_customers, evidence.customer, covered), on="discount_id", how="left")
+        .with_columns(
+            coupon_id=pl.when(pl.col("coupons") <= 1).then("coupon_id"),
+            end=pl.min_horizontal("end", "gone_at", "next_start", "unlisted_at"),
+        )
+    )
+
+
+def _unlisted(
+    of_customers: pl.LazyFrame, customers: pl.LazyFrame, covered: pl.LazyFrame
+) -> pl.LazyFrame:
+    """When a listing first showed a customer without the discount, or since when events would have told of its end."""
+    others = pl.col("shown").ne_missing(pl.col("discount_id"))
+    told = pl.col("gone_at").is_null() & (pl.col("observed_at") <= pl.col("covered_to"))
+    return (
+        of_customers.select("discount_id", "customer_id", "start", "gone_at")
+        .join(
+            customers.select("customer_id", "source_account", "observed_at", shown="discount_id"),
+            on="customer_id",
+        )
+        .filter(others & (pl.col("observed_at") > pl.col("start")))
+        .sort("observed_at")
+        .group_by("discount_id", maintain_order=True)
+        .first()
+        .sort("observed_at")
+        .join_asof(
+            covered.sort("covered_from"),
+            left_on="observed_at",
+            right_on="covered_from",
+            by="source_account",
+            strategy="backward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+        .select(
+            "discount_id",
+            unlisted_at=pl.when(told)
+            .then(pl.max_horizontal("start", "covered_from"))
+            .otherwise("observed_at"),
+        )
     )

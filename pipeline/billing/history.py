@@ -8,13 +8,13 @@ import polars as pl
 ITEM = ["source_account", "subscription_id", "subscription_item_id"]
 
 
-def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per item and instant at which invoices show its state.
+def _billed(lines: pl.LazyFrame, scope: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per item and instant at which an ordinary line shows its state: the start of the line's period.
 
-    Columns: ITEM, at, until, price_id, quantity, proof, left (the item left), credited (the state that a proration
-    credits at this instant, as text; null where none is).
+    A period billed ahead shows the state when it was billed, one before the subscription began (a backdated start)
+    the state at the beginning. Of several at one instant the period that holds it counts, else the next one.
     """
-    ordinary = (
+    first = (
         lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
         .sort("line_id")
         .group_by(*ITEM, "period_start", maintain_order=True)
@@ -23,13 +23,32 @@ def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("quantity").sum(),
             pl.col("metered").any(),
             pl.col("tried").all(),
+            pl.col("invoiced_at").min(),
             until=pl.col("period_end").max(),
             proof=pl.col("line_id").first(),
         )
-        .rename({"period_start": "at"})
         .with_columns(quantity=pl.when(pl.col("metered").not_()).then("quantity"))
+        .join(scope.select(*ITEM[:2], "created_at"), on=ITEM[:2])
+        .with_columns(
+            at=pl.max_horizontal("created_at", pl.min_horizontal("period_start", "invoiced_at"))
+        )
+    )
+    ahead = pl.col("period_start") > pl.col("at")
+    distance = (pl.col("period_start") - pl.col("at")).abs()
+    return (
+        first.sort(*ITEM, "at", ahead, distance)
+        .group_by(*ITEM, "at", maintain_order=True)
+        .agg(pl.exclude("until").first(), pl.col("until").max())
         .with_columns(rank=pl.lit(0), credited=pl.lit(None, dtype=pl.String))
     )
+
+
+def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame, scope: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per item and instant at which invoices show its state.
+
+    Columns: ITEM, at, until, price_id, quantity, period_start (null at a proration), proof, left (the item left),
+    credited (the state that a proration credits at this instant, as text; null where none is).
+    """
     # A proration of nothing (a free price, 100% off) does not say which of a pair is the new state: the change then
     # shows at the next invoice. Beside a credit of something it is what the item changed to.
     amount = pl.col("amount")
@@ -49,11 +68,17 @@ def _changes(lines: pl.LazyFrame, invoice_items: pl.LazyFrame) -> pl.LazyFrame:
             credited=_state(price.filter(amount < 0).first(), quantity.filter(amount < 0).sum()),
         )
         .rename({"changed_at": "at"})
-        .with_columns(rank=pl.lit(1), tried=pl.lit(value=False))
+        .with_columns(
+            rank=pl.lit(1),
+            tried=pl.lit(value=False),
+            period_start=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
+        )
     )
-    columns = [*ITEM, "at", "until", "price_id", "quantity", "tried", "proof", "rank", "credited"]
+    columns = [
+        *ITEM, "at", "until", "price_id", "quantity", "period_start", "tried", "proof", "rank", "credited",
+    ]  # fmt: skip
     return (
-        pl.concat([ordinary.select(columns), prorated.select(columns)])
+        pl.concat([_billed(lines, scope).select(columns), prorated.select(columns)])
         .sort(*ITEM, "at", "rank")
         .group_by(*ITEM, "at", maintain_order=True)
         .agg(pl.exclude("credited").first(), pl.col("credited").drop_nulls().first())
@@ -89,9 +114,8 @@ def history(
     end = pl.min_horizontal("known_from", pl.col("ended_at").fill_null(pl.col("known_from")))
     scope = early.with_columns(history_end=end).filter(pl.col("created_at") < pl.col("history_end"))
     seen = (
-        _changes(lines, invoice_items)
-        .drop("source_account")
-        .join(scope, on="subscription_id", how="inner")
+        _changes(lines, invoice_items, scope)
+        .join(scope, on=on)
         .filter(pl.col("at") < pl.col("history_end"))
     )
     last = first_items.join(scope.select(on), on=on, how="semi").select(
@@ -102,7 +126,7 @@ def history(
         seen.sort(*ITEM, "at")
         .with_columns(
             state=_state(pl.col("price_id"), pl.col("quantity")),
-            period_start=pl.when(pl.col("rank") == 0).then("at").forward_fill().over(ITEM),
+            period_start=pl.col("period_start").forward_fill().over(ITEM),
             next_at=pl.col("at").shift(-1).over(ITEM),
             next_proof=pl.col("proof").shift(-1).over(ITEM),
             next_credited=pl.col("credited").shift(-1).over(ITEM),

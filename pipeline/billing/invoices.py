@@ -36,6 +36,14 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def valid(items: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`invoice_items` without those of void invoices: a change that was never paid for did not happen."""
+    void = lines.filter(pl.col("invoice_status") == "void").select(
+        "source_account", "invoice_item_id"
+    )
+    return items.join(void, on=["source_account", "invoice_item_id"], how="anti")
+
+
 def invoice_items(observed: pl.LazyFrame) -> pl.LazyFrame:
     """One row per proration invoice item, pending ones too: what changed when (`changed_at` = its `date`).
 
@@ -67,12 +75,17 @@ def as_states(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def without_coupon(rows: pl.LazyFrame, coupons: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
-    """The keys of `rows` with a discount whose coupon no evidence explains: its value can only be inferred."""
+    """The keys of `rows` with a discount whose coupon, in their currency, no evidence explains.
+
+    Their value can only be inferred (`unknown_coupon`).
+    """
+    percentages = coupons.filter(pl.col("currency") == "")
     return (
-        rows.select(*key, "discounts")
+        rows.select(*key, "currency", "discounts")
         .explode("discounts", empty_as_null=False, keep_nulls=False)
         .with_columns(coupon_id=pl.col("discounts").struct.field("coupon_id"))
-        .join(coupons.select("coupon_id").unique(), on="coupon_id", how="anti")
+        .join(percentages, on="coupon_id", how="anti")
+        .join(coupons, on=["coupon_id", "currency"], how="anti")
         .select(*key, unknown_coupon=pl.lit(value=True))
         .unique()
     )
@@ -88,7 +101,9 @@ def usage_charges(
     )
     key = ["subscription_item_id", "period_start", "period_end"]
     final = pl.col("invoice_status").is_in(FINAL).all()
-    found = with_references(period_discounts(charged).drop("product_id"), refs, key[:2])
+    found = with_references(
+        period_discounts(charged).drop("product_id", "period_end"), refs, key[:2]
+    )
     found = found.collect().lazy()
     return schemas.USAGE_CHARGE.conform(
         charged.sort(*key, "line_id")
@@ -98,7 +113,7 @@ def usage_charges(
             pl.col("amount").sum(),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
-        .join(found, on=key[:2], how="left")
+        .join(found.drop("currency"), on=key[:2], how="left")
         .join(without_coupon(found, coupons, key[:2]), on=key[:2], how="left")
         .with_columns(
             pl.col("discounts").fill_null([]),
@@ -110,14 +125,18 @@ def usage_charges(
 def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
-    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, and the product_id
-    it was invoiced for.
+    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
+    was invoiced for, its currency and the period_end.
     """
     ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
     return (
         ordinary.sort("invoiced_at", "line_id")
         .group_by("subscription_item_id", "period_start")
-        .agg(ids=pl.col("line_discounts").last(), product_id=pl.col("product_id").last())
+        .agg(
+            pl.col("product_id", "currency").last(),
+            pl.col("period_end").max(),
+            ids=pl.col("line_discounts").last(),
+        )
     )
 
 

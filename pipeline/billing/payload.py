@@ -114,6 +114,7 @@ CUSTOMER = pl.Struct(
         "currency": S,
         "created": N,
         "deleted": B,
+        "discount": S,
         "address": pl.Struct({"country": S}),
     }
 )
@@ -145,6 +146,7 @@ COUPON_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "duration": S,
     "duration_in_months": N,
     "applies_to": pl.Struct({"products": pl.List(S)}),
+    "embedded": B,
 }
 
 DISCOUNT = pl.Struct(

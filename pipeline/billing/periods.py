@@ -70,6 +70,30 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Every service period of `rows` with the discounts of the invoice line that covers its start (`invoiced`).
+
+    One line may cover several periods, billed ahead.
+    """
+    billed = period_discounts(lines).rename({"ids": "invoiced"}).sort("period_start")
+    covers = pl.col("period_start") < pl.col("period_end")
+    return (
+        rows.select(PERIOD)
+        .unique()
+        .sort("period_start")
+        .join_asof(
+            billed,
+            on="period_start",
+            by="subscription_item_id",
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .with_columns(
+            pl.when(covers).then(pl.col(name)).alias(name) for name in ("invoiced", "product_id")
+        )
+    )
+
+
 def _joined(first: str, second: str) -> pl.Expr:
     """Two lists of ids one after the other; null counts as empty."""
     none = pl.lit([], dtype=pl.List(pl.String))
@@ -109,31 +133,68 @@ def with_discounts(
     refs: pl.LazyFrame,
     coupons: pl.LazyFrame,
     known: pl.LazyFrame,
+    prices: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """`rows` with the discounts of their service period and the grade of that."""
-    invoiced = period_discounts(lines).rename({"ids": "invoiced"})
     both = _beside(
-        invoiced.join(_in_force(known, refs), on=PERIOD, how="full", coalesce=True), refs, coupons
+        _invoiced(rows, lines).join(_in_force(known, refs), on=PERIOD, how="left"), refs, coupons
     )
     ids = both.select(
         *PERIOD,
+        "shown",
         ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
+        billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(
             pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False)
         )
         .then(pl.lit("exact"))
         .otherwise(pl.lit("bounded")),
     )
-    found = with_references(ids, refs, PERIOD).collect().lazy()
+    currencies = rows.select("subscription_item_id", "currency").unique("subscription_item_id")
+    found = (
+        with_references(ids, refs, PERIOD)
+        .join(currencies, on="subscription_item_id", how="left")
+        .collect()
+        .lazy()
+    )
+    products = prices.select("price_id", "product_id").unique("price_id")
+    elsewhere = pl.col("billed_product").ne_missing(pl.col("product_id"))
     none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
-    unknown = pl.when(pl.col("unknown_coupon").fill_null(value=False)).then(pl.lit("inferred"))
+    unknown = pl.col("unknown_coupon") | (pl.col("unknown_limits") & elsewhere)
     return (
-        rows.join(found, on=PERIOD, how="left")
+        rows.join(found.drop("currency", "shown"), on=PERIOD, how="left")
         .join(without_coupon(found, coupons, PERIOD), on=PERIOD, how="left")
+        .join(_without_limits(found, refs, coupons), on=PERIOD, how="left")
+        .join(products, on="price_id", how="left")
         .with_columns(
             pl.col("discounts").fill_null(none),
+            pl.col("unknown_coupon", "unknown_limits").fill_null(value=False),
+        )
+        .with_columns(
             evidence=worst(
-                pl.col("evidence"), pl.col("discount_evidence").fill_null("bounded"), unknown
+                pl.col("evidence"),
+                pl.col("discount_evidence").fill_null("bounded"),
+                pl.when(unknown).then(pl.lit("inferred")),
             ),
         )
+    )
+
+
+def _without_limits(found: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """The periods with a discount whose coupon may be limited to products that nobody knows (`unknown_limits`).
+
+    A coupon that was deleted before a list showed it: its invoices tell of the products that they name alone.
+    """
+    partial = coupons.filter(pl.col("full").not_()).select("coupon_id").unique()
+    doubtful = refs.join(partial, on="coupon_id", how="semi").select("discount_id")
+    ids = pl.concat_list(
+        pl.col("discounts").list.eval(pl.element().struct.field("discount_id")),
+        pl.col("shown").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+    )
+    return (
+        found.select(*PERIOD, discount_id=ids)
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(doubtful, on="discount_id", how="semi")
+        .select(*PERIOD, unknown_limits=pl.lit(value=True))
+        .unique()
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.history import ITEM, history
-from pipeline.billing.invoices import as_states
+from pipeline.billing.invoices import as_states, valid
 from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
@@ -71,7 +71,10 @@ def item_timeline(
     known = known_spans(every, before).collect().lazy()
     subscriptions = _subscriptions(after, covered, before)
     early = history(
-        as_states(lines, prices), invoice_items, subscriptions, first_items(every, known)
+        as_states(lines, prices),
+        valid(invoice_items, lines),
+        subscriptions,
+        first_items(every, known),
     ).with_columns(
         collection_paused=pl.lit(value=False),
         in_trial=pl.lit(value=False),
@@ -91,7 +94,7 @@ def item_timeline(
     shown = shown.collect().lazy()
     rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal")
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
-    merged = _merged(with_discounts(rows, lines, refs, coupons, known))
+    merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices))
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone
         merged.join(ended, on=ON, how="left").with_columns(
             cancel_reason=pl.when(pl.col("valid_to") == pl.col("ended_at"))

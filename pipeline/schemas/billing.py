@@ -87,6 +87,10 @@ COUPON = Table(
         text("duration", "forever, repeating or once."),
         count("duration_in_months", "Months of a repeating coupon."),
         Column("applies_to", pl.List(pl.String), "Products it is limited to; null for all."),
+        flag(
+            "full",
+            "Its limits and other currencies are known; not so where it was deleted before it was listed.",
+        ),
     ),
 )
 

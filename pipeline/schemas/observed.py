@@ -127,12 +127,12 @@ def _observed(table: Table, *more: Column) -> Table:
     )
 
 
-OBSERVED_CUSTOMER = _observed(CUSTOMER)
+OBSERVED_CUSTOMER = _observed(
+    CUSTOMER, text("discount_id", "The customer's own discount; null where it has none.")
+)
 OBSERVED_PRODUCT = _observed(PRODUCT)
 OBSERVED_PRICE = _observed(PRICE)
-OBSERVED_COUPON = _observed(
-    COUPON, flag("full", "Says what it is limited to, or its other currencies.")
-)
+OBSERVED_COUPON = _observed(COUPON)
 OBSERVED_DISCOUNT = _observed(
     DISCOUNT,
     instant("said_at", "The event that says so; null for an object inside another."),

@@ -49,6 +49,8 @@ def sync_id(now: datetime) -> str:
 
 
 def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
+    if stream == "customer" and isinstance(record.get("discount"), dict):
+        record = {**record, "discount": record["discount"]["id"]}  # as landing takes it apart
     payload = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     created = record.get("created")
     previous = (record.get("data") or {}).get("previous_attributes") if stream == "event" else None
@@ -112,7 +114,8 @@ class Evidence:
             if stream != "coupon" or not record.get("deleted"):
                 yield record
             elif record["id"] in shown:
-                yield {name: value for name, value in record.items() if name not in hidden}
+                inside = {name: value for name, value in record.items() if name not in hidden}
+                yield inside | {"embedded": True}
 
     def _add(self, stream: str, records: Iterable[dict[str, Any]], now: datetime) -> None:
         for record in records:
