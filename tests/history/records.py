@@ -179,6 +179,7 @@ class Life:
     features: frozenset[str]
     first: int
     gaps: tuple[int, ...]
+    upgrades: tuple[tuple[datetime, str], ...] = ()
 
     def instants(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """When it is synced."""
@@ -199,7 +200,9 @@ class Histories:
         self.truths: list[Truth] = []
         links: dict[str, str] = {}
         for life in lives:
-            company = Company(life.seed, life.customers, life.months, end, life.features)
+            company = Company(
+                life.seed, life.customers, life.months, end, life.features, life.upgrades
+            )
             evidence = Evidence(f"acct_{life.seed}")
             for now in life.instants(company.now, end):
                 company.advance(now)

@@ -60,7 +60,10 @@ def pull(server: SandboxServer, lake: Lake, now: datetime) -> None:
     """One sync of Stripe; of HubSpot, which is asked at its own pace, only the last."""
     sources: list[Source] = [StripeSource(STRIPE_KEY, server.stripe_url, requests_per_second=FAST)]
     if now == END:
-        sources.append(HubSpotSource(HUBSPOT_KEY, server.hubspot_url))
+        hubspot = HubSpotSource(
+            HUBSPOT_KEY, server.hubspot_url, company_properties=Config().crm.stripe_id_fields
+        )
+        sources.append(hubspot)
     sync(lake, lake.engine, sources, now, f"run-{now:%Y%m%d}")
 
 

@@ -1,24 +1,66 @@
 """Turns of a life, folded: what is graded exact is true, and what is synced in time is exact."""
 
+from pathlib import Path
+
 import pytest
 
-from pipeline.sandbox.company import FEATURES
+from pipeline.sandbox.company import FEATURES, Company
 from pipeline.sandbox.company.wishes import TURNS
-from tests.history.test_properties import KINDS, WIDE, compared
+from tests.history.test_properties import KINDS, WIDE
+from tests.history.test_properties import compared as compared_companies
+from tests.history.test_truth_over_http import (
+    END,
+    STEP,
+    compared,
+    published_months,
+    pull,
+    served,
+)
 from tests.history.turns import histories
 
 TOGETHER = 10
 PROVEN = TURNS - {"customer_discounts", "deleted_coupons"}
 """Billing does not know yet that a switched discount ends, nor that the limits of an unlisted coupon are unknown."""
+LIVES = FEATURES - {WIDE} | PROVEN
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(2))
-def test_what_is_graded_exact_is_true(kind: str, seed: int) -> None:
-    graded, wrong, silent = compared(
-        histories(f"{seed}", FEATURES - {WIDE} | PROVEN, kind, TOGETHER)
+@pytest.mark.parametrize("upgrades", [False, True])
+def test_what_is_graded_exact_is_true(kind: str, upgrades: bool) -> None:
+    """Without coupons where invoices alone tell of the past: see `test_properties.ONLY_OFTEN`."""
+    lives = LIVES - (set() if kind == "often" else {"coupons"})
+    graded, wrong, silent = compared_companies(
+        histories("turns", lives, kind, TOGETHER, upgrades=upgrades)
     )
     assert silent == []
     assert graded["exact"] > 0
     if kind == "often":
         assert not wrong.total()
+
+
+@pytest.mark.parametrize("seed", range(300, 303))
+def test_over_http_every_account_month_is_exact(seed: int, tmp_path: Path) -> None:
+    """Deleted customers are in no list, merged companies are one, two currencies have two rates."""
+    company = Company(seed=seed, customers=12, months=10, end=END, features=LIVES)
+    with served(company, tmp_path) as (server, lake):
+        now = company.now
+        while now < END:
+            now = min(now + STEP, END)
+            company.advance(now)
+            pull(server, lake, now)
+        told = published_months(company, lake)
+    for found in compared(told, told.months):
+        assert found.examples == {}
+        assert set(found.graded) == {"exact"}
+        assert found.graded.total() > 30
+
+
+@pytest.mark.parametrize("seed", range(300, 303))
+def test_over_http_a_first_sync_tells_no_lie(seed: int, tmp_path: Path) -> None:
+    company = Company(seed=seed, customers=12, months=10, end=END, features=LIVES)
+    with served(company, tmp_path) as (server, lake):
+        company.advance(END)
+        pull(server, lake, END)
+        told = published_months(company, lake)
+    for found in compared(told, told.truth.months()):
+        assert found.wrong["exact"] == 0, found.examples["exact"]

@@ -1,6 +1,6 @@
 """How the product compares with the truth, feature by feature of `TURNS`; run it to read the figures.
 
-    python -m tests.history.turns [--companies N] [--seed S] [--base] [FEATURE ...]
+    python -m tests.history.turns [--companies N] [--seed S] [--base] [--upgrades] [FEATURE ...]
 
 Prints, for each feature and way of syncing, the account-months by grade, how many of them differ from the truth, and
 the first that is wrong though graded `exact`.
@@ -11,10 +11,12 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.sandbox.company import FEATURES
+from pipeline.sandbox.company.versions import VERSIONS
 from pipeline.sandbox.company.wishes import TURNS
 from tests.history.records import Histories, Life
 from tests.history.test_properties import KINDS, compared
@@ -26,7 +28,7 @@ WIDE = "many_items"
 
 
 def lives(draw: random.Random, names: frozenset[str], kind: str, count: int) -> list[Life]:
-    """Companies with these features, synced within 28 days (often), from some day on (late) or once."""
+    """Companies with these features, synced within 28 days (often), from some day on (late), once, or with a gap."""
     return [
         Life(
             seed=draw.randrange(2**31),
@@ -34,23 +36,40 @@ def lives(draw: random.Random, names: frozenset[str], kind: str, count: int) -> 
             months=draw.randint(5, 10),
             features=names,
             first={"late": draw.randint(29, 200), "once": 1000}.get(kind, draw.randint(1, 28)),
-            gaps=tuple(draw.randint(1, 28) for _ in range(draw.randint(1, 6))),
+            gaps=tuple(draw.randint(1, 28) for _ in range(draw.randint(1, 6)))
+            + ((draw.randint(31, 100),) if kind == "gap" else ()),
         )
         for _ in range(count)
     ]
 
 
-def histories(seed: str, names: frozenset[str], kind: str, count: int) -> Histories:
-    """The same for the same arguments."""
+def upgrading(life: Life, end: datetime, draw: random.Random) -> Life:
+    """The same company, which uses each older API version for a third of its time or less."""
+    days = 30 * life.months
+    ago = sorted((draw.randint(1, days) for _ in VERSIONS[:-1]), reverse=True)
+    upgrades = zip((end - timedelta(days=each) for each in ago), VERSIONS[:-1], strict=True)
+    return replace(life, upgrades=tuple(upgrades))
+
+
+def histories(
+    seed: str, names: frozenset[str], kind: str, count: int, *, upgrades: bool = False
+) -> Histories:
+    """The same for the same arguments; with `upgrades` events have the shapes of several versions."""
     draw = random.Random(seed)
-    return Histories(
-        lives(draw, names, kind, count), END - timedelta(days=draw.randint(0, 365)), "UTC"
-    )
+    found = lives(draw, names, kind, count)
+    end = END - timedelta(days=draw.randint(0, 365))
+    if upgrades:
+        found = [upgrading(life, end, draw) for life in found]
+    return Histories(found, end, "UTC")
 
 
-def told(name: str, names: frozenset[str], kind: str, count: int, seed: str) -> list[str]:
+def told(name: str, names: frozenset[str], kind: str, chosen: argparse.Namespace) -> list[str]:
     """Prints one line; returns what is silently wrong."""
-    graded, wrong, silent = compared(histories(f"{seed}/{name}/{kind}", names, kind, count))
+    graded, wrong, silent = compared(
+        histories(
+            f"{chosen.seed}/{name}/{kind}", names, kind, chosen.companies, upgrades=chosen.upgrades
+        )
+    )
     figures = _figures(graded, wrong)
     sys.stdout.write(f"{name:20} {kind:6} {figures}  silently wrong {len(silent)}\n")
     return silent
@@ -66,15 +85,14 @@ def main(given: Sequence[str]) -> Any:
     parser.add_argument("--companies", type=int, default=24)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--base", action="store_true", help="beside all of FEATURES")
+    parser.add_argument("--upgrades", action="store_true", help="events of older API versions")
     parser.add_argument("--shown", type=int, default=1)
     chosen = parser.parse_args(given)
     base = FEATURES - {WIDE} if chosen.base else QUIET
     for name in chosen.features or [*sorted(TURNS), "together"]:
         more = TURNS if name == "together" else frozenset(name.split("+"))
         for kind in KINDS:
-            for example in told(name, base | more, kind, chosen.companies, chosen.seed)[
-                : chosen.shown
-            ]:
+            for example in told(name, base | more, kind, chosen)[: chosen.shown]:
                 sys.stdout.write(f"    {example}\n")
 
 

@@ -108,7 +108,7 @@ class ClientTurns(Turns):
             for each in self.sign_up.accounts.values()
             if each.crm_id != account.crm_id and each.customers and not each.unlinked
         ]
-        if account.unlinked or not others or rng.random() > 0.3:
+        if account.unlinked or not others or rng.random() > 0.1:
             return
         other = rng.choice(others)
         self._fuse(account, other)

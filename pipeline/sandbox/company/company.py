@@ -29,8 +29,9 @@ from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.promotions import Promotions
 from pipeline.sandbox.company.records import ItemLedger
+from pipeline.sandbox.company.render import unexpanded
 from pipeline.sandbox.company.signup import SignUp
-from pipeline.sandbox.company.versions import ENDIVE, rendered
+from pipeline.sandbox.company.versions import ENDIVE, Lookup, rendered
 from pipeline.sandbox.company.wishes import FEATURES, RARE, TURNS
 
 DEFAULT_END = datetime(2026, 11, 23, tzinfo=UTC)
@@ -74,6 +75,8 @@ class Company:
         self.books = Books(seed, self.start)
         self.upgrades = [(instant(until), version) for until, version in upgrades]
         if upgrades:
+            discount = self.books.objects["discount"].__getitem__
+            self._lookup = Lookup(self._coupon, discount, self._price)
             self.books.log.shape = self._in_its_version
         self.crm = Crm(self.start)
         self._size = customers
@@ -99,15 +102,15 @@ class Company:
     def _in_its_version(self, event: dict[str, Any]) -> dict[str, Any]:
         """An event as the API version of its time renders it."""
         older = (version for until, version in self.upgrades if event["created"] < until)
-        return rendered(event, next(older, ENDIVE), self._coupon, self._discount)
+        return rendered(event, next(older, ENDIVE), self._lookup)
+
+    def _price(self, price_id: str) -> dict[str, Any]:
+        return unexpanded(self.books.objects["price"][price_id])
 
     def _coupon(self, coupon_id: str) -> dict[str, Any]:
-        hidden = ("applies_to", "currency_options")
+        hidden = ("applies_to", "currency_options", "deleted")
         stored = self.books.objects["coupon"][coupon_id]
         return {name: value for name, value in stored.items() if name not in hidden}
-
-    def _discount(self, discount_id: str) -> dict[str, Any]:
-        return self.books.objects["discount"][discount_id]
 
     # what others read
 
