@@ -230,19 +230,19 @@ class History:
             pl.LazyFrame([coverage], schema=schemas.COVERAGE.schema),
         )
 
-    def _book(self) -> mrr.Book:
+    def mrr_book(self) -> mrr.Book:
         months = [date(2026, number, 1) for number in range(1, 8)]
         return book(self.folded(), months + [date(2025, number, 1) for number in range(1, 13)])
 
     def movements(self, month: date, window: int = 1, policy: mrr.Policy | None = None) -> "Result":
         """What the product says of a month."""
         return Result(
-            mrr.movements(self._book(), CALENDAR, [month], policy or mrr.Policy(), (window,))
+            mrr.movements(self.mrr_book(), CALENDAR, [month], policy or mrr.Policy(), (window,))
         )
 
     def snapshot(self, month: date, policy: mrr.Policy | None = None) -> dict[str, Json]:
         """The items that count at the end of a month, by id."""
-        found = mrr.snapshot(self._book(), CALENDAR, [month], policy or mrr.Policy()).collect()
+        found = mrr.snapshot(self.mrr_book(), CALENDAR, [month], policy or mrr.Policy()).collect()
         return {row["subscription_item_id"]: row for row in found.iter_rows(named=True)}
 
 

@@ -139,12 +139,12 @@ def test_nobody_answers() -> None:
     assert f"{NOBODY} does not answer (ConnectError)" in notice
 
 
-def test_a_server_that_drips_is_left() -> None:
-    def drip(_asked: Asked) -> Answer:
+def test_a_server_that_takes_too_long_is_left() -> None:
+    def slow(_asked: Asked) -> Answer:
         time.sleep(0.3)
         return Answer(zipped())
 
-    with bank(drip) as address:
+    with bank(slow) as address:
         with pytest.raises(SourceError, match="does not answer"):
             ecb.downloaded(address, total_seconds=0.1)
         assert ecb.downloaded(address)
