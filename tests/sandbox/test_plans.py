@@ -1,6 +1,7 @@
 """Changes that are planned, wait for a payment or come with a customer: their truth, by hand."""
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -266,6 +267,30 @@ def test_one_customer_in_two_currencies() -> None:
     stage.go(10, 2)
     assert stage.found(SEPTEMBER) == {"price": -2}
     assert {item.currency for item in stage.truth().snapshot(SEPTEMBER).values()} == {"eur"}
+
+
+def test_an_amount_off_stays_its_worth_in_another_currency() -> None:
+    """A euro is two dollars: (140 - 27) x 2 = 226; at the dollar price 150 - 54 = 96; closing 150 - 30 = 120."""
+    stage = Stage()
+    customer, shop = stage.customer(), stage.books.catalogue
+    customer.currency = "eur"
+    coupons = [stage.coupon("LAUNCH30")]
+    price = shop.price("starter/month", "eur")
+    sub = stage.engine.create(customer, [(price, 10)], coupons=coupons)
+    stage.go(9, 10)
+    stage.engine.end(sub, "cancellation_requested")
+    customer.currency = "usd"
+    price = shop.price("starter/month", "usd")
+    stage.engine.create(customer, [(price, 10)], coupons=coupons)
+    stage.go(10, 2)
+
+    def rate(_month: date, currency: str) -> Decimal:
+        return Decimal(2 if currency == "eur" else 1)
+
+    found = Truth(stage.company, rate).components(SEPTEMBER)
+    assert {kind: part.amount // MICRO for (_, _, kind), part in found.items()} == {
+        "price": -130, "discount": 24,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,7 +12,14 @@ from decimal import Decimal
 from pipeline.sandbox.truth.history import Standing
 from pipeline.sandbox.truth.movements import AccountEnds, name_of
 from pipeline.sandbox.truth.snapshot import ItemValue, reported
-from pipeline.sandbox.truth.value import Reduction, list_micros, native_values
+from pipeline.sandbox.truth.value import (
+    Amount,
+    Reduction,
+    half_even,
+    list_micros,
+    native_values,
+    rate_fraction,
+)
 
 WHOLE = frozenset({"new", "reactivation", "churn"})
 
@@ -110,7 +117,7 @@ def _path(before: ItemValue, after: ItemValue, rate: Callable[[str], Decimal]) -
     points = [
         before.mrr,
         _point(old, before.currency, quantity, old.reductions, rate),
-        _point(new, after.currency, quantity, old.reductions, rate),
+        _point(new, after.currency, quantity, _converted(before, after, rate), rate),
         after.mrr,
     ]
     price_type = _price_type(before, after)
@@ -133,6 +140,20 @@ def _point(
     exact = list_micros(end.price, currency, quantity, None)
     listed, discount = native_values(exact, reductions, end.net)
     return reported(listed - discount, rate(currency))
+
+
+def _converted(
+    before: ItemValue, after: ItemValue, rate: Callable[[str], Decimal]
+) -> tuple[Reduction, ...]:
+    """The opening reductions in the closing currency: an amount stays what it was worth."""
+    reductions = before.standing.reductions
+    if before.currency == after.currency:
+        return reductions
+    share = rate_fraction(rate(before.currency)) / rate_fraction(rate(after.currency))
+    return tuple(
+        Amount(half_even(each.micros * share)) if isinstance(each, Amount) else each
+        for each in reductions
+    )
 
 
 def _price_type(before: ItemValue, after: ItemValue) -> str:
