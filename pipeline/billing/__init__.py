@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import dimensions, invoices, timeline
+from pipeline.billing import dimensions, invoices, taxes, timeline
 from pipeline.billing.decode import Evidence, decode
 from pipeline.billing.known import spans
 
@@ -43,7 +43,9 @@ def fold_evidence(evidence: Evidence, coverage: pl.LazyFrame) -> Billing:
     refs = dimensions.discounts(evidence, covered).collect().lazy()
     coupon = dimensions.coupons(evidence).collect().lazy()
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
-    lines = invoices.lines(evidence.invoice, invoice_items).collect().lazy()
+    rates = taxes.tax_rates(evidence.subscription, evidence.invoice).collect().lazy()
+    lines = taxes.with_line_share(invoices.lines(evidence.invoice, invoice_items), rates)
+    lines = lines.collect().lazy()
     usage = invoices.usage_charges(lines, price, refs, coupon)
     items = timeline.item_timeline(
         evidence.subscription, coverage, lines, invoice_items, price, refs, coupon

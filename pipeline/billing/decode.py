@@ -13,9 +13,13 @@ from pipeline import schemas
 from pipeline.billing import catalogue
 from pipeline.billing import payload as p
 from pipeline.schemas import Table
+from pipeline.schemas.observed import TAX_RATE
 
 VERSION = 2
 """Of the decoder: after a change of what it makes of a payload, the raw store is decoded anew."""
+
+PERCENT = 10_000
+"""Millionths in one percent."""
 
 EVENT_ITEMS = 10
 """An event lists at most so many items; where previous attributes do not say whether there were more, ten may be."""
@@ -82,6 +86,16 @@ def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:
         subscription_discounts=pl.coalesce(get("discounts"), _one(get("discount", "id"))),
         subscription_period=p.instant(get("current_period_start")),
         items=_items(get("items", "data")),
+        default_tax_ppm=_inclusive(get("default_tax_rates")),
+        automatic_tax=get("automatic_tax", "enabled"),
+        tax_rates=_rates(
+            get("default_tax_rates"),
+            get("items", "data").list.eval(
+                pl.element()
+                .struct.field("tax_rates")
+                .explode(empty_as_null=False, keep_nulls=False)
+            ),
+        ),
         more=get("items", "has_more")
         .fill_null(get("items", "data").list.len() >= EVENT_ITEMS)
         .fill_null(value=False),
@@ -95,6 +109,25 @@ def _one(value: pl.Expr) -> pl.Expr:
         .then(pl.lit([], dtype=pl.List(pl.String)))
         .otherwise(pl.concat_list(value))
     )
+
+
+def _ppm(rate: pl.Expr) -> pl.Expr:
+    """The percentage of a tax rate in millionths; zero where it comes on top of the price."""
+    included = pl.when(rate.struct.field("inclusive")).then(rate.struct.field("percentage"))
+    return (included.fill_null(0.0) * PERCENT).round().cast(pl.Int64)
+
+
+def _inclusive(rates: pl.Expr) -> pl.Expr:
+    """The sum of the inclusive tax rates; null where there are no rates."""
+    return pl.when(rates.list.len() > 0).then(rates.list.eval(_ppm(pl.element())).list.sum())
+
+
+def _rates(*lists: pl.Expr) -> pl.Expr:
+    """Several lists of tax rates as one, each with its inclusive percentage."""
+    rate = pl.element()
+    shown = pl.struct(tax_rate_id=rate.struct.field("id"), ppm=_ppm(rate))
+    none = pl.lit([], dtype=pl.List(TAX_RATE))
+    return pl.concat_list(each.list.eval(shown).fill_null(none) for each in lists)
 
 
 def _items(items: pl.Expr) -> pl.Expr:
@@ -113,6 +146,7 @@ def _items(items: pl.Expr) -> pl.Expr:
             created=p.instant(item.field("created")),
             trial_start=p.instant(trial.field("start_date")),
             trial_end=p.instant(trial.field("end_date")),
+            tax_ppm=_inclusive(item.field("tax_rates")),
         )
     )
 
@@ -156,6 +190,11 @@ def _before(events: pl.LazyFrame) -> pl.LazyFrame:
             .then(_one(p.field("data", "previous_attributes", "discount", "id")))
             .otherwise("subscription_discounts")
         )
+        .with_columns(  # of a nested object only what changed is among the previous attributes
+            automatic_tax=pl.col("automatic_tax").fill_null(
+                p.field("data", "object", "automatic_tax", "enabled")
+            )
+        )
         .with_columns(  # nothing existed before its creation
             items=pl.when(pl.col("kind") == "created").then(None).otherwise(pl.col("items")),
             status=pl.when(pl.col("kind") == "created").then(None).otherwise(pl.col("status")),
@@ -186,6 +225,12 @@ def invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         """The first of several fields of a line that is there."""
         return pl.coalesce([p.inside(pl.element(), *path) for path in paths])
 
+    tax = pl.element().struct
+    inclusive = tax.field("tax_behavior") == "inclusive"
+    included = pl.when(inclusive).then(tax.field("amount"))
+    by_rate = pl.when(inclusive).then(
+        tax.field("tax_rate_details").struct.field("tax_rate").fill_null("")
+    )
     line = pl.struct(
         line_id=first(("id",)),
         amount=first(("subtotal",), ("amount",)),
@@ -207,6 +252,15 @@ def invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         line_discounts=first(("discount_amounts",)).list.eval(
             pl.element().struct.field("discount")
         ),
+        reduced=first(("subtotal",), ("amount",))
+        - first(("discount_amounts",))
+        .list.eval(pl.element().struct.field("amount"))
+        .list.sum()
+        .fill_null(0),
+        included=first(("taxes",)).list.eval(included).list.sum().fill_null(0),
+        line_tax_rates=first(("taxes",))
+        .list.eval(by_rate.drop_nulls())
+        .fill_null(pl.lit([], dtype=pl.List(pl.String))),
     )
     return p.decoded(p.stream(raw, "invoice"), p.INVOICE).select(
         "source_account",
@@ -218,6 +272,7 @@ def invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         invoiced_at=p.instant(p.field("created")),
         currency=p.field("currency"),
         lines=p.field("lines", "data").list.eval(line),
+        tax_rates=_rates(p.field("default_tax_rates")),
     )
 
 

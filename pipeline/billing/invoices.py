@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.dimensions import latest
+from pipeline.billing.taxes import SHARE, share_of
 
 FINAL = ("open", "paid", "uncollectible")
 
@@ -21,12 +22,12 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
 
     Columns: invoice_id, invoice_status, invoiced_at, customer_id, source_account, currency, line_id, amount (minor
     units before discounts), quantity, period_start, period_end, price_id, subscription_item_id, subscription_id,
-    invoice_item_id, proration, line_discounts (discount ids in order).
+    invoice_item_id, proration, line_discounts (discount ids in order), reduced, included, line_tax_rates.
     """
     named = items.select("invoice_item_id", item_item="subscription_item_id")
     return (
         latest(invoices, "source_account", "invoice_id")
-        .drop("observed_at", "hash")
+        .drop("observed_at", "hash", "tax_rates")
         .explode("lines", empty_as_null=False, keep_nulls=False)
         .unnest("lines")
         .join(named, on="invoice_item_id", how="left")
@@ -111,12 +112,14 @@ def usage_charges(
         .agg(
             pl.col("currency", "price_id", "invoice_id").last(),
             pl.col("amount").sum(),
+            *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
         .join(found.drop("currency"), on=key[:2], how="left")
         .join(without_coupon(found, coupons, key[:2]), on=key[:2], how="left")
         .with_columns(
             pl.col("discounts").fill_null([]),
+            pl.col(SHARE).fill_null(1),
             evidence=pl.when("unknown_coupon").then(pl.lit("inferred")).otherwise("evidence"),
         )
     )

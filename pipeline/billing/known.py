@@ -8,13 +8,16 @@ import polars as pl
 
 from pipeline.billing.history import ITEM
 from pipeline.billing.observations import ON
+from pipeline.billing.taxes import inside
 from pipeline.schemas.observed import ITEM_STATE
 
 OVER = ("canceled", "incomplete_expired")
-COMPARED = ("price_id", "quantity", "item_discounts", "period_start")
+COMPARED = ("price_id", "quantity", "item_discounts", "period_start", "tax_ppm")
 ALWAYS_SHOWN = ("price_id", "quantity")
 """What the object of any event shows as it was just before, even of a deletion."""
-COMPARED_SUBSCRIPTION = ("status", "collection_paused", "cancel_at", "subscription_discounts")
+COMPARED_SUBSCRIPTION = (
+    "status", "collection_paused", "cancel_at", "subscription_discounts", "default_tax_ppm", "automatic_tax",
+)  # fmt: skip
 
 
 def spans(coverage: pl.LazyFrame) -> pl.LazyFrame:
@@ -199,7 +202,9 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
     )
 
 
-ITEM_FIELDS = ["price_id", "quantity", "item_discounts", "period_start", "in_trial", "item_created"]
+ITEM_FIELDS = [
+    "price_id", "quantity", "item_discounts", "period_start", "in_trial", "item_created", "tax_ppm",
+]  # fmt: skip
 
 
 def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame) -> pl.LazyFrame:
@@ -302,5 +307,9 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
             valid_from="at",
             opened_by="proof",
             closed_by="next_proof",
+            inclusive_ppm=inside(
+                pl.col("tax_ppm"), pl.col("default_tax_ppm"), pl.col("automatic_tax")
+            ),
         )
+        .with_columns(computed=pl.col("inclusive_ppm").is_null())
     )

@@ -36,6 +36,7 @@ def state_key() -> pl.Expr:
             item.struct.field("quantity").cast(pl.String).fill_null("-"),
             item.struct.field("period_start").dt.epoch("s").cast(pl.String).fill_null("-"),
             item.struct.field("discounts").list.join(",").fill_null("-"),
+            item.struct.field("tax_ppm").cast(pl.String).fill_null("-"),
             separator="|",
         ).sort()
     )
@@ -46,6 +47,8 @@ def state_key() -> pl.Expr:
         pl.col("cancel_requested_at").dt.epoch("s").cast(pl.String).fill_null("-"),
         pl.col("trial_end").dt.epoch("s").cast(pl.String).fill_null("-"),
         pl.col("subscription_discounts").list.join(",").fill_null("-"),
+        pl.col("default_tax_ppm").cast(pl.String).fill_null("-"),
+        pl.col("automatic_tax").cast(pl.String).fill_null("-"),
         pl.col("subscription_period").dt.epoch("s").cast(pl.String).fill_null("-"),
         items.list.join(";").fill_null("-"),
         separator="#",

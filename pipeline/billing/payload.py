@@ -13,6 +13,8 @@ S, N, B = pl.String, pl.Int64, pl.Boolean
 
 PERIOD = pl.Struct({"start": N, "end": N})
 
+TAX_RATE = pl.Struct({"id": S, "inclusive": B, "percentage": pl.Float64})
+
 ITEM = pl.Struct(
     {
         "id": S,
@@ -23,6 +25,7 @@ ITEM = pl.Struct(
         "price": pl.Struct({"id": S}),
         "plan": pl.Struct({"id": S}),
         "current_trial": pl.Struct({"start_date": N, "end_date": N}),
+        "tax_rates": pl.List(TAX_RATE),
     }
 )
 
@@ -42,6 +45,8 @@ SUBSCRIPTION = pl.Struct(
         "pause_collection": pl.Struct({"behavior": S, "resumes_at": N}),
         "discounts": pl.List(S),
         "discount": pl.Struct({"id": S}),
+        "default_tax_rates": pl.List(TAX_RATE),
+        "automatic_tax": pl.Struct({"enabled": B}),
         "current_period_start": N,
         "items": pl.Struct({"data": pl.List(ITEM), "has_more": B}),
     }
@@ -76,6 +81,15 @@ LINE = pl.Struct(
             }
         ),
         "discount_amounts": pl.List(pl.Struct({"amount": N, "discount": S})),
+        "taxes": pl.List(
+            pl.Struct(
+                {
+                    "amount": N,
+                    "tax_behavior": S,
+                    "tax_rate_details": pl.Struct({"tax_rate": S}),
+                }
+            )
+        ),
     }
 )
 
@@ -86,6 +100,7 @@ INVOICE = pl.Struct(
         "status": S,
         "created": N,
         "currency": S,
+        "default_tax_rates": pl.List(TAX_RATE),
         "lines": pl.Struct({"data": pl.List(LINE)}),
     }
 )

@@ -14,6 +14,7 @@ from pipeline.billing.invoices import as_states, valid
 from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
+from pipeline.billing.taxes import line_shares, with_net
 
 ALWAYS = pl.lit(datetime.max.replace(tzinfo=UTC), dtype=pl.Datetime("us", "UTC"))
 
@@ -22,7 +23,7 @@ def _merged(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Neighbouring spans of one item with the same state and grade as one span."""
     same = [
         "source_account", "subscription_id", "customer_id", "currency", "price_id", "quantity",
-        *SUBSCRIPTION_STATE, "in_trial", "past_due_since", "discounts", "evidence",
+        *SUBSCRIPTION_STATE, "in_trial", "past_due_since", "discounts", "net_num", "net_den", "evidence",
     ]  # fmt: skip
     key = "subscription_item_id"
     ordered = rows.sort(key, "valid_from").with_columns(
@@ -82,17 +83,20 @@ def item_timeline(
         cancel_requested_at=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
         cancel_reason=pl.lit(None, dtype=pl.String),
         past_due_since=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
+        inclusive_ppm=pl.lit(None, dtype=pl.Int64),
+        computed=pl.lit(value=False),
     )
     columns = [
         *ITEM, "customer_id", "currency", "price_id", "quantity", "status", "collection_paused", "in_trial",
         "cancel_at", "cancel_requested_at", "cancel_reason", "past_due_since", "period_start", "valid_from",
-        "valid_to", "evidence", "opened_by", "closed_by",
+        "valid_to", "evidence", "opened_by", "closed_by", "inclusive_ppm", "computed",
     ]  # fmt: skip
     shown = pl.concat([early.select(columns), known.select(columns)]).filter(
         pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
     )
     shown = shown.collect().lazy()
     rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal")
+    rows = with_net(rows, line_shares(lines)).collect().lazy()
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
     merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices))
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone

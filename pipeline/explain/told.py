@@ -56,7 +56,8 @@ class Told:
         if value is None:
             return None
         if aspect == "price":
-            return value.rpartition("|")[0]
+            price_id, _, net = value.split("|")
+            return f"{price_id} ({net} of it is net of tax)" if net else price_id
         if aspect == "usage":
             amount, currency, start, end = value.split("|")
             return words.charge(int(amount), currency, int(start), int(end))

@@ -17,7 +17,7 @@ WHOLE = ("new", "reactivation", "churn")
 
 CARRIED = (
     "price_id", "quantity", "steps", "rate", "usage_type", "billing_scheme", "charge_num", "charge_den",
-    "factor_num", "factor_den", "mrr_native", "plan_key",
+    "factor_num", "factor_den", "net_num", "net_den", "mrr_native", "plan_key",
 )  # fmt: skip
 
 
@@ -74,6 +74,8 @@ def _point(
         usage_type=f"{price}_usage_type",
         factor_num=f"{price}_factor_num",
         factor_den=f"{price}_factor_den",
+        net_num=f"{price}_net_num",
+        net_den=f"{price}_net_den",
         charge_num=pl.lit(None, dtype=pl.Int64),
         charge_den=pl.lit(None, dtype=pl.Int64),
         steps=steps,

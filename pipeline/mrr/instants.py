@@ -57,6 +57,8 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
         charge_num=pl.col("amount") * 365 * DAY_SECONDS if per_day else pl.col("amount"),
         charge_den=seconds * 12 if per_day else pl.lit(1, dtype=pl.Int64),
         usage_discounts="discounts",
+        usage_net_num="net_num",
+        usage_net_den="net_den",
         usage_evidence="evidence",
     )
     joined = rows.sort("at").join_asof(
@@ -80,7 +82,9 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
         discounts=pl.when(metered & pl.col("usage_discounts").is_not_null())
         .then("usage_discounts")
         .otherwise("discounts"),
-    ).drop("usage_discounts", "ended")
+        net_num=pl.coalesce("net_num", "usage_net_num", 1),
+        net_den=pl.coalesce("net_den", "usage_net_den", 1),
+    ).drop("usage_discounts", "usage_net_num", "usage_net_den", "ended")
 
 
 def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:

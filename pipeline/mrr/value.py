@@ -136,11 +136,12 @@ def with_value(
 ) -> pl.LazyFrame:
     """`rows` with list_native, discount_native and mrr_native (Int64 micro-units a month, own currency).
 
-    List and discount are each rounded half-even once; the net is their difference.
+    Inclusive tax leaves net_num / net_den of list and discount; each is rounded half-even once, the net is their
+    difference.
     """
     gone = pl.col("list_num") * (pl.col("left_den") // pl.col("list_den")) - pl.col("left_num")
-    listed = round_half_even(pl.col("list_num"), pl.col("list_den")).cast(pl.Int64)
-    taken = round_half_even(gone, pl.col("left_den")).cast(pl.Int64)
+    listed = _without_tax(pl.col("list_num"), pl.col("list_den"))
+    taken = _without_tax(gone, pl.col("left_den"))
     return (
         _apply(rows, steps, depth)
         .with_columns(
@@ -150,6 +151,17 @@ def with_value(
         )
         .drop("left_num", "left_den")
     )
+
+
+def _without_tax(num: pl.Expr, den: pl.Expr) -> pl.Expr:
+    """A fraction less its inclusive tax, rounded half-even to Int64; null beyond what 128 bits hold."""
+    share_num, share_den = pl.col("net_num").cast(WIDE), pl.col("net_den").cast(WIDE)
+    grown = pl.max_horizontal(
+        num.cast(pl.Float64) * share_num.cast(pl.Float64),
+        den.cast(pl.Float64) * share_den.cast(pl.Float64),
+    )
+    held = pl.when(grown < WIDEST / 2).then(num * share_num)
+    return round_half_even(held, den * share_den).cast(pl.Int64)
 
 
 def left_after(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:

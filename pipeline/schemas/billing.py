@@ -133,6 +133,10 @@ ITEM_TIMELINE = Table(
             pl.List(DISCOUNT_REF),
             "The discounts that reduced the invoice of the service period this span lies in, in order of application.",
         ),
+        count(
+            "net_num", "Inclusive tax leaves net_num / net_den of the price; null: see its usage."
+        ),
+        count("net_den", "Denominator of that share."),
         instant("valid_from", "The state holds from this instant."),
         instant("valid_to", "The state holds until before this instant; null while it lasts."),
         text("evidence", "exact, invoiced, bounded or inferred."),
@@ -160,6 +164,8 @@ USAGE_CHARGE = Table(
         Column(
             "discounts", pl.List(DISCOUNT_REF), "The discounts that reduced the invoice, in order."
         ),
+        count("net_num", "Inclusive tax left net_num / net_den of the charge."),
+        count("net_den", "Denominator of that share."),
         text("invoice_id", "Stripe invoice id."),
         text("evidence", "exact while the invoice is finalised, inferred before."),
     ),

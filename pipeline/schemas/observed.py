@@ -19,9 +19,16 @@ ITEM_STATE = pl.Struct(
         "created": UTC,
         "trial_start": UTC,
         "trial_end": UTC,
+        "tax_ppm": pl.Int64,
     }
 )
-"""One item of a subscription, as a listing or an event shows it."""
+"""One item of a subscription, as a listing or an event shows it.
+
+`tax_ppm` is the inclusive percentage of its own tax rates in millionths; null where it has none.
+"""
+
+TAX_RATE = pl.Struct({"tax_rate_id": pl.String, "ppm": pl.Int64})
+"""A tax rate with its inclusive percentage in millionths; zero where it comes on top."""
 
 INVOICE_LINE = pl.Struct(
     {
@@ -37,9 +44,15 @@ INVOICE_LINE = pl.Struct(
         "invoice_item_id": pl.String,
         "proration": pl.Boolean,
         "line_discounts": pl.List(pl.String),
+        "reduced": pl.Int64,
+        "included": pl.Int64,
+        "line_tax_rates": pl.List(pl.String),
     }
 )
-"""One line of an invoice; `line_item` is the subscription item that the line itself names."""
+"""One line of an invoice; `line_item` is the subscription item that the line itself names.
+
+`reduced` is its amount after discounts, `included` the inclusive tax in it, `line_tax_rates` the rates of that.
+"""
 
 SEEN = (
     instant("observed_at", "When the record was seen to say so."),
@@ -71,6 +84,9 @@ OBSERVED_SUBSCRIPTION = Table(
         instant("trial_start", "When its trial began."),
         instant("trial_end", "When its trial ends."),
         Column("subscription_discounts", pl.List(pl.String), "Ids of its discounts, in order."),
+        count("default_tax_ppm", "Inclusive tax of its default rates in millionths; null: none."),
+        flag("automatic_tax", "Stripe computes its taxes."),
+        Column("tax_rates", pl.List(TAX_RATE), "Every rate that it or its items hold."),
         instant("subscription_period", "Start of the service period, before basil."),
         Column("items", pl.List(ITEM_STATE), "Its items."),
         flag("more", "The record leaves items out."),
@@ -90,6 +106,7 @@ OBSERVED_INVOICE = Table(
         instant("invoiced_at", "When the invoice was created."),
         text("currency", "Currency of the invoice."),
         Column("lines", pl.List(INVOICE_LINE), "Its lines."),
+        Column("tax_rates", pl.List(TAX_RATE), "Its default rates."),
         *SEEN,
     ),
 )

@@ -165,6 +165,41 @@ def discounts() -> Rows:
     return {name: summed(each) for name, each in found.items()}
 
 
+def inclusive_tax() -> Rows:
+    def charged(
+        cents: int, *coupons: Json, inclusive: bool = True, computed: int = 0
+    ) -> tuple[Figure, ...]:
+        rates = [{"id": "txr", "inclusive": inclusive, "percentage": 19.0}]
+        fields = {
+            "default_tax_rates": [] if computed else rates,
+            "automatic_tax": {"enabled": bool(computed)},
+            "discounts": [f"di_{each['id']}" for each in coupons],
+        }
+        history = History([price("p", cents)]).records("coupon", *coupons)
+        history.records("discount", *(discount(f"di_{c['id']}", c["id"], BEGUN) for c in coupons))
+        if computed:
+            line = {
+                "id": "il", "amount": cents, "subtotal": cents, "quantity": 1, "discount_amounts": [],
+                "parent": {"type": "subscription_item_details", "subscription_item_details": {
+                    "subscription_item": "si", "subscription": "sub_a", "proration": False}},
+                "taxes": [{"amount": computed, "tax_behavior": "inclusive"}],
+            }  # fmt: skip
+            history.records("invoice", {
+                "id": "in", "status": "paid", "created": int(BEGUN.timestamp()), "currency": "usd",
+                "lines": {"data": [line], "has_more": False},
+            })  # fmt: skip
+        return summed(history.states((BEGUN, state(item("si", "p"), **fields))).snapshot(JANUARY))
+
+    off = coupon("amount", amount_off=1_190, currency="usd")
+    return {
+        "$119, 19% inside": charged(11_900),
+        "$119, 19% on top": charged(11_900, inclusive=False),
+        "$119, 19% inside, 20% off": charged(11_900, coupon("fifth", percent_off=20)),
+        "$119, 19% inside, $11.90 off": charged(11_900, off),
+        "$33.33, automatic tax, $5.32 of it tax": charged(3_333, computed=532),
+    }
+
+
 def shared_discount() -> Rows:
     found = discounted(["p100", "p50", "p15"], "20usd")
     names = {"si_p100": "A, $100", "si_p50": "B, $50", "si_p15": "C, $15"}
@@ -283,5 +318,6 @@ def month_ends() -> Rows:
 
 
 EXAMPLES: list[Example] = [
-    rounding, intervals, prices, discounts, shared_discount, coupon_durations, usage, statuses, month_ends,
+    rounding, intervals, prices, discounts, shared_discount, coupon_durations, inclusive_tax, usage, statuses,
+    month_ends,
 ]  # fmt: skip

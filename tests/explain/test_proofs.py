@@ -50,6 +50,22 @@ def test_seats_under_a_percentage() -> None:
     assert (proof.recorded_at, proof.evidence, proof.since) == (at(3, 3), "exact", None)
 
 
+def test_a_change_of_the_tax_inside_a_price() -> None:
+    """11.90 with 19% inside is 10; the next rate is on top of the price."""
+    taxed, on_top = (
+        {"default_tax_rates": [{"id": f"txr_{inside}", "inclusive": inside, "percentage": 19.0}]}
+        for inside in (True, False)
+    )
+    history = History([price("t", 1_190)]).states(
+        (BEGUN, state(item("si", "t"), **taxed)), (at(3, 3), state(item("si", "t"), **on_top))
+    )
+    found = explained(history, 3)
+    assert amounts(found) == {"price": 1.9}
+    assert proofs(found, "price") == [
+        ("evt_0002", at(3, 3), "t (100/119 of it is net of tax)", "t"),
+    ]
+
+
 def test_every_change_of_the_quantity_and_nothing_else() -> None:
     """The last span begins with another change: that is not what proves the seats."""
     history = of(

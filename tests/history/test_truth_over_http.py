@@ -153,6 +153,26 @@ def test_events_keep_the_version_of_their_creation(seed: int, tmp_path: Path) ->
         assert found.graded["exact"] / found.graded.total() > 0.9
 
 
+BILLS = {"taxes", "tax_changes", "one_offs", "balances", "item_coupons", "currencies"}
+
+
+@pytest.mark.parametrize("seed", range(300, 304))
+def test_taxes_fees_and_currencies(seed: int, tmp_path: Path) -> None:
+    """What no line tells of computed tax yet is inferred; everything else is exact."""
+    company = Company(seed, customers=15, months=10, end=END, features=FEATURES - {WIDE} | BILLS)
+    with served(company, tmp_path) as (server, lake):
+        now = company.now
+        while now < END:
+            now = min(now + STEP, END)
+            company.advance(now)
+            pull(server, lake, now)
+        told = published_months(company, lake)
+    for found in compared(told, told.months):
+        assert not found.wrong["exact"] + found.wrong["missing"], found.examples
+        assert set(found.graded) <= {"exact", "inferred"}
+        assert found.graded["exact"] > 0.9 * found.graded.total()
+
+
 @pytest.mark.parametrize("seed", range(100, 104))
 def test_more_than_ten_items_are_bounded_never_silently_wrong(seed: int, tmp_path: Path) -> None:
     company = Company(seed=seed, customers=25, months=14, end=END)

@@ -93,23 +93,27 @@ class Invoicing:
 
     def _tax(self, sub: Subscription, lines: list[tuple[Item, Json]], drafts: list[Json]) -> None:
         """Taxes of every line; an item, and the usage that it is billed for, remember what they left."""
-        if not (sub.automatic_tax or sub.default_tax_rates or any(i.tax_rates for i in sub.items)):
-            return
         taxed: list[tuple[str | None, tuple[TaxRate, ...], Json]] = [
             (item.id, item.tax_rates, line) for item, line in lines
         ]
         for line, pending in zip(drafts, reversed(sub.pending), strict=False):
             owner = (pending["parent"]["subscription_details"] or {}).get("subscription_item")
-            own = tuple(self.books.tax_rates[rate["id"]] for rate in pending["tax_rates"])
-            taxed.append((owner, own, line))
-        for _, own, line in taxed:
-            taxes.put_on(line, taxes.rates_of(sub, own, self.books.now))
+            held = tuple(self.books.tax_rates[rate["id"]] for rate in pending["tax_rates"])
+            taxed.append((owner, held, line))
+        for _, held, line in taxed:
+            if rates := taxes.rates_of(sub, held, self.books.now):
+                taxes.put_on(line, rates)
         for item in sub.items:
-            of_item = [line for item_id, _, line in taxed if item_id == item.id]
+            own = [line for owner, _, line in taxed[: len(lines)] if owner == item.id]
+            late = [line for owner, _, line in taxed[len(lines) :] if owner == item.id]
             rates = taxes.rates_of(sub, item.tax_rates, self.books.now)
-            left = taxes.line_net(of_item, rates)
-            if left is not None:
-                item.line_net = left
+            if not (own or late):
+                continue
+            left = taxes.line_net(own, rates)
+            if left is None and not item.line_net_lasts:
+                item.line_net = taxes.line_net(late, rates) or item.line_net
+            elif left is not None:
+                item.line_net, item.line_net_lasts = left, True
                 if item.price.metered:
                     item.ledger.usages[-1] = item.ledger.usages[-1]._replace(net=left)
 

@@ -142,6 +142,8 @@ class Item:
     """The discounts of what is billed until then."""
     tax_rates: tuple[TaxRate, ...] = ()
     line_net: Fraction | None = None
+    line_net_lasts: bool = False
+    """An ordinary line told it, so that prorations do not any more."""
     trial: tuple[int, int] | None = None
 
 

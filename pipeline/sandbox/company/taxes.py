@@ -26,7 +26,7 @@ def rates_of(sub: Subscription, own: Sequence[TaxRate], at: int) -> tuple[TaxRat
 def kept(rates: Sequence[TaxRate]) -> Fraction:
     """The share of a price that is left when inclusive tax is taken out."""
     included = sum(Fraction(rate.percent) for rate in rates if rate.inclusive)
-    return Fraction(100) / (100 + included)
+    return Fraction(100) / (100 + included) if included else WHOLE
 
 
 def net(sub: Subscription, item: Item) -> Fraction | None:
@@ -72,7 +72,7 @@ def put_on(line: Json, rates: Sequence[TaxRate]) -> None:
 
 
 def line_net(lines: Sequence[Json], rates: Sequence[TaxRate]) -> Fraction | None:
-    """Net over gross of an item's lines above zero, which rates of the company's own tell exactly; None without any."""
+    """Net over gross of lines of an item above zero, which rates of the company's own tell exactly; else None."""
     taxed = [line for line in lines if reduced(line) > 0]
     if not taxed:
         return None

@@ -1,0 +1,184 @@
+"""What inclusive tax leaves of a price: by the tax rates in force, else by the item's latest invoice line.
+
+Belongs here: the share of a price that is net of the tax inside it, as a fraction net_num / net_den, from when to when.
+Source of the rule: docs/method.md, "Value of an item". Exclusive tax stands beside the price and leaves all of it.
+"""
+
+import polars as pl
+
+from pipeline.billing.evidence import worst
+
+PPM = 1_000_000
+ITEM = "subscription_item_id"
+SHARE = ["net_num", "net_den"]
+
+
+def inside(own: pl.Expr, default: pl.Expr, automatic: pl.Expr) -> pl.Expr:
+    """The inclusive percentage in force, in millionths; null where Stripe computes the tax and only lines tell it.
+
+    Args:
+        own: the item's, null where it has no rates; they take the place of the subscription's.
+        default: the subscription's, null where it has none.
+        automatic: whether automatic tax is on.
+    """
+    computed = pl.when(automatic.fill_null(value=False).not_()).then(pl.lit(0, dtype=pl.Int64))
+    return pl.coalesce(own, default, computed)
+
+
+def _fraction(ppm: pl.Expr) -> list[pl.Expr]:
+    """1 / (1 + ppm) in small numbers."""
+    step = pl.when(ppm % 10_000 == 0).then(10_000).when(ppm % 100 == 0).then(100).otherwise(1)
+    whole = pl.lit(PPM, dtype=pl.Int64)
+    return [(whole // step).alias("net_num"), ((ppm + whole) // step).alias("net_den")]
+
+
+def tax_rates(subscriptions: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """The inclusive percentage of every tax rate that stands in a subscription or an invoice: tax_rate_id, ppm."""
+    return (
+        pl.concat([each.select("tax_rates") for each in (subscriptions, invoices)])
+        .filter(pl.col("tax_rates").list.len() > 0)
+        .explode("tax_rates", empty_as_null=False, keep_nulls=False)
+        .unnest("tax_rates")
+        .group_by("tax_rate_id")
+        .agg(pl.col("ppm").first())
+    )
+
+
+def _known(lines: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
+    """Lines all of whose inclusive tax is by known rates: line_id, ppm."""
+    return (
+        lines.filter(pl.col("line_tax_rates").list.len() > 0)
+        .select("line_id", tax_rate_id="line_tax_rates")
+        .explode("tax_rate_id", empty_as_null=False, keep_nulls=False)
+        .join(rates, on="tax_rate_id", how="left")
+        .group_by("line_id")
+        .agg(ppm=pl.when(pl.col("ppm").is_not_null().all()).then(pl.col("ppm").sum()))
+        .drop_nulls("ppm")
+    )
+
+
+def with_line_share(lines: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` with `reduced` and `included` (minor units after discounts, and the tax in them) and `ppm`.
+
+    `ppm` is the percentage of their known rates, null where Stripe computed the tax.
+    """
+    taxless = pl.when(pl.col("line_tax_rates").list.len() == 0).then(pl.lit(0, dtype=pl.Int64))
+    return lines.join(_known(lines, rates), on="line_id", how="left").with_columns(
+        ppm=pl.coalesce("ppm", taxless)
+    )
+
+
+def share_of(ppm: pl.Expr, reduced: pl.Expr, included: pl.Expr) -> list[pl.Expr]:
+    """The share of a group of lines above zero: by their rates if all have the same, else net over gross; else null."""
+    exact = ppm.is_not_null().all() & (ppm.n_unique() == 1)
+    num, den = _fraction(ppm.first())
+    gross = pl.when(reduced.sum() > 0).then(reduced.sum())
+    return [
+        pl.when(exact).then(num).otherwise(gross - included.sum()).alias("net_num"),
+        pl.when(exact).then(den).otherwise(gross).alias("net_den"),
+    ]
+
+
+def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """What each item's lines say, from invoice to invoice: ITEM, since, until, net_num, net_den, proof, next_proof.
+
+    One row per span in which the latest line says the same; the first goes back to the beginning, `early` as far as it
+    is before the first line. Prorations tell it only until the item's first ordinary line.
+
+    Args:
+        lines: invoice lines (`with_line_share`).
+    """
+    above = pl.col("reduced") > 0
+    first = pl.col("invoiced_at").filter(pl.col("proration").not_()).min().over(ITEM)
+    told = (
+        lines.filter(above)
+        .with_columns(first=first)
+        .filter(
+            pl.col("proration").not_()
+            | (pl.col("invoiced_at") < pl.col("first")).fill_null(value=True)
+        )
+        .sort(ITEM, "invoiced_at", "line_id")
+        .group_by(ITEM, "invoiced_at", maintain_order=True)
+        .agg(
+            *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
+            proof=pl.col("line_id").first(),
+        )
+    )
+    share = pl.struct(SHARE)
+    spans = (
+        told.with_columns(other=share.ne_missing(share.shift(1).over(ITEM)))
+        .filter("other")
+        .with_columns(
+            until=pl.col("invoiced_at").shift(-1).over(ITEM),
+            next_proof=pl.col("proof").shift(-1).over(ITEM),
+            first=pl.int_range(pl.len()).over(ITEM) == 0,
+        )
+        .collect()
+        .lazy()
+    )
+    columns = [ITEM, "since", "until", *SHARE, "proof", "next_proof", "early"]
+    begins = spans.filter("first").with_columns(
+        since=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
+        until="invoiced_at",
+        next_proof="proof",
+        proof=pl.lit(None, dtype=pl.String),
+        early=pl.lit(value=True),
+    )
+    later = spans.with_columns(since="invoiced_at", early=pl.lit(value=False))
+    return pl.concat([begins.select(columns), later.select(columns)])
+
+
+def with_net(rows: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` of the timeline with net_num and net_den, split where the share of computed tax changes.
+
+    Args:
+        rows: with `inclusive_ppm` (`inside`) and `computed` (automatic tax is on and nothing else says the share).
+        shares: `line_shares`.
+
+    Usage under computed tax has a null share: each charge has its own. Where no line tells it yet, it is `inferred`.
+    Before a subscription's first known point lines tell every share; one that changes after a span makes it `bounded`.
+    """
+    fixed = rows.filter(pl.col("inclusive_ppm").is_not_null()).with_columns(
+        _fraction(pl.col("inclusive_ppm"))
+    )
+    asked = rows.filter(pl.col("inclusive_ppm").is_null())
+    usage = asked.filter(pl.col("quantity").is_null()).with_columns(
+        pl.lit(None, dtype=pl.Int64).alias(name) for name in SHARE
+    )
+    whole = pl.lit(1, dtype=pl.Int64)
+    starts = pl.col("since") > pl.col("valid_from")
+    ends = pl.col("until") < pl.col("valid_to").fill_null(pl.col("until") + pl.duration(days=1))
+    counts = pl.col("status").ne_missing("trialing")
+    untold = pl.col("computed") & pl.col("early").fill_null(value=True) & counts
+    licensed = (
+        asked.filter(pl.col("quantity").is_not_null())
+        .join(shares, on=ITEM, how="left")
+        .filter(
+            (
+                pl.col("since").is_null()
+                | pl.col("valid_to").is_null()
+                | (pl.col("since") < pl.col("valid_to"))
+            )
+            & (pl.col("until").is_null() | (pl.col("until") > pl.col("valid_from")))
+        )
+        .with_columns(
+            valid_from=pl.when(starts).then("since").otherwise("valid_from"),
+            opened_by=pl.when(starts).then("proof").otherwise("opened_by"),
+            valid_to=pl.when(ends).then("until").otherwise("valid_to"),
+            closed_by=pl.when(ends).then("next_proof").otherwise("closed_by"),
+            net_num=pl.col("net_num").fill_null(whole),
+            net_den=pl.col("net_den").fill_null(whole),
+            evidence=worst(pl.col("evidence"), pl.when(untold).then(pl.lit("inferred"))),
+        )
+    )
+    columns = [*rows.collect_schema().names(), *SHARE]
+    share, following = pl.struct(SHARE), pl.col(ITEM) == pl.col(ITEM).shift(-1)
+    guessed = pl.col("inclusive_ppm").is_null() & pl.col("computed").not_()
+    changes = (
+        guessed & following & share.ne_missing(share.shift(-1)) & pl.col("net_num").is_not_null()
+    )
+    return (
+        pl.concat([each.select(columns) for each in (fixed, usage, licensed)])
+        .sort(ITEM, "valid_from")
+        .with_columns(evidence=worst(pl.col("evidence"), pl.when(changes).then(pl.lit("bounded"))))
+    )
