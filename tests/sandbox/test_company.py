@@ -143,6 +143,8 @@ def test_each_event_begins_where_the_one_before_ended(company: Company) -> None:
 def plain(obj: dict) -> dict:
     """Without what may change beside an object's own events: prices and invoice numbers."""
     kept = {key: value for key, value in obj.items() if key != "next_invoice_sequence"}
+    if "metadata" in kept:  # what is new in a hash was null before
+        kept["metadata"] = {key: text for key, text in kept["metadata"].items() if text}
     if "items" in kept:
         items = [{**each, "price": each["price"]["id"]} for each in kept["items"]["data"]]
         kept["items"] = {**kept["items"], "data": items}

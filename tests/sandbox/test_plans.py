@@ -318,3 +318,18 @@ def test_prorations_of_a_phase_in_the_middle_of_a_period(stage: Stage) -> None:
     stage.go(9, 20)
     assert amounts(stage) == [-6000, 9000]
     assert updates(stage)[-1].keys() == {"items"}
+
+
+def test_a_raised_price_takes_the_lookup_key() -> None:
+    company = Company(1, customers=0, months=4, end=END, features={"price_changes", "lookup_keys"})
+    company.advance(END)
+    named = [p for p in company.objects["price"].values() if p["lookup_key"] == "pro_month"]
+    assert [price["unit_amount"] for price in named] == [4200]
+    (old,) = [p for p in company.objects["price"].values() if p["unit_amount"] == 3900]
+    assert (old["lookup_key"], old["active"]) == (None, False)
+    told = [
+        event["data"]["previous_attributes"]
+        for event in company.objects["event"].values()
+        if event["type"] == "price.updated" and event["data"]["object"]["id"] == old["id"]
+    ]
+    assert told == [{"lookup_key": "pro_month"}, {"active": True}]

@@ -219,5 +219,6 @@ def _plain(obj: Json) -> Json:
         for each in obj["items"]["data"]
     ]
     discount = (obj.get("discount") or {}).get("id")
+    notes = {name: text for name, text in obj["metadata"].items() if text}
     rest = {name: value for name, value in obj.items() if name != "plan"}
-    return {**rest, "items": items, "discount": discount}
+    return {**rest, "items": items, "discount": discount, "metadata": notes}

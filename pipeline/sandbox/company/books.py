@@ -91,11 +91,21 @@ class Books:
 
     def list_price(self, price: Price) -> None:
         """A price becomes an object."""
+        if price.lookup_key is not None:
+            self._transfer(price.lookup_key)
         self.catalogue.put(price)
         obj = render.price(price)
         self.objects["price"][price.id] = obj
         self.price_views[price.id] = render.unexpanded(obj)
         self.log.emit("price.created", self.now, self.price_views[price.id])
+
+    def _transfer(self, lookup_key: str) -> None:
+        """The price that has the key loses it to a new one."""
+        for obj in self.objects["price"].values():
+            if obj["lookup_key"] == lookup_key:
+                obj["lookup_key"] = None
+                view = self.price_views[obj["id"]] = render.unexpanded(obj)
+                self.log.emit("price.updated", self.now, view, {"lookup_key": lookup_key})
 
     def archive_price(self, price_id: str) -> None:
         """Nobody new can buy the price."""

@@ -6,7 +6,7 @@ graduated and volume tiers with flat fees, `transform_quantity`, weeks, 30 days,
 usage, euro prices of their own and euro amounts as currency options.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pipeline.sandbox.company.ids import Ids
@@ -144,6 +144,11 @@ class Catalogue:
         """List a price; one with the same key takes the place of the older one for new sales."""
         self.by_id[price.id] = price
         self.by_key[price.key] = price
+
+    def name_prices(self) -> None:
+        """Every price gets a lookup key, which stays when the price is replaced."""
+        for price in list(self.by_id.values()):
+            self.put(replace(price, lookup_key=price.key.replace("/", "_")))
 
     def price(self, key: str, currency: str) -> Price:
         """What a customer who pays in `currency` buys under this key."""

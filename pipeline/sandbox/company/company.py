@@ -86,6 +86,8 @@ class Company:
         discounts = Promotions(self.books)
         self.subscriptions = PendingUpdates(self.books, discounts, Invoicing(self.books, discounts))
         self.subscriptions.prepare += bills(self.subscriptions, seed, chosen)
+        if "lookup_keys" in chosen:
+            self.books.catalogue.name_prices()
         self._currencies = currencies(self.books, seed, chosen)
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
@@ -209,6 +211,7 @@ class Company:
                 interval_count=old.interval_count,
                 created=self.books.now,
                 tax_behavior=old.tax_behavior,
+                lookup_key=old.lookup_key,
                 options=further if old.currency == "usd" else {},
             )
             self.books.list_price(price)

@@ -35,7 +35,7 @@ class PendingUpdates(Edits):
         item.price, item.quantity = was
         item.credited = credited
         expires = now + HOURS_TO_PAY * HOUR
-        sub.pending_update = render.pending_update(proposed, expires)
+        sub.pending_update = _pending_update(proposed, expires)
         sub.awaits_payment = True
         inv = self.invoicing.make(sub, [], "subscription_update", at_once=True, direct=True)
         sub.awaits_payment = False
@@ -70,3 +70,18 @@ class PendingUpdates(Edits):
             sub.pending_update = None
             self.books.commit(sub)
             self.books.announce(sub, "customer.subscription.pending_update_expired")
+
+
+def _pending_update(items: list[Json], expires_at: int) -> Json:
+    """What a subscription's items become once it is paid for."""
+    return {
+        "billing_cycle_anchor": None,
+        "cancel_at_period_end": None,
+        "discount": None,
+        "discounts": None,
+        "expires_at": expires_at,
+        "metadata": None,
+        "subscription_items": items,
+        "trial_end": None,
+        "trial_from_plan": None,
+    }

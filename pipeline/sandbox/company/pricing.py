@@ -44,6 +44,7 @@ class Price:
     rounding: str = "up"
     meter: str | None = None
     created: int = 0
+    lookup_key: str | None = None
     tax_behavior: str = "unspecified"
     options: dict[str, Amounts] = field(default_factory=dict, hash=False, compare=False)
 

@@ -104,7 +104,7 @@ def price(record: Price) -> Json:
         },
         "custom_unit_amount": None,
         "livemode": False,
-        "lookup_key": None,
+        "lookup_key": record.lookup_key,
         "metadata": {},
         "nickname": record.key,
         "product": record.product,
@@ -352,21 +352,6 @@ def subscription(record: Subscription, items: list[Json]) -> Json:
         "trial_end": record.trial_end,
         "trial_settings": PAUSING_TRIAL if record.pauses_after_trial else TRIAL_SETTINGS,
         "trial_start": record.trial_start,
-    }
-
-
-def pending_update(items: list[Json], expires_at: int) -> Json:
-    """What a subscription's items become once it is paid for."""
-    return {
-        "billing_cycle_anchor": None,
-        "cancel_at_period_end": None,
-        "discount": None,
-        "discounts": None,
-        "expires_at": expires_at,
-        "metadata": None,
-        "subscription_items": items,
-        "trial_end": None,
-        "trial_from_plan": None,
     }
 
 

@@ -47,6 +47,7 @@ class Turns:
     def _by_feature(self) -> dict[str, Turn]:
         return {
             "anchors": self.reset_anchor,
+            "annotations": self.annotate,
             "chosen_ends": self.end_on_a_day,
             "item_trials": self.try_add_on,
             "pending_updates": self.ask_for_more,
@@ -99,6 +100,12 @@ class Turns:
     @staticmethod
     def _licensed(sub: Subscription) -> list[Item]:
         return [item for item in sub.items if not item.price.metered and item.trial is None]
+
+    def annotate(self, sub: Subscription, rng: Random) -> None:
+        """Notes on the subscription and the customer: events in which no figure changes."""
+        sub.metadata = {**sub.metadata, "order": str(rng.randint(1000, 9999))}
+        self.books.commit(sub)
+        self.books.change_customer(sub.customer, description=f"Order {sub.metadata['order']}")
 
     # the billing cycle
 

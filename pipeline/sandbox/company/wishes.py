@@ -12,7 +12,7 @@ FEATURES = frozenset({
     "deletions", "unprorated", "many_items", "midnight", "price_changes", "plan_changes", "seats",
 })  # fmt: skip
 TURNS = frozenset({
-    "anchors", "chosen_ends", "customer_discounts", "deleted_coupons", "deleted_customers",
+    "anchors", "annotations", "chosen_ends", "customer_discounts", "deleted_coupons", "deleted_customers",
     "item_trials", "mergers", "mixed_currencies", "pending_updates", "phases", "replacements",
     "resumptions", "returning_items", "swapped_items", "trial_changes", "zero_quantities",
 })  # fmt: skip
@@ -20,7 +20,7 @@ BILLS = frozenset({
     "taxes", "tax_changes", "backdating", "prebilling", "one_offs", "balances", "item_coupons",
     "currencies",
 })  # fmt: skip
-RARE = BILLS | TURNS
+RARE = BILLS | TURNS | {"lookup_keys"}
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones."""
 
 
