@@ -91,11 +91,18 @@ def _unlisted(
 ) -> pl.LazyFrame:
     """When a listing first showed a customer without the discount, or since when events would have told of its end."""
     others = pl.col("shown").ne_missing(pl.col("discount_id"))
-    told = pl.col("gone_at").is_null() & (pl.col("observed_at") <= pl.col("covered_to"))
+    # A customer that was deleted is listed without anything, and no event tells of its discount.
+    told = (
+        (pl.col("start") < pl.col("covered_from"))
+        & (pl.col("observed_at") <= pl.col("covered_to"))
+        & (pl.col("gone_at").is_null() & pl.col("deleted").not_())
+    )
     return (
         of_customers.select("discount_id", "customer_id", "start", "gone_at")
         .join(
-            customers.select("customer_id", "source_account", "observed_at", shown="discount_id"),
+            customers.select(
+                "customer_id", "source_account", "observed_at", "deleted", shown="discount_id"
+            ),
             on="customer_id",
         )
         .filter(others & (pl.col("observed_at") > pl.col("start")))
@@ -114,8 +121,6 @@ def _unlisted(
         )
         .select(
             "discount_id",
-            unlisted_at=pl.when(told)
-            .then(pl.max_horizontal("start", "covered_from"))
-            .otherwise("observed_at"),
+            unlisted_at=pl.when(told).then("covered_from").otherwise("observed_at"),
         )
     )

@@ -129,14 +129,14 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
-    was invoiced for, its currency and the period_end.
+    was invoiced for, its currency, period_end and invoiced_at.
     """
     ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
     return (
         ordinary.sort("invoiced_at", "line_id")
         .group_by("subscription_item_id", "period_start")
         .agg(
-            pl.col("product_id", "currency").last(),
+            pl.col("product_id", "currency", "invoiced_at").last(),
             pl.col("period_end").max(),
             ids=pl.col("line_discounts").last(),
         )

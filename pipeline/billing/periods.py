@@ -75,7 +75,12 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
 
     One line may cover several periods, billed ahead.
     """
-    billed = period_discounts(lines).rename({"ids": "invoiced"}).sort("period_start")
+    billed = (
+        period_discounts(lines)
+        .rename({"ids": "invoiced"})
+        .with_columns(billed_at=pl.min_horizontal("period_start", "invoiced_at"))
+        .sort("period_start")
+    )
     covers = pl.col("period_start") < pl.col("period_end")
     return (
         rows.select(PERIOD)
@@ -89,7 +94,8 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
             check_sortedness=False,
         )
         .with_columns(
-            pl.when(covers).then(pl.col(name)).alias(name) for name in ("invoiced", "product_id")
+            pl.when(covers).then(pl.col(name)).alias(name)
+            for name in ("invoiced", "product_id", "billed_at")
         )
     )
 
@@ -100,18 +106,25 @@ def _joined(first: str, second: str) -> pl.Expr:
     return pl.concat_list(pl.col(first).fill_null(none), pl.col(second).fill_null(none))
 
 
+def _ahead() -> pl.Expr:
+    """Whether a period was billed before it began."""
+    return (pl.col("billed_at") < pl.col("period_start")).fill_null(value=False)
+
+
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """`periods` with `extra`: the discounts in force that the invoice could not show.
 
     A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
-    other products leaves no trace on the line, yet counts when the item changes to such a product in the period.
+    other products leaves no trace on the line, yet counts when the item changes to such a product in the period. What
+    was in force when months were billed ahead is not asked: after such a change they are `inferred`.
     """
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
         pl.col("product_id")
     ).not_().fill_null(value=False)
     extra = (
-        periods.select(*PERIOD, "product_id", discount_id="shown")
+        periods.filter(_ahead().not_())
+        .select(*PERIOD, "product_id", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(
             refs.select("discount_id", "coupon_id"),
@@ -143,6 +156,7 @@ def with_discounts(
         *PERIOD,
         "shown",
         ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
+        ahead=_ahead(),
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(
             pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False)
@@ -160,7 +174,8 @@ def with_discounts(
     products = prices.select("price_id", "product_id").unique("price_id")
     elsewhere = pl.col("billed_product").ne_missing(pl.col("product_id"))
     none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
-    unknown = pl.col("unknown_coupon") | (pl.col("unknown_limits") & elsewhere)
+    doubtful = pl.col("unknown_limits") | pl.col("ahead")
+    unknown = pl.col("unknown_coupon") | (doubtful & elsewhere)
     return (
         rows.join(found.drop("currency", "shown"), on=PERIOD, how="left")
         .join(without_coupon(found, coupons, PERIOD), on=PERIOD, how="left")
@@ -168,7 +183,7 @@ def with_discounts(
         .join(products, on="price_id", how="left")
         .with_columns(
             pl.col("discounts").fill_null(none),
-            pl.col("unknown_coupon", "unknown_limits").fill_null(value=False),
+            pl.col("unknown_coupon", "unknown_limits", "ahead").fill_null(value=False),
         )
         .with_columns(
             evidence=worst(

@@ -48,6 +48,7 @@ class Edits(Subscriptions):
                 self.prorations.add(sub, item, item.price, item.quantity or 0, -1)
         sub.status, sub.trial_start = "trialing", now
         sub.trial_end = sub.anchor = trial_end
+        self._bill_nothing_ahead(sub)
         for item in sub.items:
             item.start, item.end = now, trial_end
             item.ledger.open_period(service_period(sub, item, now))

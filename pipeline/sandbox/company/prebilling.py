@@ -56,8 +56,9 @@ class Prebilling:
         if sub.ended or sub.customer.deleted:
             return
         calm = sub.status == "active" and not sub.cancel_at_period_end and not sub.pause_collection
-        fresh = any(item.start == self.books.now for item in sub.items)
-        if calm and not fresh and sub.schedule is None and self._possible(sub):
+        # New items wait for their first period's end, paid months for the last of them.
+        held = any(item.start == self.books.now or item.prebilled for item in sub.items)
+        if calm and not held and sub.schedule is None and self._possible(sub):
             self.bill_ahead(sub, rng.randint(2, 4))
         self._plan(sub, rng)
 
