@@ -116,7 +116,7 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
 
     A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
     other products leaves no trace on the line, yet counts when the item changes to such a product in the period. What
-    was in force when months were billed ahead is not asked: after such a change they are `inferred`.
+    was in force when months were billed ahead is not asked.
     """
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
@@ -156,7 +156,7 @@ def with_discounts(
         *PERIOD,
         "shown",
         ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
-        ahead=_ahead(),
+        late=_ahead() | pl.col("early").fill_null(value=False).not_(),
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(
             pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False)
@@ -174,16 +174,19 @@ def with_discounts(
     products = prices.select("price_id", "product_id").unique("price_id")
     elsewhere = pl.col("billed_product").ne_missing(pl.col("product_id"))
     none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
-    doubtful = pl.col("unknown_limits") | pl.col("ahead")
+    doubtful = pl.col("unknown_limits") | (pl.col("late") & pl.col("has_limited"))
     unknown = pl.col("unknown_coupon") | (doubtful & elsewhere)
     return (
         rows.join(found.drop("currency", "shown"), on=PERIOD, how="left")
         .join(without_coupon(found, coupons, PERIOD), on=PERIOD, how="left")
         .join(_without_limits(found, refs, coupons), on=PERIOD, how="left")
+        .join(_with_limited(refs, coupons), on="customer_id", how="left")
         .join(products, on="price_id", how="left")
         .with_columns(
             pl.col("discounts").fill_null(none),
-            pl.col("unknown_coupon", "unknown_limits", "ahead").fill_null(value=False),
+            pl.col("unknown_coupon", "unknown_limits", "late", "has_limited").fill_null(
+                value=False
+            ),
         )
         .with_columns(
             evidence=worst(
@@ -192,6 +195,21 @@ def with_discounts(
                 pl.when(unknown).then(pl.lit("inferred")),
             ),
         )
+    )
+
+
+def _with_limited(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """The customers who ever had a discount for some products only (`has_limited`).
+
+    It leaves no trace on the lines of others: where it was not seen at the start of a period, a change to another
+    product in the period may have brought it into force.
+    """
+    limited = coupons.filter(pl.col("applies_to").is_not_null() | pl.col("full").not_())
+    return (
+        refs.join(limited, on="coupon_id", how="semi")
+        .select("customer_id", has_limited=pl.lit(value=True))
+        .drop_nulls("customer_id")
+        .unique()
     )
 
 
