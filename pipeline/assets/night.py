@@ -4,7 +4,7 @@ Belongs here: the rows of the table `generation` that this is remembered in, bes
 a number of the timeline's generation, so that it can be written in the transaction that moves it:
 `evidence/2026-10`, `link/2026-10`, `setting/2026-10` say at which generation a month was last touched,
 `published/2026-10` at which it was computed when it was last published, `settings/<hash>` when the configuration that
-figures depend on came into force.
+figures depend on came into force, `series/2026-10/usd/UTC` in which series a month was last published.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ Reason = Literal["evidence", "link", "setting"]
 REASONS: tuple[Reason, ...] = ("evidence", "link", "setting")
 PUBLISHED = "published"
 SETTINGS = "settings"
+SERIES = "series"
 DECIDING: dict[str, Any] = {
     "company": {"reporting_currency", "timezone", "first_month"},
     "exclude": True,
@@ -138,10 +139,28 @@ def computed_at(engine: Engine, months: Iterable[date]) -> dict[date, int]:
     return {keys[key]: number for key, number in found if key in keys}
 
 
-def remember_published(connection: Connection, numbers: Mapping[date, int]) -> None:
+def remember_published(connection: Connection, numbers: Mapping[date, int], config: Config) -> None:
     """Remember, inside the caller's transaction, at which generation the published months were computed."""
     for month, number in numbers.items():
         _set(connection, f"{PUBLISHED}/{key_of(month)}", number)
+        earlier = generation.c.name.startswith(f"{SERIES}/{key_of(month)}/", autoescape=True)
+        connection.execute(delete(generation).where(earlier))
+        _set(connection, f"{SERIES}/{key_of(month)}/{_series(config)}", number)
+
+
+def in_series(engine: Engine, months: Iterable[date], config: Config) -> list[date]:
+    """Those of `months` that were published under the same reporting currency and time zone, or never.
+
+    Another one starts a new series, whose figures are not compared with those before.
+    """
+    with reading(engine) as connection:
+        known = dict(name.split("/", 1) for name in _rows(connection, SERIES))
+    now = _series(config)
+    return [month for month in months if known.get(key_of(month), now) == now]
+
+
+def _series(config: Config) -> str:
+    return f"{config.company.reporting_currency}/{config.company.timezone}"
 
 
 def _shown(connection: Connection) -> dict[date, tuple[bool, str]]:

@@ -81,7 +81,9 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         place.lake.commit(
             [],
             run_id=context.run.run_id,
-            also=lambda connection: night.remember_published(connection, numbers),
+            also=lambda connection: night.remember_published(
+                connection, numbers, place.settings.config
+            ),
         )
         return dg.MaterializeResult(
             metadata={
@@ -99,7 +101,8 @@ def _versioned(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The metrics with their versions, and what changed in closed months since they were published."""
     old = publish.published(place.engine, EXPANSION_METRICS.name, months)
-    closed = [month for month in months if place.calendar().is_closed(month)]
+    comparable = night.in_series(place.engine, months, place.settings.config)
+    closed = [month for month in comparable if place.calendar().is_closed(month)]
     reasons = night.causes(place.engine, months)
     return publish.restate(
         old,

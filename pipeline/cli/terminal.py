@@ -99,4 +99,4 @@ def watching() -> Iterator[Watch]:
         else:
             yield watch
         for warning in watch.warnings:
-            console.print(f"warning: {warning}", markup=False)
+            console.print(f"warning: {warning}", markup=False, soft_wrap=True)

@@ -90,7 +90,8 @@ class Bench:
         """Remember every month as published from the timeline as it is."""
         with self.place("2026-05-06") as place, place.engine.begin() as connection:
             number = place.lake.generation(night.TIMELINE)
-            night.remember_published(connection, dict.fromkeys((MARCH, APRIL, MAY), number))
+            months = dict.fromkeys((MARCH, APRIL, MAY), number)
+            night.remember_published(connection, months, place.settings.config)
 
     def due(self) -> tuple[date, date]:
         """The first and last month to compute."""

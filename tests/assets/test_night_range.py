@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from pipeline import database
 from pipeline.assets import night
-from pipeline.config import Config, Exclude
+from pipeline.config import Company, Config, Exclude
 from pipeline.months import Calendar
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -38,7 +38,8 @@ def _touch(engine: Engine, reason: night.Reason, first: int, number: int) -> Non
 
 def _publish(engine: Engine, number: int, *months: int) -> None:
     with engine.begin() as connection:
-        night.remember_published(connection, {month(each): number for each in months})
+        numbers = {month(each): number for each in months}
+        night.remember_published(connection, numbers, Config())
 
 
 def test_nothing_before_anybody_paid(engine: Engine) -> None:
@@ -91,3 +92,17 @@ def test_settings_that_decide_figures(engine: Engine) -> None:
             night.remember_settings(connection, config, number)
         assert not night.settings_changed(engine, config)
         assert night.settings_changed(engine, after if config is before else before)
+
+
+def test_another_currency_or_time_zone_is_another_series(engine: Engine) -> None:
+    months = [month(1), month(2)]
+    with engine.begin() as connection:
+        night.remember_published(connection, {month(1): 1}, Config())
+    assert night.in_series(engine, months, Config()) == months, "February was never published"
+    for company in (Company(reporting_currency="eur"), Company(timezone="Asia/Tokyo")):
+        other = Config(company=company)
+        assert night.in_series(engine, months, other) == [month(2)]
+    with engine.begin() as connection:
+        night.remember_published(connection, {month(1): 2}, other)
+    assert night.in_series(engine, months, other) == months
+    assert night.in_series(engine, months, Config()) == [month(2)]

@@ -80,6 +80,19 @@ def test_another_policy_computes_every_month_again(worked: Desk) -> None:
         assert figures.get_column("month").min() == first, table
 
 
+def test_another_reporting_currency_starts_a_new_series(worked: Desk) -> None:
+    path = worked.folder / "pipeline.toml"
+    text = path.read_text().replace("eur = 1.08", "usd = 0.9")
+    path.write_text(f'[company]\nreporting_currency = "eur"\n{text}')
+    before = _figures(worked)
+    said = worked.types("run")
+    assert said.code == 0, said
+    assert "The reporting currency is eur now" in said.err
+    assert not _figures(worked).equals(before)
+    assert _figures(worked).get_column("version").unique().to_list() == [1]
+    assert _published(worked, "restatement").is_empty()
+
+
 def test_every_run_is_in_the_one_dagster_home(worked: Desk) -> None:
     running.prepare_home(worked.settings.dagster_home)
     with dg.DagsterInstance.from_config(str(worked.settings.dagster_home)) as instance:
