@@ -55,31 +55,36 @@ def latest(raw: pl.LazyFrame, stream: str) -> pl.LazyFrame:
 def companies(
     raw: pl.LazyFrame, id_fields: Sequence[str], segment_field: str | None
 ) -> pl.LazyFrame:
-    """Companies that are not archived, one row each.
+    """Companies that are neither archived nor merged into another, one row each.
+
+    A company that was merged leaves HubSpot's lists, so its last record is older than the merger and still names the
+    customers that its survivor has now.
 
     `id, name, owner_id, industry, country, channel, segment, stripe_ids, merged_ids`; the last two are lists.
     """
     extra = [segment_field] if segment_field else []
     fields = list(dict.fromkeys([*_COMPANY, *id_fields, *extra]))
     found = latest(raw, "company").with_columns(_decoded(fields))
-    return (
-        found.filter(~pl.col("archived").fill_null(value=False))
-        .unnest("properties")
-        .select(
-            "id",
-            "name",
-            pl.col("hubspot_owner_id").alias("owner_id"),
-            "industry",
-            "country",
-            pl.col("hs_analytics_source").alias("channel"),
-            (pl.col(segment_field) if segment_field else pl.lit(None, dtype=pl.String)).alias(
-                "segment"
-            ),
-            pl.concat_list([_listed(pl.col(field)) for field in id_fields]).alias("stripe_ids")
-            if id_fields
-            else pl.lit([], dtype=pl.List(pl.String)).alias("stripe_ids"),
-            _listed(pl.col("hs_merged_object_ids")).alias("merged_ids"),
-        )
+    here = found.filter(~pl.col("archived").fill_null(value=False)).unnest("properties")
+    merged = (
+        here.select(survivor="id", id=_listed(pl.col("hs_merged_object_ids")))
+        .explode("id")
+        .filter(pl.col("id") != pl.col("survivor"))
+    )
+    return here.join(merged, on="id", how="anti", maintain_order="left").select(
+        "id",
+        "name",
+        pl.col("hubspot_owner_id").alias("owner_id"),
+        "industry",
+        "country",
+        pl.col("hs_analytics_source").alias("channel"),
+        (pl.col(segment_field) if segment_field else pl.lit(None, dtype=pl.String)).alias(
+            "segment"
+        ),
+        pl.concat_list([_listed(pl.col(field)) for field in id_fields]).alias("stripe_ids")
+        if id_fields
+        else pl.lit([], dtype=pl.List(pl.String)).alias("stripe_ids"),
+        _listed(pl.col("hs_merged_object_ids")).alias("merged_ids"),
     )
 
 

@@ -98,6 +98,17 @@ def test_a_merged_company_leads_to_its_survivor() -> None:
     assert linked(records, people)["cus_1"] == ("hubspot:7", "metadata", "matched")
 
 
+def test_what_a_merged_company_claimed_belongs_to_its_survivor() -> None:
+    """It is in no list any more; its last record is a month older than the merger."""
+    before = raw(company("6", stripe_customer_id="cus_1"), company("7"))
+    survivor = company("7", stripe_customer_id="cus_1;cus_2", hs_merged_object_ids="6")
+    records = pl.concat([before, raw(survivor, at=FIRST + timedelta(days=30))])
+    found = accounts(records, customers("cus_1", "cus_2"), LinkRules())
+    assert found.account["account_id"].to_list() == ["hubspot:7"]
+    links = dict(found.account_link.select("customer_id", "account_id").iter_rows())
+    assert links == {"cus_1": "hubspot:7", "cus_2": "hubspot:7"}
+
+
 def test_an_archived_company_is_no_target_and_no_account() -> None:
     records = raw(company("7", archived=True, stripe_customer_id="cus_1"))
     found = accounts(records, customers("cus_1"), LinkRules())

@@ -1,11 +1,18 @@
 """Turns of a life, folded: what is graded exact is true, and what is synced in time is exact."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipeline import billing, crm
+from pipeline.config import Config
+from pipeline.lake.landing import sync
 from pipeline.sandbox.company import FEATURES, Company
 from pipeline.sandbox.company.wishes import TURNS
+from pipeline.sandbox.server import HUBSPOT_KEY
+from pipeline.schemas import COVERAGE, RAW_RECORD
+from pipeline.sources.hubspot import HubSpotSource
 from tests.history.test_properties import KINDS, WIDE
 from tests.history.test_properties import compared as compared_companies
 from tests.history.test_truth_over_http import (
@@ -64,3 +71,33 @@ def test_over_http_a_first_sync_tells_no_lie(seed: int, tmp_path: Path) -> None:
         told = published_months(company, lake)
     for found in compared(told, told.truth.months()):
         assert found.wrong["exact"] == 0, found.examples["exact"]
+
+
+@pytest.mark.parametrize("seed", range(300, 302))
+def test_over_http_a_merged_company_is_its_survivor(seed: int, tmp_path: Path) -> None:
+    """HubSpot was asked before the mergers too: what it said then of the companies that are gone is no claim."""
+    features = FEATURES - {WIDE} | {"mergers", "deleted_customers"}
+    company = Company(seed=seed, customers=10, months=9, end=END, features=features)
+    fields = Config().crm.stripe_id_fields
+    with served(company, tmp_path) as (server, lake):
+        for now in (END - timedelta(days=120), END - timedelta(days=50), END):
+            company.advance(now)
+            pull(server, lake, now)
+            hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, company_properties=fields)
+            sync(lake, lake.engine, [hubspot], now, f"crm-{now:%Y%m%d}")
+        raw = lake.scan(RAW_RECORD, lake.partitions(RAW_RECORD))
+        customer = billing.fold(raw, lake.scan(COVERAGE)).customer.lazy()
+        links = crm.accounts(
+            raw.filter(source="hubspot"), customer, crm.LinkRules.of(Config())
+        ).account_link
+    found = dict(links.select("customer_id", "account_id").iter_rows())
+    gone = [
+        name
+        for each in company.hubspot["companies"].values()
+        for name in (each["properties"].get("hs_merged_object_ids") or "").split(";")
+        if name
+    ]
+    assert gone
+    linked = {name: to for name, to in company.accounts.items() if to.startswith("hubspot:")}
+    assert {name: found[name] for name in linked} == linked
+    assert not {f"hubspot:{name}" for name in gone} & set(links.get_column("account_id"))
