@@ -15,9 +15,6 @@ from pipeline.billing import payload as p
 from pipeline.schemas import Table
 from pipeline.schemas.observed import TAX_RATE
 
-VERSION = 2
-"""Of the decoder: after a change of what it makes of a payload, the raw store is decoded anew."""
-
 PERCENT = 10_000
 """Millionths in one percent."""
 

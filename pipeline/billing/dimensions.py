@@ -3,12 +3,8 @@
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.chosen import latest
 from pipeline.billing.decode import Evidence
-
-
-def latest(rows: pl.LazyFrame, *keys: str) -> pl.LazyFrame:
-    """The last seen row of each key; among equals the one with the greatest hash."""
-    return rows.sort("observed_at", "hash").group_by(*keys).last()
 
 
 def customers(evidence: Evidence) -> pl.LazyFrame:

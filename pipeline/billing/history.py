@@ -113,8 +113,13 @@ def history(
     early = subscriptions.filter(pl.col("created_at") < pl.col("known_from"))
     end = pl.min_horizontal("known_from", pl.col("ended_at").fill_null(pl.col("known_from")))
     scope = early.with_columns(history_end=end).filter(pl.col("created_at") < pl.col("history_end"))
+    mine = scope.select("subscription_id").collect().lazy()
     seen = (
-        _changes(lines, invoice_items, scope)
+        _changes(
+            lines.join(mine, on="subscription_id", how="semi"),
+            invoice_items.join(mine, on="subscription_id", how="semi"),
+            scope,
+        )
         .join(scope, on=on)
         .filter(pl.col("at") < pl.col("history_end"))
     )

@@ -7,7 +7,7 @@ are not counted either.
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing.dimensions import latest
+from pipeline.billing.chosen import latest
 from pipeline.billing.taxes import SHARE, share_of
 
 FINAL = ("open", "paid", "uncollectible")
@@ -110,7 +110,7 @@ def usage_charges(
         charged.sort(*key, "line_id")
         .group_by(key, maintain_order=True)
         .agg(
-            pl.col("currency", "price_id", "invoice_id").last(),
+            pl.col("customer_id", "currency", "price_id", "invoice_id").last(),
             pl.col("amount").sum(),
             *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),

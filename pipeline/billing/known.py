@@ -144,7 +144,9 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def _ids(items: pl.Expr) -> pl.Expr:
     """The ids of a list of items as one text."""
-    return items.list.eval(pl.element().struct.field("id")).list.sort().list.join(",")
+    return (
+        items.list.eval(pl.element().struct.field("id").cast(pl.String)).list.sort().list.join(",")
+    )
 
 
 def _same(name: str) -> pl.Expr:
@@ -157,11 +159,7 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
     starts_known = initial(before, covered).join(
         after.select(*ON, "at"), on=[*ON, "at"], how="anti"
     )
-    columns = [
-        name
-        for name in shown.collect_schema().names()
-        if name not in ("state", "rank", "middle", "left_by")
-    ]
+    columns = shown.collect_schema().names()
     starts = covered.select("source_account", "covered_from", "covered_to").sort("covered_from")
     ended = pl.col("next_status").is_in(OVER) & pl.col("next_ended").is_not_null()
     reach = pl.col("next_at").fill_null(pl.col("covered_to"))

@@ -98,9 +98,15 @@ def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, p
         (before, after), each unique on POINT_KEY.
     """
     every = pl.concat([observed, _unchanged(observed, found)])
-    sides = every.with_columns(state=state_key()).collect().lazy()
-    before = sides.filter(pl.col("side") != "after")
-    after = sides.filter(pl.col("side") != "before")
+    ordered = every.sort(POINT_KEY).collect().lazy()
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in POINT_KEY)
+    another = begins.not_() & (pl.col("proof") != pl.col("proof").shift(1))
+    several = ordered.filter(another).select(POINT_KEY).unique().collect().lazy()
+    alone = ordered.join(several, on=POINT_KEY, how="anti", maintain_order="left")
+    before_side, after_side = pl.col("side") != "after", pl.col("side") != "before"
+    sides = ordered.join(several, on=POINT_KEY, how="semi").with_columns(state=state_key())
+    sides = sides.collect().lazy()
+    before, after = sides.filter(before_side), sides.filter(after_side)
     links = [*POINT_KEY, "state"]
     event_before = before.filter(pl.col("kind") != "listing")
     event_after = after.filter(pl.col("kind") != "listing")
@@ -128,7 +134,12 @@ def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, p
         .group_by(*POINT_KEY, maintain_order=True)
         .last()
     )
-    return first, last
+    columns = observed.collect_schema().names()
+
+    return (
+        pl.concat([alone.filter(before_side).filter(begins), first.select(columns)]),
+        pl.concat([alone.filter(after_side).filter(begins), last.select(columns)]),
+    )
 
 
 def _others(rows: pl.LazyFrame, links: list[str], name: str) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ docs/method.md, "Value of an item": a discount counts for whole service periods.
 
 import polars as pl
 
+from pipeline.billing import chosen
 from pipeline.billing.evidence import worst
 from pipeline.billing.invoices import period_discounts, with_references, without_coupon
 from pipeline.schemas.billing import DISCOUNT_REF
@@ -24,16 +25,26 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("evidence").shift(1) == "exact"
     )
     born = pl.col("item_created") >= pl.col("valid_from")
-    first = (
-        rows.sort("subscription_item_id", "valid_from")
+    needed = [
+        *PERIOD, "customer_id", "kind", "item_created", "valid_from", "valid_to", "evidence", "item_discounts",
+        "subscription_discounts",
+    ]  # fmt: skip
+    spans = (
+        rows.select(needed)
+        .sort("subscription_item_id", "valid_from")
         .with_columns(followed=followed.over("subscription_item_id").fill_null(value=False))
-        .group_by(PERIOD, maintain_order=True)
-        .first()
+        .collect()
+        .lazy()
+    )
+    first = (
+        chosen.first(spans, *PERIOD)
         .with_columns(
             early=(pl.col("valid_from") <= pl.col("period_start"))
             | (pl.col("kind").is_in(["initial", "listing"]).not_() & (born | pl.col("followed")))
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
+        .collect()
+        .lazy()
     )
     dates = refs.select(
         "discount_id", "start", "end", given_to="customer_id", on_subscription="subscription_id",
@@ -118,6 +129,7 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     other products leaves no trace on the line, yet counts when the item changes to such a product in the period. What
     was in force when months were billed ahead is not asked.
     """
+    periods = periods.collect().lazy()
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
         pl.col("product_id")
@@ -164,6 +176,7 @@ def with_discounts(
         .then(pl.lit("exact"))
         .otherwise(pl.lit("bounded")),
     )
+    ids = ids.collect().lazy()
     currencies = rows.select("subscription_item_id", "currency").unique("subscription_item_id")
     found = (
         with_references(ids, refs, PERIOD)

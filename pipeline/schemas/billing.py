@@ -156,6 +156,7 @@ USAGE_CHARGE = Table(
         text("subscription_item_id", "Stripe subscription item id.", key=True),
         instant("period_start", "Start of the service period."),
         instant("period_end", "End of the service period."),
+        text("customer_id", "Stripe customer id."),
         text("currency", "Currency of the charge."),
         text("price_id", "Price the usage was charged at."),
         count(

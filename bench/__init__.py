@@ -1,0 +1,1 @@
+"""Speed, measured: what is folded is simulated, what is timed is the product."""

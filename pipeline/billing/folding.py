@@ -1,0 +1,146 @@
+"""Folding: decoded evidence becomes dimensions, item timelines and usage charges.
+
+Belongs here: what is folded together. A customer's items depend on the customer's own records, on the dimensions they
+refer to, and on the coverage of events, so customers are folded in groups, each small enough for memory. The result is
+that of folding everything at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing import dimensions, invoices, taxes, timeline
+from pipeline.billing.decode import Evidence, decode
+from pipeline.billing.ids import numbered
+from pipeline.billing.known import spans
+
+TOGETHER = 400_000
+"""Rows of evidence that are folded together; more need more memory, fewer more time."""
+OWN = ("subscription", "invoice", "invoice_item")
+"""The evidence that belongs to one customer."""
+DIMENSIONS = (schemas.CUSTOMER, schemas.PRODUCT, schemas.PRICE, schemas.COUPON, schemas.DISCOUNT)
+FOLDED = (schemas.ITEM_TIMELINE, schemas.USAGE_CHARGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """What billing evidence says; each frame has the schema of the table of its name."""
+
+    customer: pl.DataFrame
+    product: pl.DataFrame
+    price: pl.DataFrame
+    coupon: pl.DataFrame
+    discount: pl.DataFrame
+    item_timeline: pl.DataFrame
+    usage_charge: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the evidence of all customers says together, and any customer's items may refer to."""
+
+    dimensions: dict[str, pl.DataFrame]
+    """By the name of their table, sorted by key."""
+    tax_rates: pl.DataFrame
+    """As `taxes.tax_rates`."""
+
+
+def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
+    """Every frame of billing from the raw records (RAW_RECORD) and the coverage of events (COVERAGE)."""
+    return fold_evidence(decode(raw), coverage)
+
+
+def fold_evidence(evidence: Evidence, coverage: pl.LazyFrame, together: int = TOGETHER) -> Billing:
+    """Every frame of billing from decoded records and the coverage of events (COVERAGE).
+
+    The result depends on the set of records alone: replaying them in another order or twice changes nothing.
+
+    Args:
+        evidence: the decoded records.
+        coverage: over which spans every event is known.
+        together: how many rows of evidence are folded at once, at least one customer's.
+    """
+    shared = what_is_shared(evidence, coverage)
+    parts = [folded(each, coverage, shared) for each in groups(evidence, together)]
+    return put_together(shared, parts)
+
+
+def what_is_shared(evidence: Evidence, coverage: pl.LazyFrame) -> Shared:
+    """The dimensions and tax rates that all evidence together says."""
+    made = (
+        dimensions.customers(evidence),
+        dimensions.products(evidence),
+        dimensions.prices(evidence),
+        dimensions.coupons(evidence),
+        dimensions.discounts(evidence, spans(coverage)),
+    )
+    ordered = [frame.sort(table.key) for table, frame in zip(DIMENSIONS, made, strict=True)]
+    *found, rates = pl.collect_all([*ordered, tax_rates(evidence)])
+    return Shared(
+        {table.name: frame for table, frame in zip(DIMENSIONS, found, strict=True)}, rates
+    )
+
+
+def tax_rates(evidence: Evidence) -> pl.LazyFrame:
+    """`taxes.tax_rates` in the order of their ids."""
+    return taxes.tax_rates(evidence.subscription, evidence.invoice).sort("tax_rate_id")
+
+
+def of_customers(evidence: Evidence, whose: pl.Expr) -> Evidence:
+    """The evidence of some customers."""
+    return replace(evidence, **{name: getattr(evidence, name).filter(whose) for name in OWN})
+
+
+def groups(evidence: Evidence, together: int) -> Iterator[Evidence]:
+    """The evidence in groups of whole customers, of about so many rows each; what names no customer is in the first."""
+    counted = (
+        pl.concat([getattr(evidence, name).select("customer_id") for name in OWN])
+        .drop_nulls()
+        .group_by("customer_id")
+        .len()
+        .sort("customer_id")
+        .with_columns(group=pl.col("len").cum_sum() // together)
+        .group_by("group")
+        .agg(pl.col("customer_id").max())
+        .sort("group")
+        .collect()
+    )
+    ends = counted.get_column("customer_id").to_list()
+    customer = pl.col("customer_id")
+    if len(ends) <= 1:
+        yield evidence
+        return
+    yield of_customers(evidence, customer.is_null() | (customer <= ends[0]))
+    for start, end in pairwise(ends):
+        yield of_customers(evidence, (customer > start) & (customer <= end))
+
+
+def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[pl.DataFrame, ...]:
+    """(ITEM_TIMELINE, USAGE_CHARGE) of the customers of `evidence`."""
+    price, coupon, refs = (
+        shared.dimensions[table.name].lazy()
+        for table in (schemas.PRICE, schemas.COUPON, schemas.DISCOUNT)
+    )
+    evidence, coverage, refs = numbered(evidence, coverage, refs)
+    invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
+    lines = taxes.with_line_share(
+        invoices.lines(evidence.invoice, invoice_items), shared.tax_rates.lazy()
+    )
+    lines = lines.collect().lazy()
+    items = timeline.item_timeline(
+        evidence.subscription, coverage, lines, invoice_items, price, refs, coupon
+    )
+    usage = invoices.usage_charges(lines, price, refs, coupon)
+    return tuple(pl.collect_all([items, usage]))
+
+
+def put_together(shared: Shared, parts: list[tuple[pl.DataFrame, ...]]) -> Billing:
+    """The billing of several groups of customers, sorted by key."""
+    made = {
+        table.name: pl.concat([part[number] for part in parts]).sort(table.key)
+        for number, table in enumerate(FOLDED)
+    }
+    return Billing(**shared.dimensions, **made)

@@ -1,0 +1,209 @@
+"""Nights: new evidence is folded into what was folded before.
+
+Belongs here: which customers new evidence may tell something new of, and from when on the result says something else.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing.decode import Evidence
+from pipeline.billing.folding import (
+    FOLDED,
+    OWN,
+    TOGETHER,
+    Billing,
+    Shared,
+    fold_evidence,
+    folded,
+    groups,
+    of_customers,
+    put_together,
+    tax_rates,
+    what_is_shared,
+)
+from pipeline.billing.known import spans
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night's evidence makes of the billing before it."""
+
+    billing: Billing
+    since: datetime | None
+    """The earliest instant from which it says anything else than before; None when nothing differs."""
+    customers: int
+    """How many customers were folded."""
+
+
+def fold_night(
+    before: Billing,
+    known: Evidence,
+    fresh: Evidence,
+    covered: pl.LazyFrame,
+    coverage: pl.LazyFrame,
+    together: int = TOGETHER,
+) -> Night:
+    """What folding all evidence returns, folding only the customers that it may say something else of than before.
+
+    Args:
+        before: what was folded of `known`, under the coverage `covered`.
+        known: the records that were folded before.
+        fresh: the records that are new.
+        covered: COVERAGE rows known before.
+        coverage: COVERAGE rows known now.
+        together: how many rows of evidence are folded at once.
+    """
+    evidence = _both(known, fresh)
+    shared = what_is_shared(evidence, coverage)
+    whose = _touched(before, shared, known, fresh, covered, coverage)
+    if whose is None:
+        billing = fold_evidence(evidence, coverage, together)
+        return Night(billing, touched_from(before, billing), billing.customer.height)
+    mine = pl.col("customer_id").is_in(whose.implode(), nulls_equal=True)
+    parts = [
+        folded(each, coverage, shared) for each in groups(of_customers(evidence, mine), together)
+    ]
+    kept = [tuple(getattr(before, table.name).filter(mine.not_()) for table in FOLDED)]
+    billing = put_together(shared, [*kept, *parts])
+    if not _same_catalogue(before, billing):
+        return Night(billing, touched_from(before, billing), whose.len())
+    old = replace(before, **{t.name: getattr(before, t.name).filter(mine) for t in FOLDED})
+    return Night(billing, touched_from(old, put_together(shared, parts)), whose.len())
+
+
+def _both(known: Evidence, fresh: Evidence) -> Evidence:
+    return Evidence(
+        *(pl.concat([known.frame(table), fresh.frame(table)]) for table in schemas.OBSERVED)
+    )
+
+
+def touched_from(old: Billing | None, new: Billing) -> datetime | None:
+    """The earliest instant from which `new` says anything else than `old`; None when nothing differs.
+
+    Usage counts from the end of its period on. A changed dimension (a price's tiers, a coupon) touches everything.
+    """
+    if old is None or not _same_catalogue(old, new):
+        return _earliest(new.item_timeline, "valid_from")
+    instants = [
+        _moved(old.item_timeline, new.item_timeline),
+        _difference(old.usage_charge, new.usage_charge, "period_end"),
+    ]
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _touched(
+    before: Billing,
+    shared: Shared,
+    known: Evidence,
+    fresh: Evidence,
+    covered: pl.LazyFrame,
+    coverage: pl.LazyFrame,
+) -> pl.Series | None:
+    """The customers whose items may differ from before; None for all."""
+    reached = _reached(covered, coverage)
+    if reached is None:
+        return None
+    now = shared.dimensions
+    coupons = _differing(before.coupon, now["coupon"], "coupon_id")
+    changed = _differing(before.discount, now["discount"], "discount_id")
+    given = pl.concat([before.discount, now["discount"]]).filter(
+        pl.col("coupon_id").is_in(coupons.implode())
+        | pl.col("discount_id").is_in(changed.implode())
+    )
+    if given.get_column("customer_id").has_nulls():
+        return None
+    prices = _differing(before.price, now["price"], "price_id")
+    rates = _differing(tax_rates(known).collect(), shared.tax_rates, "tax_rate_id")
+    named = pl.element().struct
+    at_price = named.field("price_id").is_in(prices.implode())
+    taxed = named.field("line_tax_rates").list.set_intersection(rates.to_list()).list.len() > 0
+    found = [
+        *(getattr(fresh, name) for name in OWN),
+        known.subscription.filter(pl.col("at") > reached),
+        given.lazy(),
+    ]
+    if len(prices):
+        found.append(known.subscription.filter(pl.col("items").list.eval(at_price).list.any()))
+    if len(prices) or len(rates):
+        refers = pl.col("lines").list.eval(at_price | taxed).list.any()
+        found.append(known.invoice.filter(refers))
+    whose = [frame.select("customer_id") for frame in found]
+    return pl.concat(whose).unique().collect().to_series()
+
+
+def _reached(covered: pl.LazyFrame, coverage: pl.LazyFrame) -> datetime | None:
+    """Up to when events were known, if now they are known on from there; None if the coverage differs otherwise.
+
+    Only what lies beyond it can read differently then: spans that end later, and starts of subscriptions.
+    """
+    key = ["source_account", "covered_from"]
+    both = (
+        spans(covered)
+        .join(spans(coverage), on=key, how="full", coalesce=True, suffix="_now")
+        .with_columns(
+            last=pl.col("covered_from").max().over("source_account") == pl.col("covered_from")
+        )
+        .collect()
+    )
+    same = pl.col("covered_to") == pl.col("covered_to_now")
+    longer = pl.col("last") & (pl.col("covered_to") < pl.col("covered_to_now"))
+    if both.is_empty() or not both.select((same | longer).fill_null(value=False).all()).item():
+        return None
+    found = both.filter(pl.col("last")).get_column("covered_to").min()
+    return found if isinstance(found, datetime) else None
+
+
+def _differing(old: pl.DataFrame, new: pl.DataFrame, column: str) -> pl.Series:
+    """The ids in `column` of the rows that only one of the frames has."""
+    both = pl.concat([old, new]).with_columns(seen=pl.struct(pl.all()).hash())
+    return both.filter(pl.len().over("seen") == 1).get_column(column).unique()
+
+
+def _same_catalogue(old: Billing, new: Billing) -> bool:
+    return all(
+        getattr(old, name).equals(getattr(new, name)) for name in ("price", "coupon", "product")
+    )
+
+
+def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
+    value = frame.get_column(column).min()
+    return value if isinstance(value, datetime) else None
+
+
+def _moved(old: pl.DataFrame, new: pl.DataFrame) -> datetime | None:
+    """The earliest instant from which two timelines differ; a span that only ends otherwise differs from there on."""
+    key, ends = ["subscription_item_id", "valid_from"], ("valid_to", "closed_by")
+    state = [name for name in new.columns if name not in (*key, *ends)]
+
+    def told(frame: pl.DataFrame, side: str) -> pl.LazyFrame:
+        return frame.lazy().select(
+            *key,
+            pl.struct(state).hash().alias(f"state_{side}"),
+            pl.col("valid_to").alias(f"end_{side}"),
+        )
+
+    same_state = pl.col("state_old").eq_missing(pl.col("state_new"))
+    same_end = pl.col("end_old").eq_missing(pl.col("end_new"))
+    return _earliest(
+        told(old, "old")
+        .join(told(new, "new"), on=key, how="full", coalesce=True)
+        .filter((same_state & same_end).not_())
+        .select(
+            at=pl.when(same_state)
+            .then(pl.min_horizontal("end_old", "end_new"))
+            .otherwise("valid_from")
+        )
+        .collect(),
+        "at",
+    )
+
+
+def _difference(old: pl.DataFrame, new: pl.DataFrame, column: str) -> datetime | None:
+    both = pl.concat([old, new])
+    single = both.with_columns(seen=pl.struct(both.columns).hash()).filter(
+        pl.len().over("seen") == 1
+    )
+    return _earliest(single, column)

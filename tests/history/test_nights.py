@@ -1,0 +1,72 @@
+"""A night folds only the customers that it tells something new of, and the result is that of folding everything."""
+
+import random
+from datetime import datetime
+
+import polars as pl
+from hypothesis import given, settings
+from polars.testing import assert_frame_equal
+
+from pipeline import billing
+from pipeline.billing.decode import Evidence
+from pipeline.schemas import COVERAGE, OBSERVED, RAW_RECORD
+from tests.history.records import Histories
+from tests.history.test_properties import UNSHRUNK, random_histories, seeds
+
+KINDS = ("often", "late", "gap")
+NIGHTS = 8
+
+
+def observed_by(histories: Histories, until: datetime) -> tuple[Evidence, pl.LazyFrame]:
+    """What is known at an instant."""
+    rows = [row for row in histories.rows if row["observed_at"] <= until]
+    spans = [row for row in histories.coverage if row["covered_to"] <= until]
+    raw = pl.LazyFrame(rows, schema=RAW_RECORD.schema)
+    return billing.decode(raw), pl.LazyFrame(spans, schema=COVERAGE.schema)
+
+
+def without(every: Evidence, known: Evidence) -> Evidence:
+    """The records that are not among those known."""
+    return Evidence(
+        *(
+            every.frame(table).join(known.frame(table), on=table.key, how="anti", nulls_equal=True)
+            for table in OBSERVED
+        )
+    )
+
+
+def assert_equal(one: billing.Billing, other: billing.Billing) -> None:
+    for name in billing.Billing.__slots__:
+        assert_frame_equal(getattr(one, name), getattr(other, name))
+
+
+@given(seed=seeds)
+@settings(max_examples=6, phases=UNSHRUNK)
+def test_a_night_says_what_folding_everything_says(seed: int) -> None:
+    draw = random.Random(seed)
+    histories = random_histories(draw, 4, KINDS)
+    instants = sorted({row["observed_at"] for row in histories.rows})
+    nights = sorted(draw.sample(instants, min(NIGHTS, len(instants))))
+    known, covered = observed_by(histories, nights[0])
+    told = billing.fold_evidence(known, covered)
+    folded, held = 0, 0
+    for instant in nights[1:]:
+        evidence, coverage = observed_by(histories, instant)
+        night = billing.fold_night(told, known, without(evidence, known), covered, coverage)
+        everything = billing.fold_evidence(evidence, coverage)
+        assert_equal(night.billing, everything)
+        assert night.since == billing.touched_from(told, everything)
+        folded, held = folded + night.customers, held + everything.customer.height
+        known, covered, told = evidence, coverage, night.billing
+    assert folded <= held
+
+
+@given(seed=seeds)
+@settings(max_examples=3, phases=UNSHRUNK)
+def test_customers_are_folded_in_groups_of_any_size(seed: int) -> None:
+    draw = random.Random(seed)
+    histories = random_histories(draw, 4, KINDS)
+    evidence, coverage = observed_by(histories, histories.calendar.now)
+    once = billing.fold_evidence(evidence, coverage)
+    for together in (1, draw.randint(20, 400)):
+        assert_equal(once, billing.fold_evidence(evidence, coverage, together))
