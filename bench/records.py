@@ -14,11 +14,14 @@ import polars as pl
 from pipeline.sandbox.company import Company
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources.allowlist import EVENT_OBJECTS, allowed
+from pipeline.sources.expansions import Found, take_apart
 from pipeline.sources.protocol import Record, instant
 
 END = datetime(2026, 11, 23, 6, tzinfo=UTC)
 WEEK = timedelta(days=7)
 LOOKBACK = timedelta(days=40)
+LISTING = timedelta(minutes=5)
+"""Events are drained up to the sync's start; lists are read after that."""
 CATALOGUE = ("product", "price", "coupon")
 LISTED = ("customer", *CATALOGUE, "discount", "subscription", "invoice", "invoiceitem")
 WINDOWED = ("invoice", "invoiceitem")
@@ -37,14 +40,16 @@ class Store:
     def sync(self, company: Company, since: datetime) -> None:
         """Everything that is new at the company's instant."""
         now, sync_id = company.now, f"sync_{company.now:%Y%m%d%H%M}"
+        seen = now + LISTING
         for stream in LISTED:
             oldest = (now - LOOKBACK).timestamp() if stream in WINDOWED else 0
             for each in company.objects[stream].values():
                 created = each.get("created", each.get("date"))
                 if (created or 0) >= oldest:
                     kept = allowed(each, EVENT_OBJECTS[stream])
+                    take_apart(kept, Found())
                     record = Record.of(kept, api_version="", created=created)
-                    self._keep(stream, record, now, sync_id)
+                    self._keep(stream, record, seen, sync_id)
         for each in reversed(company.objects["event"].values()):
             if each["created"] < since.timestamp():
                 break

@@ -10,10 +10,10 @@ import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import billing, mrr
-from pipeline.assets import inputs, night, shown
+from pipeline.assets import evidence, inputs, night, shown
 from pipeline.assets.place import Place
 from pipeline.months import Calendar, months_between
-from pipeline.schemas import COVERAGE, ITEM_TIMELINE
+from pipeline.schemas import ITEM_TIMELINE
 
 GROUP = "billing"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -34,22 +34,23 @@ def billing_assets() -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[None]:
         lake, config = place.lake, place.settings.config
         generation = lake.generation(night.TIMELINE)
-        before = inputs.billing(lake)
-        folded = billing.fold(inputs.raw_of(lake, "stripe"), lake.scan(COVERAGE))
+        decoded = evidence.decode_new(lake)
+        found = evidence.fold(decoded, inputs.billing(lake))
+        folded, since = found.billing, found.since
         staged = [lake.write(table, getattr(folded, table.name)) for table in inputs.BILLING]
-        since = billing.touched_from(before, folded)
         new_settings = night.settings_changed(place.engine, config)
-        evidence = touched(place, folded, since)
+        months = touched(place, folded, since)
         settings = touched(place, folded, ALWAYS) if new_settings else []
-        moved = bool(evidence or settings)
+        moved = bool(months or settings)
 
         def remember(connection: Connection) -> None:
-            night.touch(connection, "evidence", evidence, generation + 1)
+            decoded.remember(connection)
+            night.touch(connection, "evidence", months, generation + 1)
             night.touch(connection, "setting", settings, generation + 1)
             night.remember_settings(connection, config, generation + moved)
 
         lake.commit(
-            staged,
+            [*decoded.staged, *staged],
             run_id=context.run.run_id,
             expect=(night.TIMELINE, generation),
             bump=night.TIMELINE if moved else None,
@@ -58,6 +59,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(
             metadata={
                 **{f"{each.table} rows": each.rows for each in staged},
+                "customers folded": found.customers,
                 "evidence": _evidence(folded.item_timeline),
                 "touched since": since.isoformat() if since else "nothing",
                 "preview": shown.rows(folded.item_timeline, ITEM_TIMELINE),

@@ -89,7 +89,9 @@ def touched_from(old: Billing | None, new: Billing) -> datetime | None:
         return _earliest(new.item_timeline, "valid_from")
     instants = [
         _moved(old.item_timeline, new.item_timeline),
-        _difference(old.usage_charge, new.usage_charge, "period_end"),
+        _difference(
+            old.usage_charge.drop("customer_id"), new.usage_charge.drop("customer_id"), "period_end"
+        ),
     ]
     return min((instant for instant in instants if instant is not None), default=None)
 

@@ -5,6 +5,6 @@ here: what a column means, or how a source is read.
 """
 
 from pipeline.lake.lake import Lake
-from pipeline.lake.objects import StagedObject
+from pipeline.lake.objects import LiveObject, StagedObject
 
-__all__ = ["Lake", "StagedObject"]
+__all__ = ["Lake", "LiveObject", "StagedObject"]

@@ -19,7 +19,7 @@ from pipeline.database import lake_object, reading
 from pipeline.database.engine import lock_ledger
 from pipeline.errors import ConfigError, MissingMonth, SchemaMismatch
 from pipeline.lake import ledger, manifest
-from pipeline.lake.objects import PART, StagedObject, delete, files, write_object
+from pipeline.lake.objects import PART, LiveObject, StagedObject, delete, files, write_object
 from pipeline.months import KEY_FORMAT
 from pipeline.schemas import TABLES, Table
 
@@ -39,15 +39,26 @@ class Lake:
         self.engine = engine
 
     def write(
-        self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partition: str | None = None
+        self,
+        table: Table,
+        frame: pl.LazyFrame | pl.DataFrame,
+        partition: str | None = None,
+        *,
+        row_group: int | None = None,
     ) -> StagedObject:
         """Write one object of `table`; readers see it after `commit`.
+
+        Args:
+            table: what it holds rows of.
+            frame: the rows.
+            partition: the part of the table; none if the table has no others.
+            row_group: rows that are stored together, for readers that want few of them; by default all.
 
         Raises:
             SchemaMismatch: a column of the table is missing.
         """
         rows = table.conform(frame.lazy()).collect()
-        return write_object(self.root, table.name, partition or WHOLE, rows)
+        return write_object(self.root, table.name, partition or WHOLE, rows, row_group)
 
     def write_partitions(
         self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]
@@ -131,14 +142,26 @@ class Lake:
                 f"{table.name} of {', '.join(missing)} was never computed. "
                 f"Run: expansion backfill --from {missing[0]} --to {missing[-1]}"
             )
-        if not rows:
+        return self.read(table, [str(row.path) for row in rows])
+
+    def read(self, table: Table, paths: Sequence[str]) -> pl.LazyFrame:
+        """The rows of some objects of `table`, live or only written, in that order."""
+        if not paths:
             return table.empty().lazy()
         return pl.scan_parquet(
-            [self.root / str(row.path) for row in rows],
+            [self.root / path for path in paths],
             schema=table.schema,
             missing_columns="insert",
             extra_columns="ignore",
         )
+
+    def live(self) -> list[LiveObject]:
+        """Every live object as of one instant, in the order they were committed."""
+        with reading(self.engine) as connection:
+            return [
+                LiveObject(row.table_name, row.partition, row.path, row.rows, row.position)
+                for row in ledger.live(connection)
+            ]
 
     def partitions(self, table: Table) -> list[str]:
         """The partitions of `table` that are live, sorted."""

@@ -36,13 +36,14 @@ def expect_number(connection: Connection, name: str, number: int) -> None:
 def bump(connection: Connection, name: str) -> int:
     """Move the generation called `name` one further."""
     number = number_of(connection, name) + 1
-    if number == 1:
-        connection.execute(insert(generation).values(name=name, number=number))
-    else:
-        connection.execute(
-            update(generation).where(generation.c.name == name).values(number=number)
-        )
+    move(connection, name, number)
     return number
+
+
+def move(connection: Connection, name: str, number: int) -> None:
+    """Set the generation called `name`."""
+    connection.execute(delete(generation).where(generation.c.name == name))
+    connection.execute(insert(generation).values(name=name, number=number))
 
 
 def retire(connection: Connection, table: str, partition: str) -> None:

@@ -29,13 +29,28 @@ class StagedObject:
     hash: str
 
 
-def write_object(root: Path, table: str, partition: str, frame: pl.DataFrame) -> StagedObject:
+@dataclass(frozen=True, slots=True)
+class LiveObject:
+    """An object that readers see."""
+
+    table: str
+    partition: str
+    path: str
+    """Relative to the lake's root."""
+    rows: int
+    position: int
+    """Its place in the order of commits."""
+
+
+def write_object(
+    root: Path, table: str, partition: str, frame: pl.DataFrame, row_group: int | None = None
+) -> StagedObject:
     """Write `frame` as one object under `root`; the same content twice is the same object."""
     folder = root / table / partition
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{uuid4().hex}{PART}"
     try:
-        frame.write_parquet(part, compression="zstd", statistics=True)
+        frame.write_parquet(part, compression="zstd", statistics=True, row_group_size=row_group)
         content = part.read_bytes()
         digest = hashlib.blake2b(content, digest_size=16).hexdigest()
         final = folder / f"{digest}.parquet"

@@ -1,0 +1,244 @@
+"""The fold at scale: decode, fold, and nights on top, timed in processes of their own.
+
+Usage: python -m bench.fold [--accounts 100000] [--months 36] [--folder FOLDER] [--keep]
+
+The store is a company that grew to so many accounts in so many months, synced every week (`bench.records`). Its last
+week is held back: nights bring it for a share of the accounts. A week of 14% of the accounts is about what one night
+brings of all of them. Nothing of a night is committed, so each is folded on the same store. The result goes to
+bench/results/.
+"""
+
+import argparse
+import json
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bench.records import copies, simulated
+from pipeline.assets import evidence, inputs
+from pipeline.assets.evidence import Decoded
+from pipeline.database import engine, upgrade
+from pipeline.lake import Lake
+from pipeline.schemas import COVERAGE, RAW_RECORD
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+SIMULATED = 1_000
+"""Accounts that are simulated; the others are copies."""
+NIGHTS = (0.035, 0.07, 0.14)
+"""Shares of the accounts that bring a week."""
+SEED = 1
+
+
+def lake_in(folder: Path) -> Lake:
+    url = f"sqlite:///{folder / 'warehouse.db'}"
+    upgrade(url)
+    return Lake(folder / "lake", engine(url))
+
+
+@contextmanager
+def timed(told: dict[str, Any], what: str) -> Iterator[None]:
+    """Wall and processor seconds of a block."""
+    wall, used = time.monotonic(), time.process_time()
+    yield
+    told[what] = {
+        "seconds": round(time.monotonic() - wall, 2),
+        "cpu_seconds": round(time.process_time() - used, 2),
+    }
+
+
+def build(folder: Path, accounts: int, months: int) -> dict[str, Any]:
+    """The raw store of every week but the last, which is kept in `folder`, one file a copy."""
+    lake = lake_in(folder)
+    size = min(accounts, SIMULATED)
+    raw, coverage = simulated(SEED, size, months)
+    last = coverage.get_column("covered_to").max()
+    newest = coverage.filter(pl.col("covered_to") == last).get_column("sync_id").item()
+    week = pl.col("sync_id") == newest
+    lake.commit(
+        [lake.write(COVERAGE, coverage.filter(pl.col("covered_to") < last))], run_id="bench"
+    )
+    coverage.filter(pl.col("covered_to") == last).write_parquet(folder / "coverage.parquet")
+    records = 0
+    for number, part in enumerate(copies(raw, accounts // size)):
+        staged = [
+            lake.write(RAW_RECORD, rows, f"stripe.{name}")
+            for (name,), rows in part.filter(week.not_())
+            .partition_by("stream", as_dict=True)
+            .items()
+        ]
+        lake.commit(staged, run_id="bench")
+        part.filter(week).write_parquet(folder / f"week-{number:04}.parquet")
+        records += sum(each.rows for each in staged)
+    payload = raw.get_column("payload").str.len_bytes().sum() * (accounts // size)
+    return {"accounts": accounts // size * size, "months": months, "raw_records": records,
+            "json_gigabytes": round(payload / 1e9, 1)}  # fmt: skip
+
+
+def first(folder: Path) -> dict[str, Any]:
+    """Decode everything."""
+    told: dict[str, Any] = {}
+    lake = lake_in(folder)
+    with timed(told, "decode"):
+        decoded = evidence.decode_new(lake)
+    kept = (decoded.code, decoded.before, decoded.until, decoded.live, decoded.staged)
+    (folder / "decoded.pickle").write_bytes(pickle.dumps(kept))
+    told["evidence_rows"] = sum(each.rows for each in decoded.staged)
+    told["evidence_megabytes"] = round(sum(each.bytes for each in decoded.staged) / 1e6, 1)
+    return told
+
+
+def scan(folder: Path) -> dict[str, Any]:
+    """What the fold is held against: reading the same rows and sorting them by customer and instant."""
+    told: dict[str, Any] = {}
+    every = _decoded(folder).every()
+    order = {"subscription": "at", "invoice": "invoiced_at", "invoice_item": "changed_at"}
+    with timed(told, "scan_and_sort"):
+        for name, column in order.items():
+            getattr(every, name).sort("customer_id", column).collect()
+    return told
+
+
+def fold(folder: Path) -> dict[str, Any]:
+    """Fold everything from decoded evidence, and show it."""
+    told: dict[str, Any] = {}
+    decoded = _decoded(folder)
+    with timed(told, "fold"):
+        found = evidence.fold(decoded, None)
+    with timed(told, "write"):
+        lake = decoded.lake
+        staged = [lake.write(table, getattr(found.billing, table.name)) for table in inputs.BILLING]
+        lake.commit([*decoded.staged, *staged], run_id="bench", also=decoded.remember)
+    told["timeline_rows"] = found.billing.item_timeline.height
+    told["customers"] = found.customers
+    return told
+
+
+def night(folder: Path) -> dict[str, Any]:
+    """Decode and fold what is new, as the asset does; nothing is committed."""
+    told: dict[str, Any] = {}
+    lake = lake_in(folder)
+    with timed(told, "decode"):
+        decoded = evidence.decode_new(lake)
+    with timed(told, "read_before"):
+        before = inputs.billing(lake)
+    with timed(told, "fold"):
+        found = evidence.fold(decoded, before)
+    with timed(told, "write"):
+        staged = [lake.write(table, getattr(found.billing, table.name)) for table in inputs.BILLING]
+    told["evidence_rows"] = sum(each.rows for each in decoded.staged)
+    told["customers"] = found.customers
+    told["timeline_rows"] = sum(each.rows for each in staged if each.table == "item_timeline")
+    return told
+
+
+def _decoded(folder: Path) -> Decoded:
+    return Decoded(lake_in(folder), *pickle.loads((folder / "decoded.pickle").read_bytes()))
+
+
+STEPS: dict[str, Callable[..., dict[str, Any]]] = {
+    "build": build,
+    "first": first,
+    "scan": scan,
+    "fold": fold,
+    "night": night,
+}
+
+
+def measured(step: str, folder: Path, *more: str) -> dict[str, Any]:
+    """A step in a process of its own, with the most memory that it held."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.fold", "--step", step, "--folder", str(folder), *more],
+        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    told: dict[str, Any] = json.loads(done.stdout)
+    print(step, told, flush=True)
+    return told
+
+
+def run(folder: Path, accounts: int, months: int) -> dict[str, Any]:
+    """Every measurement, in order."""
+    size = ("--accounts", str(accounts), "--months", str(months))
+    told: dict[str, Any] = {"store": measured("build", folder, *size)}
+    for step in ("first", "scan", "fold"):
+        told[step] = measured(step, folder)
+    weeks = sorted(folder.glob("week-*.parquet"))
+    lake = lake_in(folder)
+    lake.commit(
+        [lake.write(COVERAGE, pl.read_parquet(folder / "coverage.parquet"))], run_id="bench"
+    )
+    told["nights"] = []
+    landed = 0
+    for share in NIGHTS:
+        until = max(landed + 1, round(share * len(weeks)))
+        rows = pl.concat([pl.read_parquet(path) for path in weeks[landed:until]])
+        lake.commit(
+            [
+                lake.write(RAW_RECORD, part, f"stripe.{name}")
+                for (name,), part in rows.partition_by("stream", as_dict=True).items()
+            ],
+            run_id="bench",
+        )
+        landed = until
+        told["nights"].append({"raw_share": landed / len(weeks), **measured("night", folder)})
+    return told
+
+
+def peak() -> float:
+    """The most memory that this process held; `ru_maxrss` would count what its parent held when it was started."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+    return round(int(kilobytes) / 2**20, 2)
+
+
+def commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--months", type=int, default=36)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--step", choices=STEPS)
+    given = parser.parse_args(arguments)
+    if given.step:
+        size = (given.accounts, given.months) if given.step == "build" else ()
+        told = STEPS[given.step](given.folder, *size)
+        told["peak_gibibytes"] = peak()
+        print(json.dumps(told))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        told = run(folder, given.accounts, given.months)
+    told = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "polars": pl.__version__,
+        "threads": pl.thread_pool_size(),
+        "seed": SEED,
+        **told,
+    }
+    path = RESULTS / f"fold-{given.accounts}.json"
+    path.write_text(json.dumps(told, indent=2) + "\n")
+    print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,154 @@
+"""Decoded evidence: raw records are decoded once, when they are new, and kept in columns beside the raw store.
+
+Belongs here: which raw records are decoded already, and what a run adds. Decoding and folding are `pipeline.billing`'s:
+the tables `observed_*` have a partition for its code, so that other code decodes and folds everything anew. The counter
+`billing/<code>` in the table `generation` says up to which commit the raw store was decoded and folded; it moves in the
+transaction that shows the fold.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import polars as pl
+from sqlalchemy import Connection
+
+from pipeline import billing
+from pipeline.lake import Lake, LiveObject, StagedObject, ledger
+from pipeline.schemas import COVERAGE, OBSERVED, RAW_RECORD, Table
+
+COUNTER = "billing"
+AT_ONCE = 400_000
+"""Raw records that are decoded together."""
+ROW_GROUP = 10_000
+"""Rows of evidence that are stored together, in the order of their customers; who reads some customers skips the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the raw store says, in columns.
+
+    Attributes:
+        lake: where it is kept.
+        code: the code that decoded it.
+        before: the commit up to which it was folded before; 0 when this code folds for the first time.
+        until: the commit up to which it is decoded now.
+        live: the lake's objects at that commit.
+        staged: what this run decoded.
+    """
+
+    lake: Lake
+    code: str
+    before: int
+    until: int
+    live: Sequence[LiveObject]
+    staged: Sequence[StagedObject]
+
+    def fresh(self) -> billing.Evidence:
+        """What this run decoded."""
+        return self._evidence(self.staged)
+
+    def every(self) -> billing.Evidence:
+        """All of it."""
+        known = [each for each in self.live if each.partition == self.code]
+        return self._evidence([*known, *self.staged])
+
+    def covered(self) -> pl.LazyFrame:
+        """The coverage that was known before (COVERAGE)."""
+        return self._coverage(self.before)
+
+    def coverage(self) -> pl.LazyFrame:
+        """The coverage that is known now (COVERAGE)."""
+        return self._coverage(self.until)
+
+    def remember(self, connection: Connection) -> None:
+        """Keep, inside the caller's transaction, how far was folded; drop what other code decoded.
+
+        Raises:
+            StaleGeneration: another run has folded since.
+        """
+        counter = f"{COUNTER}/{self.code}"
+        ledger.expect_number(connection, counter, self.before)
+        ledger.move(connection, counter, self.until)
+        names = {table.name for table in OBSERVED}
+        for table, partition in {(each.table, each.partition) for each in self.live}:
+            if table in names and partition != self.code:
+                ledger.retire(connection, table, partition)
+
+    def _coverage(self, until: int) -> pl.LazyFrame:
+        known = [each for each in self.live if each.table == COVERAGE.name]
+        return self.lake.read(COVERAGE, [each.path for each in known if each.position <= until])
+
+    def _evidence(self, objects: Sequence[LiveObject | StagedObject]) -> billing.Evidence:
+        def rows(table: Table) -> pl.LazyFrame:
+            return self.lake.read(table, [o.path for o in objects if o.table == table.name])
+
+        return billing.Evidence(*(rows(table) for table in OBSERVED))
+
+
+def decode_new(lake: Lake, at_once: int = AT_ONCE) -> Decoded:
+    """Decode the raw records of Stripe that this code has not decoded yet; readers see them once they are committed."""
+    code = fingerprint()
+    before = lake.generation(f"{COUNTER}/{code}")
+    live = lake.live()
+    raw = [
+        each
+        for each in live
+        if each.table == RAW_RECORD.name and each.partition.startswith("stripe.")
+    ]
+    spans = [each for each in live if each.table == COVERAGE.name]
+    staged = [
+        _write(lake, table, frame, code)
+        for objects in _batches([each for each in raw if each.position > before], at_once)
+        for table, frame in _decoded(lake, objects)
+        if frame.height
+    ]
+    until = max((each.position for each in (*raw, *spans)), default=before)
+    return Decoded(lake, code, before, max(before, until), live, staged)
+
+
+def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
+    """Fold what is new into what was folded before; everything, where this code has not folded yet."""
+    if before is not None and decoded.before:
+        return billing.fold_night(
+            before, decoded.every(), decoded.fresh(), decoded.covered(), decoded.coverage()
+        )
+    everything = billing.fold_evidence(decoded.every(), decoded.coverage())
+    since = billing.touched_from(before, everything)
+    return billing.Night(everything, since, everything.customer.height)
+
+
+def fingerprint() -> str:
+    """Changes when the code of `pipeline.billing`, or Polars, does."""
+    package = files("pipeline.billing")
+    modules = sorted(
+        (each.name, each.read_bytes()) for each in package.iterdir() if each.name.endswith(".py")
+    )
+    told = hashlib.blake2b(pl.__version__.encode(), digest_size=8)
+    for name, content in modules:
+        told.update(name.encode() + content)
+    return told.hexdigest()
+
+
+def _batches(objects: Sequence[LiveObject], at_once: int) -> Iterator[list[LiveObject]]:
+    batch: list[LiveObject] = []
+    for each in objects:
+        if batch and sum(other.rows for other in batch) + each.rows > at_once:
+            yield batch
+            batch = []
+        batch.append(each)
+    if batch:
+        yield batch
+
+
+def _decoded(lake: Lake, objects: Sequence[LiveObject]) -> Iterator[tuple[Table, pl.DataFrame]]:
+    found = billing.decode(lake.read(RAW_RECORD, [each.path for each in objects]))
+    for table in OBSERVED:
+        yield table, found.frame(table).collect()
+
+
+def _write(lake: Lake, table: Table, frame: pl.DataFrame, code: str) -> StagedObject:
+    if "customer_id" in frame.columns:
+        frame = frame.sort("customer_id", maintain_order=True)
+    return lake.write(table, frame, code, row_group=ROW_GROUP)
