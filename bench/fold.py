@@ -100,7 +100,7 @@ def first(folder: Path) -> dict[str, Any]:
 def scan(folder: Path) -> dict[str, Any]:
     """What the fold is held against: reading the same rows and sorting them by customer and instant."""
     told: dict[str, Any] = {}
-    every = _decoded(folder).every()
+    every = _decoded(folder).fresh()
     order = {"subscription": "at", "invoice": "invoiced_at", "invoice_item": "changed_at"}
     with timed(told, "scan_and_sort"):
         for name, column in order.items():

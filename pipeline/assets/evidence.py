@@ -22,7 +22,7 @@ COUNTER = "billing"
 AT_ONCE = 400_000
 """Raw records that are decoded together."""
 ROW_GROUP = 10_000
-"""Rows of evidence that are stored together, in the order of their customers; who reads some customers skips the rest."""
+"""Rows of evidence stored together, in the order of their customers: who reads some customers skips the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,9 @@ class Decoded:
         """What this run decoded."""
         return self._evidence(self.staged)
 
-    def every(self) -> billing.Evidence:
-        """All of it."""
-        known = [each for each in self.live if each.partition == self.code]
-        return self._evidence([*known, *self.staged])
+    def known(self) -> billing.Evidence:
+        """What was decoded and folded before."""
+        return self._evidence([each for each in self.live if each.partition == self.code])
 
     def covered(self) -> pl.LazyFrame:
         """The coverage that was known before (COVERAGE)."""
@@ -87,9 +86,15 @@ class Decoded:
         return billing.Evidence(*(rows(table) for table in OBSERVED))
 
 
-def decode_new(lake: Lake, at_once: int = AT_ONCE) -> Decoded:
-    """Decode the raw records of Stripe that this code has not decoded yet; readers see them once they are committed."""
-    code = fingerprint()
+def decode_new(lake: Lake, at_once: int = AT_ONCE, code: str | None = None) -> Decoded:
+    """Decode the raw records of Stripe that `code` has not decoded yet; readers see them once they are committed.
+
+    Args:
+        lake: holds the raw records.
+        at_once: how many are decoded together.
+        code: what decodes and folds, by default the `fingerprint` of this code.
+    """
+    code = code or fingerprint()
     before = lake.generation(f"{COUNTER}/{code}")
     live = lake.live()
     raw = [
@@ -112,9 +117,9 @@ def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
     """Fold what is new into what was folded before; everything, where this code has not folded yet."""
     if before is not None and decoded.before:
         return billing.fold_night(
-            before, decoded.every(), decoded.fresh(), decoded.covered(), decoded.coverage()
+            before, decoded.known(), decoded.fresh(), decoded.covered(), decoded.coverage()
         )
-    everything = billing.fold_evidence(decoded.every(), decoded.coverage())
+    everything = billing.fold_evidence(decoded.fresh(), decoded.coverage())
     since = billing.touched_from(before, everything)
     return billing.Night(everything, since, everything.customer.height)
 

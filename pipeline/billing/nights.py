@@ -133,7 +133,8 @@ def _touched(
         refers = pl.col("lines").list.eval(at_price | taxed).list.any()
         found.append(known.invoice.filter(refers))
     whose = [frame.select("customer_id") for frame in found]
-    return pl.concat(whose).unique().collect().to_series()
+    touched: pl.Series = pl.concat(whose).unique().collect().to_series()
+    return touched
 
 
 def _reached(covered: pl.LazyFrame, coverage: pl.LazyFrame) -> datetime | None:
