@@ -19,6 +19,7 @@ from pipeline.months import key_of, month_of
 from pipeline.schemas import (
     ACCOUNT,
     ACCOUNT_LINK,
+    COVERAGE,
     CUSTOMER,
     DISCOUNT,
     MRR_MOVEMENT,
@@ -105,6 +106,7 @@ def _explained(place: Place, asked: str, month: date, window: int) -> explained.
     basis = explained.Basis(
         book=inputs.book(place),
         raw=inputs.raw_of(lake, "stripe"),
+        coverage=lake.scan(COVERAGE),
         discount=lake.scan(DISCOUNT),
         calendar=place.calendar(),
         policy=place.policy,

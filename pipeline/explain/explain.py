@@ -15,6 +15,7 @@ from pipeline.billing.evidence import worst_of
 from pipeline.explain import grounds, records
 from pipeline.explain.account import Account
 from pipeline.explain.explanation import Explanation, Rate
+from pipeline.explain.seconds import named
 from pipeline.explain.steps import ITEM, steps
 from pipeline.explain.told import Told, components
 from pipeline.explain.why import why
@@ -30,6 +31,7 @@ class Basis:
     Attributes:
         book: what movements are computed from, of all accounts.
         raw: RAW_RECORD of Stripe; looked into only for the records that prove something.
+        coverage: COVERAGE.
         discount: DISCOUNT.
         calendar: the reporting calendar.
         policy: the policy in force.
@@ -38,6 +40,7 @@ class Basis:
 
     book: mrr.Book
     raw: pl.LazyFrame
+    coverage: pl.LazyFrame
     discount: pl.LazyFrame
     calendar: Calendar
     policy: mrr.Policy
@@ -64,7 +67,7 @@ def explain(basis: Basis, account: Account, month: date, window_months: int = 1)
     found = grounds.parts(moved.component, moved.item_movement)
     charged = grounds.charges(own, items, opening_at, closing_at)
     ends = _ends(own, calendar, policy, opening_month, month)
-    changed = steps(items, policy, opening_at, closing_at).collect()
+    changed = named(steps(items, policy, opening_at, closing_at).collect(), basis.raw)
     based = grounds.grounds(found, changed, charged, items)
     proofs = _proofs(basis, found, based, ends, customers)
     said = Told(own, charged)
@@ -169,7 +172,9 @@ def _proofs(
             grounds.discounts(found, ends, basis.discount).select(based.columns),
         ]
     )
-    looked_up = records.records(basis.raw, lines, every.select("proof", "subscription_id"))
+    looked_up = records.records(
+        basis.raw, basis.coverage, lines, every.select("proof", "subscription_id")
+    )
     return records.with_records(every, looked_up).sort(
         "part", "at", "aspect", ITEM, "kind", "proof"
     )

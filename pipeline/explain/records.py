@@ -29,7 +29,9 @@ def of_customers(raw: pl.LazyFrame, customers: Sequence[str]) -> pl.LazyFrame:
     )
 
 
-def records(raw: pl.LazyFrame, lines: pl.DataFrame, proofs: pl.DataFrame) -> pl.DataFrame:
+def records(
+    raw: pl.LazyFrame, coverage: pl.LazyFrame, lines: pl.DataFrame, proofs: pl.DataFrame
+) -> pl.DataFrame:
     """What each id is: one row per (proof, subscription_id) of `proofs` that is found.
 
     Columns: RECORD and subscription_id. `kind` is event, listing, invoice_line, invoice_item, invoice or discount;
@@ -37,6 +39,7 @@ def records(raw: pl.LazyFrame, lines: pl.DataFrame, proofs: pl.DataFrame) -> pl.
 
     Args:
         raw: RAW_RECORD of Stripe.
+        coverage: COVERAGE; a sync that listed a subscription and found it unchanged stored no record of it.
         lines: `invoices.lines` of the customers in question.
         proofs: proof, subscription_id.
     """
@@ -110,7 +113,15 @@ def records(raw: pl.LazyFrame, lines: pl.DataFrame, proofs: pl.DataFrame) -> pl.
             subscription_id=nothing,
         )
     )
-    found = pl.concat([events, listings, prorations, discounts, billed, whole])
+    unchanged = coverage.filter(pl.col("sync_id").is_in(ids)).select(
+        proof="sync_id",
+        kind=pl.lit("listing"),
+        what=nothing,
+        within=nothing,
+        recorded_at="covered_to",
+        subscription_id=nothing,
+    )
+    found = pl.concat([events, unchanged, listings, prorations, discounts, billed, whole])
     return (
         found.sort("recorded_at")
         .group_by("proof", "subscription_id")
@@ -128,7 +139,12 @@ def with_records(steps: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return (
         steps.join(anywhere, on="proof", how="left")
         .join(listed, on=["proof", "subscription_id"], how="left", suffix="_listed")
-        .with_columns(pl.coalesce(name, f"{name}_listed") for name in names)
+        .with_columns(pl.coalesce(f"{name}_listed", name).alias(name) for name in names)
+        .with_columns(
+            within=pl.when(kind="listing")
+            .then(pl.coalesce("within", "subscription_id"))
+            .otherwise("within")
+        )
         .drop(f"{name}_listed" for name in names)
     )
 

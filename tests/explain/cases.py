@@ -8,8 +8,9 @@ from pipeline import mrr, schemas
 from pipeline.explain import Account, Basis, Component, Explanation, Proof, explain
 from pipeline.months import months_between
 from tests.history.records import book
-from tests.history.stripe_json import CALENDAR, History
+from tests.history.stripe_json import CALENDAR, NOW, START, History
 
+COVERED = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
 MONTHS = months_between(date(2025, 1, 1), date(2026, 7, 1))
 
 
@@ -30,6 +31,7 @@ def explained(
     basis = Basis(
         book=book(folded, MONTHS),
         raw=pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema),
+        coverage=pl.LazyFrame([COVERED], schema=schemas.COVERAGE.schema),
         discount=folded.discount.lazy(),
         calendar=CALENDAR,
         policy=policy or mrr.Policy(),

@@ -306,6 +306,17 @@ def test_a_change_that_no_event_told_is_bounded_and_says_between_when() -> None:
     )
 
 
+def test_two_events_in_one_second_are_told_apart() -> None:
+    """The quantity changes, and in the same second the end is asked for: the first event proves the seats."""
+    asked = {"cancel_at": seconds(at(6, 10)), "canceled_at": seconds(at(3, 3))}
+    history = of(
+        (BEGUN, state(ONE)),
+        (at(3, 3), state(item("si", "p", 12))),
+        (at(3, 3), state(item("si", "p", 12), **asked)),
+    )
+    assert proofs(explained(history, 3), "seat") == [("evt_0002", at(3, 3), "10", "12")]
+
+
 def test_the_boundaries_of_the_window() -> None:
     """A change at the first instant of March belongs to March; one at that of April does not."""
     first, next_ = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4))
