@@ -192,14 +192,19 @@ def _around(
 
 
 def discounts(found: pl.DataFrame, ends: pl.DataFrame, known: pl.LazyFrame) -> pl.DataFrame:
-    """For components of discounts, the discounts that count at one end only: when they start or end (STEP, with part).
+    """The discounts that count at one end only: when they start or end (STEP, with part).
+
+    For components of discounts, and for an item that is held at both ends, but worth nothing at one.
 
     Args:
         found: the frame of `parts`.
         ends: items at both ends with `counted` (discount ids) and `end`.
         known: DISCOUNT.
     """
-    of = found.lazy().filter(pl.col("type") == "discount")
+    of = found.lazy().filter(
+        pl.col("type").is_in(["discount", *WHOLE]),
+        pl.col("opening_item").is_not_null() & pl.col("closing_item").is_not_null(),
+    )
 
     def counted(end: str) -> pl.LazyFrame:
         here = ends.lazy().filter(pl.col("end") == end)

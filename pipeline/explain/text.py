@@ -110,7 +110,7 @@ class _Layout:
 
     def rates(self) -> str:
         return ", ".join(
-            f"1 {each.currency.upper()} {_rate(each.opening)} → {_rate(each.closing)}"
+            f"1 {each.currency.upper()} {_rate(each.opening)} → {_rate(each.closing)} ({each.source})"
             for each in self.found.rates
         )
 

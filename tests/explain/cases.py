@@ -1,10 +1,11 @@
 """Explanations of hand-written histories."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import polars as pl
 
-from pipeline import mrr, schemas
+from pipeline import billing, mrr, schemas
 from pipeline.explain import Account, Basis, Component, Explanation, Proof, explain
 from pipeline.months import months_between
 from tests.history.records import book
@@ -24,19 +25,21 @@ def explained(
     month: int,
     window: int = 1,
     policy: mrr.Policy | None = None,
-    account: str = "cus_a",
+    covered: Sequence[Mapping[str, object]] = (COVERED,),
 ) -> Explanation:
-    """Why the account moved in a month of 2026."""
-    folded = history.folded()
+    """Why account `cus_a` moved in a month of 2026."""
+    raw = pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema)
+    coverage = pl.LazyFrame(covered, schema=schemas.COVERAGE.schema)
+    folded = billing.fold(raw, coverage)
     basis = Basis(
         book=book(folded, MONTHS),
-        raw=pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema),
-        coverage=pl.LazyFrame([COVERED], schema=schemas.COVERAGE.schema),
+        raw=raw,
+        coverage=coverage,
         discount=folded.discount.lazy(),
         calendar=CALENDAR,
         policy=policy or mrr.Policy(),
     )
-    found = explain(basis, Account(account, None), date(2026, month, 1), window)
+    found = explain(basis, Account("cus_a", None), date(2026, month, 1), window)
     assert found.holds
     return found
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from pipeline import mrr
-from tests.explain.cases import amounts, at, explained, only, proofs
-from tests.history.stripe_json import History, coupon, discount, item, price, state
+from tests.explain.cases import amounts, at, explained, only, proofs, short
+from tests.history.records import _row
+from tests.history.stripe_json import NOW, START, History, coupon, discount, item, price, state
 
 BEGUN = at(1, 10)
 PRICES = [
@@ -143,6 +144,24 @@ def test_a_discount_that_ended_names_the_discount_and_the_period() -> None:
         ("discount", "di"): (ends, "FIFTH", None),
     }
     assert only(found, "discount").said == "20% off (FIFTH, for 2 months) → no discount"
+
+
+def test_what_was_free_until_a_discount_ended_is_new_by_that() -> None:
+    """100% off for two months: subscribed, but never paid before 10 March."""
+    ends = at(3, 10)
+    history = History(PRICES).records(
+        "coupon", coupon("FREE", "repeating", percent_off=100, duration_in_months=2)
+    )
+    history.records("discount", discount("di", "FREE", BEGUN, end=ends))
+    history.states(
+        (BEGUN, state(ONE, discounts=["di"])), (ends, state(ONE, discounts=[], period=ends))
+    )
+    found = explained(history, 3)
+    assert (found.movement, amounts(found)) == ("new", {"new": 100})
+    assert {each.id for each in only(found, "new").proofs} == {"evt_0002", "di"}
+    assert only(found, "new").said == (
+        "10 at 10.00 USD a unit a month, less 100% off (FREE, for 2 months) → 10 at 10.00 USD a unit a month"
+    )
 
 
 def test_an_amount_that_is_shared_anew_names_what_shares_it() -> None:
@@ -315,6 +334,38 @@ def test_two_events_in_one_second_are_told_apart() -> None:
         (at(3, 3), state(item("si", "p", 12), **asked)),
     )
     assert proofs(explained(history, 3), "seat") == [("evt_0002", at(3, 3), "10", "12")]
+
+
+def test_a_listing_that_found_nothing_new_is_a_proof_without_a_record() -> None:
+    """10 seats are listed in January, 12 told by an event; events are missed; in March the listing says 10 again.
+
+    The sync of March stores no record, for the last one says the same: it is known by the coverage that it drained.
+    """
+    history = of((BEGUN, state(ONE)), (at(1, 25), state(item("si", "p", 12))))
+    shown = {
+        "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "usd", "status": "active",
+        "created": seconds(BEGUN), "discounts": [],
+        "items": {
+            "data": [ONE | {"created": seconds(BEGUN), "current_period_start": seconds(BEGUN)}],
+            "has_more": False,
+        },
+    }  # fmt: skip
+    history.rows.append(_row("subscription", shown, at(1, 20)))
+    spans = [
+        (START, at(2, 1), "sync_early"),
+        (at(3, 5), at(3, 6), "sync_march"),
+        (at(3, 6), NOW, "sync_late"),
+    ]
+    covered = [
+        {"source_account": "", "covered_from": start, "covered_to": end, "sync_id": sync}
+        for start, end, sync in spans
+    ]
+    found = explained(history, 3, covered=covered)
+    assert amounts(found) == {"seat": -20}
+    (proof,) = only(found, "seat").proofs
+    assert short(proof) == ("sync_march", at(3, 5), "12", "10")
+    assert (proof.kind, proof.within, proof.recorded_at) == ("listing", "sub_a", at(3, 6))
+    assert (proof.evidence, proof.since) == ("bounded", at(2, 1))
 
 
 def test_the_boundaries_of_the_window() -> None:
