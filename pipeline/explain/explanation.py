@@ -50,7 +50,9 @@ class End:
         price: the price in words.
         discounts: the discounts that count, in order, in words.
         usage: the charge that counts, in words; null unless metered.
-        list_native: a month, before discounts; discount_native what they take off; mrr_native what is left.
+        net_of_tax: the share of the price that inclusive tax leaves, as `100/119`; null where there is none inside.
+        list_native: a month, before discounts and without inclusive tax; discount_native what the discounts take off;
+            mrr_native what is left.
         rate: reporting currency for one unit at the month's end, scaled by 1e12; the same for both ends.
         value: mrr_native at that rate.
     """
@@ -66,6 +68,7 @@ class End:
     discounts: tuple[str, ...]
     usage: str | None
     currency: str
+    net_of_tax: str | None
     list_native: int
     discount_native: int
     mrr_native: int

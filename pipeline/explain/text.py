@@ -159,6 +159,8 @@ class _Layout:
             return words.plain(words.micro(amount), least)
 
         parts = f"list {money(end.list_native)}"
+        if end.net_of_tax:
+            parts += f" ({end.net_of_tax} of the price, the rest is tax)"
         if end.discount_native:
             parts += f" − {words.off(end.discounts)} {money(end.discount_native)} = {money(end.mrr_native)}"
         parts += f" {native} a month"

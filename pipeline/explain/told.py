@@ -97,6 +97,9 @@ def _end(row: Row, held: Told) -> End:
         price=held.price(row["price_id"], row["currency"]),
         discounts=held.discounts(row),
         usage=charge if metered else None,
+        net_of_tax=None
+        if row["net_num"] == row["net_den"]
+        else f"{row['net_num']}/{row['net_den']}",
         **{
             name: row[name]
             for name in (

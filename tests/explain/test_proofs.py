@@ -65,6 +65,11 @@ def test_a_change_of_the_tax_inside_a_price() -> None:
     assert proofs(found, "price") == [
         ("evt_0002", at(3, 3), "t (100/119 of it is net of tax)", "t"),
     ]
+    step = only(found, "price")
+    assert step.opening is not None
+    assert step.closing is not None
+    assert (step.opening.net_of_tax, step.closing.net_of_tax) == ("100/119", None)
+    assert (step.opening.list_native, step.closing.list_native) == (10_000_000, 11_900_000)
 
 
 def test_every_change_of_the_quantity_and_nothing_else() -> None:
