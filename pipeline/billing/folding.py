@@ -126,7 +126,7 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     )
     evidence, coverage, refs = numbered(evidence, coverage, refs)
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
-    lines = taxes.with_line_share(
+    lines = taxes.with_rates(
         invoices.lines(evidence.invoice, invoice_items), shared.tax_rates.lazy()
     )
     lines = lines.collect().lazy()

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.chosen import latest
-from pipeline.billing.taxes import SHARE, share_of
+from pipeline.billing.taxes import SHARE, computed, share_of
 
 FINAL = ("open", "paid", "uncollectible")
 
@@ -112,7 +112,7 @@ def usage_charges(
         .agg(
             pl.col("customer_id", "currency", "price_id", "invoice_id").last(),
             pl.col("amount").sum(),
-            *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
+            *share_of(computed(), pl.col("reduced"), pl.col("included")),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
         .join(found.drop("currency"), on=key[:2], how="left")

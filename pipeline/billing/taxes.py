@@ -57,14 +57,15 @@ def _known(lines: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def with_line_share(lines: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
-    """`lines` with `reduced` and `included` (minor units after discounts, and the tax in them) and `ppm`.
+def computed() -> pl.Expr:
+    """The percentage of a line that nothing inside is known of but its amount: zero without tax, else null."""
+    return pl.when(pl.col("line_tax_rates").list.len() == 0).then(pl.lit(0, dtype=pl.Int64))
 
-    `ppm` is the percentage of their known rates, null where Stripe computed the tax.
-    """
-    taxless = pl.when(pl.col("line_tax_rates").list.len() == 0).then(pl.lit(0, dtype=pl.Int64))
+
+def with_rates(lines: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` with `ppm`, the inclusive percentage of their known rates; null where Stripe computed the tax."""
     return lines.join(_known(lines, rates), on="line_id", how="left").with_columns(
-        ppm=pl.coalesce("ppm", taxless)
+        ppm=pl.coalesce("ppm", computed())
     )
 
 
@@ -86,7 +87,7 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     is before the first line. Prorations tell it only until the item's first ordinary line.
 
     Args:
-        lines: invoice lines (`with_line_share`).
+        lines: invoice lines (`with_rates`).
     """
     above = pl.col("reduced") > 0
     first = pl.col("invoiced_at").filter(pl.col("proration").not_()).min().over(ITEM)
@@ -128,57 +129,68 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([begins.select(columns), later.select(columns)])
 
 
-def with_net(rows: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
-    """`rows` of the timeline with net_num and net_den, split where the share of computed tax changes.
+def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` of the timeline with net_num and net_den, split where the share changes that lines tell.
+
+    Usage under computed tax has a null share: each charge has its own. Anything else under it is `inferred` before its
+    first line. Before a subscription's first known point lines tell every share, by their rates where these are known;
+    one that changes after a span makes it `bounded`.
 
     Args:
-        rows: with `inclusive_ppm` (`inside`) and `computed` (automatic tax is on and nothing else says the share).
-        shares: `line_shares`.
-
-    Usage under computed tax has a null share: each charge has its own. Where no line tells it yet, it is `inferred`.
-    Before a subscription's first known point lines tell every share; one that changes after a span makes it `bounded`.
+        rows: with `inclusive_ppm` (`inside`) and `computed`: automatic tax is on and no rates tell the share.
+        lines: invoice lines (`with_rates`).
     """
-    fixed = rows.filter(pl.col("inclusive_ppm").is_not_null()).with_columns(
-        _fraction(pl.col("inclusive_ppm"))
-    )
-    asked = rows.filter(pl.col("inclusive_ppm").is_null())
+    unknown = pl.col("inclusive_ppm").is_null()
+    fixed = rows.filter(unknown.not_()).with_columns(_fraction(pl.col("inclusive_ppm")))
+    asked = rows.filter(unknown & pl.col("computed").fill_null(value=False))
+    guessed = rows.filter(unknown & pl.col("computed").fill_null(value=False).not_())
     usage = asked.filter(pl.col("quantity").is_null()).with_columns(
         pl.lit(None, dtype=pl.Int64).alias(name) for name in SHARE
     )
-    whole = pl.lit(1, dtype=pl.Int64)
-    starts = pl.col("since") > pl.col("valid_from")
-    ends = pl.col("until") < pl.col("valid_to").fill_null(pl.col("until") + pl.duration(days=1))
-    counts = pl.col("status").ne_missing("trialing")
-    untold = pl.col("computed") & pl.col("early").fill_null(value=True) & counts
-    licensed = (
-        asked.filter(pl.col("quantity").is_not_null())
-        .join(shares, on=ITEM, how="left")
-        .filter(
-            (
-                pl.col("since").is_null()
-                | pl.col("valid_to").is_null()
-                | (pl.col("since") < pl.col("valid_to"))
-            )
-            & (pl.col("until").is_null() | (pl.col("until") > pl.col("valid_from")))
+    licensed = _split(
+        asked.filter(pl.col("quantity").is_not_null()),
+        line_shares(lines.with_columns(ppm=computed())),
+    ).with_columns(
+        evidence=worst(
+            pl.col("evidence"),
+            pl.when(pl.col("early") & pl.col("status").ne_missing("trialing")).then(
+                pl.lit("inferred")
+            ),
         )
+    )
+    columns = [*rows.collect_schema().names(), *SHARE]
+    parts = [fixed, usage, licensed, _split(guessed, line_shares(lines))]
+    share, following = pl.struct(SHARE), pl.col(ITEM) == pl.col(ITEM).shift(-1)
+    changes = (
+        unknown
+        & pl.col("computed").fill_null(value=False).not_()
+        & following
+        & share.ne_missing(share.shift(-1))
+    )
+    return (
+        pl.concat([each.select(columns) for each in parts])
+        .sort(ITEM, "valid_from")
+        .with_columns(evidence=worst(pl.col("evidence"), pl.when(changes).then(pl.lit("bounded"))))
+    )
+
+
+def _split(rows: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per row and share that holds in it; the whole price, `early`, where no line tells a share."""
+    whole = pl.lit(1, dtype=pl.Int64)
+    starts = (pl.col("since") > pl.col("valid_from")).fill_null(value=False)
+    lasts = pl.col("valid_to").is_null()
+    ends = pl.col("until").is_not_null() & (lasts | (pl.col("until") < pl.col("valid_to")))
+    begun = pl.col("since").is_null() | lasts | (pl.col("since") < pl.col("valid_to"))
+    running = pl.col("until").is_null() | (pl.col("until") > pl.col("valid_from"))
+    return (
+        rows.join(shares, on=ITEM, how="left")
+        .filter(begun & running)
         .with_columns(
+            pl.col(SHARE).fill_null(whole),
+            pl.col("early").fill_null(value=True),
             valid_from=pl.when(starts).then("since").otherwise("valid_from"),
             opened_by=pl.when(starts).then("proof").otherwise("opened_by"),
             valid_to=pl.when(ends).then("until").otherwise("valid_to"),
             closed_by=pl.when(ends).then("next_proof").otherwise("closed_by"),
-            net_num=pl.col("net_num").fill_null(whole),
-            net_den=pl.col("net_den").fill_null(whole),
-            evidence=worst(pl.col("evidence"), pl.when(untold).then(pl.lit("inferred"))),
         )
-    )
-    columns = [*rows.collect_schema().names(), *SHARE]
-    share, following = pl.struct(SHARE), pl.col(ITEM) == pl.col(ITEM).shift(-1)
-    guessed = pl.col("inclusive_ppm").is_null() & pl.col("computed").not_()
-    changes = (
-        guessed & following & share.ne_missing(share.shift(-1)) & pl.col("net_num").is_not_null()
-    )
-    return (
-        pl.concat([each.select(columns) for each in (fixed, usage, licensed)])
-        .sort(ITEM, "valid_from")
-        .with_columns(evidence=worst(pl.col("evidence"), pl.when(changes).then(pl.lit("bounded"))))
     )

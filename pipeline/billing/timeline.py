@@ -14,7 +14,7 @@ from pipeline.billing.invoices import as_states, valid
 from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
-from pipeline.billing.taxes import line_shares, with_net
+from pipeline.billing.taxes import with_net
 
 ALWAYS = pl.lit(datetime.max.replace(tzinfo=UTC), dtype=pl.Datetime("us", "UTC"))
 
@@ -103,7 +103,7 @@ def item_timeline(
     )
     shown = shown.collect().lazy()
     rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal")
-    rows = with_net(rows, line_shares(lines)).collect().lazy()
+    rows = with_net(rows, lines).collect().lazy()
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
     merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices))
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone

@@ -109,6 +109,28 @@ def test_months_billed_ahead_are_one_line_and_keep_their_discounts() -> None:
     assert (item.quantity, item.list_mrr, item.mrr) == (5, 50_000_000, 37_250_000)
 
 
+def test_each_line_billed_ahead_keeps_its_own_discounts() -> None:
+    """Three months under 25.5% off, two more without: billed in August for September to November and to January."""
+    stage = Stage()
+    sub = stage.engine.create(
+        stage.customer(), [(stage.price("1000"), 1)], coupons=[stage.coupon("PARTNER25")]
+    )
+    ahead = Prebilling(stage.books, 1, stage.engine.invoicing, stage.discounts)
+    stage.go(8, 10)
+    ahead.bill_ahead(sub, 3)
+    stage.go(8, 20)
+    stage.discounts.detach(sub.discounts[0], sub.customer, sub, None)
+    ahead.bill_ahead(sub, 2)
+    (line,) = stage.books.objects["invoice"][sub.latest_invoice]["lines"]["data"]
+    assert (line["amount"], line["discount_amounts"]) == (2000, [])
+    stage.company.advance(datetime(2027, 2, 5, tzinfo=UTC))
+    worth = [
+        next(iter(stage.truth().snapshot(month).values())).mrr
+        for month in (SEPTEMBER, date(2026, 11, 1), date(2026, 12, 1), date(2027, 2, 1))
+    ]
+    assert worth == [7_450_000, 7_450_000, 10_000_000, 10_000_000]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_billed_ahead_is_not_billed_again(seed: int) -> None:
     company = lived(seed, "prebilling")

@@ -106,12 +106,9 @@ class Invoicing:
         for item in sub.items:
             own = [line for owner, _, line in taxed[: len(lines)] if owner == item.id]
             late = [line for owner, _, line in taxed[len(lines) :] if owner == item.id]
-            rates = taxes.rates_of(sub, item.tax_rates, self.books.now)
-            if not (own or late):
-                continue
-            left = taxes.line_net(own, rates)
+            left = taxes.line_net(own)
             if left is None and not item.line_net_lasts:
-                item.line_net = taxes.line_net(late, rates) or item.line_net
+                item.line_net = taxes.line_net(late) or item.line_net
             elif left is not None:
                 item.line_net, item.line_net_lasts = left, True
                 if item.price.metered:

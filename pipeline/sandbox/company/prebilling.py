@@ -93,7 +93,7 @@ class Prebilling:
         for _ in range(months):
             _, until = period_around(sub.anchor, "month", 1, until)
         item.billed_until = until
-        item.prebilled = service_period(sub, item, self.books.now)
+        item.prebilled += ((until, service_period(sub, item, self.books.now)),)
 
     def _announce(self, sub: Subscription, months: int) -> None:
         untils = [item.billed_until for item in sub.items if item.billed_until]

@@ -138,8 +138,8 @@ class Item:
     """How many of its periods the next line bills."""
     billed_until: int | None = None
     """Beyond the present period; None: until its end."""
-    prebilled: ServicePeriod | None = None
-    """The discounts of what is billed until then."""
+    prebilled: tuple[tuple[int, ServicePeriod], ...] = ()
+    """Until when, under which discounts, line by line."""
     tax_rates: tuple[TaxRate, ...] = ()
     line_net: Fraction | None = None
     line_net_lasts: bool = False

@@ -148,7 +148,7 @@ class Subscriptions:
             if item.price.metered and not converting:
                 lines += [(item, line) for line in self._usage_lines(sub, item, at)]
             self._next_period(sub, item, at)
-            if not item.price.metered and item.prebilled is None:
+            if not item.price.metered and not item.prebilled:
                 lines += [(item, line) for line in self._lines(sub, item)]
         if lines or sub.pending or not sub.billing_schedules:
             self.invoicing.make(sub, lines, "subscription_cycle", at_once=False)
@@ -162,12 +162,11 @@ class Subscriptions:
         price = item.price
         _, end = period_around(sub.anchor, price.interval, price.interval_count, at)
         item.start, item.end, item.billed = at, end, WHOLE
-        if item.billed_until is not None and item.billed_until <= at:
-            item.billed_until = item.prebilled = None
-        ahead = item.prebilled
-        item.ledger.open_period(
-            service_period(sub, item, at) if ahead is None else ahead._replace(start=at)
-        )
+        item.prebilled = tuple(each for each in item.prebilled if each[0] > at)
+        if not item.prebilled:
+            item.billed_until = None
+        ahead = next((under for _, under in item.prebilled), service_period(sub, item, at))
+        item.ledger.open_period(ahead._replace(start=at))
 
     def _usage_lines(self, sub: Subscription, item: Item, at: int) -> list[Json]:
         """What was used in `[item.start, at)`, in whole cents."""
@@ -281,7 +280,7 @@ class Subscriptions:
         """New periods begin now: what was billed beyond has been credited."""
         sub.billing_schedules = []
         for item in sub.items:
-            item.billed_until = item.prebilled = None
+            item.billed_until, item.prebilled = None, ()
 
     # pauses
 

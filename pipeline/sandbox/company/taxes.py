@@ -71,13 +71,9 @@ def put_on(line: Json, rates: Sequence[TaxRate]) -> None:
     ]
 
 
-def line_net(lines: Sequence[Json], rates: Sequence[TaxRate]) -> Fraction | None:
-    """Net over gross of lines of an item above zero, which rates of the company's own tell exactly; else None."""
+def line_net(lines: Sequence[Json]) -> Fraction | None:
+    """Net over gross of lines of an item above zero; None without any."""
     taxed = [line for line in lines if reduced(line) > 0]
-    if not taxed:
-        return None
-    if not any(rate.managed for rate in rates):
-        return kept(rates)
     gross = sum(reduced(line) for line in taxed)
     inside = sum(
         tax["amount"]
@@ -85,6 +81,8 @@ def line_net(lines: Sequence[Json], rates: Sequence[TaxRate]) -> Fraction | None
         for tax in line["taxes"]
         if tax["tax_behavior"] == "inclusive"
     )
+    if not inside:
+        return WHOLE if taxed else None
     return Fraction(gross - inside, gross)
 
 
