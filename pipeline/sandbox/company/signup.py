@@ -98,7 +98,7 @@ class SignUp:
             plan = {"enterprise": "pro"}.get(plan, "starter")
         if returning or len(account.customers) > 1:
             seats = max(1, round(seats * 0.6))
-        interval = self._interval(account, plan)
+        interval = self._interval(account, plan, customer.currency)
         orders: list[Order] = [(self._price(f"{plan}/{interval}", customer), seats)]
         orders += self._extras(account, customer, interval)
         trial = 0
@@ -146,11 +146,11 @@ class SignUp:
     def _price(self, key: str, customer: Customer) -> Price:
         return self.books.catalogue.price(key, customer.currency)
 
-    def _interval(self, account: Account, plan: str) -> str:
+    def _interval(self, account: Account, plan: str, currency: str) -> str:
         if "intervals" not in self.features:
             return "month"
         weights = {"month": 70, "year": 27}
-        if account.currency == "usd":
+        if currency == "usd":
             weights |= {"starter": {"week": 2}, "pro": {"quarter": 4}}.get(plan, {})
         return account.rng.choices(list(weights), weights=list(weights.values()))[0]
 

@@ -68,15 +68,18 @@ class Turns:
 
     def _later(self, sub: Subscription, rng: Random, days: float) -> None:
         at = self.books.now + int(days * DAY)
-        if rng.random() < 0.05:
+        boundary = min((item.end for item in sub.items), default=0)
+        draw = rng.random()
+        if draw < 0.05:
             at = max(at, month_start(at + 27 * DAY))
+        elif draw < 0.15 and boundary > self.books.now:  # in the very second of a renewal
+            at = boundary
         self.books.schedule(at, Rank.PERSON, self._take, sub, rng)
 
     def _take(self, sub: Subscription, rng: Random) -> None:
         if sub.ended or sub.customer.deleted:
             return
-        settled = all(item.start != self.books.now for item in sub.items)
-        if settled and not sub.cancel_at_period_end:
+        if not sub.cancel_at_period_end:
             rng.choice(self._turns)(sub, rng)
         self._later(sub, rng, rng.uniform(12, 45))
 
