@@ -4,9 +4,10 @@ The sync over HTTP has tests of its own; here histories are many and small, so t
 """
 
 import hashlib
+import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain, cycle
@@ -20,6 +21,7 @@ from pipeline.money import RATE_SCALE
 from pipeline.months import Calendar
 from pipeline.mrr import Book, empty_links
 from pipeline.sandbox.company import Company
+from pipeline.sandbox.company.versions import VERSIONS
 from pipeline.sandbox.truth import Truth
 
 LISTED = (
@@ -189,6 +191,14 @@ class Life:
             yield now
             if now == end:
                 return
+
+
+def upgrading(life: Life, end: datetime, draw: random.Random) -> Life:
+    """The same company, which uses each older API version for a third of its time or less."""
+    days = 30 * life.months
+    ago = sorted((draw.randint(1, days) for _ in VERSIONS[:-1]), reverse=True)
+    upgrades = zip((end - timedelta(days=each) for each in ago), VERSIONS[:-1], strict=True)
+    return replace(life, upgrades=tuple(upgrades))
 
 
 class Histories:

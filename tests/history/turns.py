@@ -11,14 +11,12 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.sandbox.company import FEATURES
-from pipeline.sandbox.company.versions import VERSIONS
 from pipeline.sandbox.company.wishes import TURNS
-from tests.history.records import Histories, Life
+from tests.history.records import Histories, Life, upgrading
 from tests.history.test_properties import KINDS, compared
 
 END = datetime(2026, 12, 31, 6, tzinfo=UTC)
@@ -41,14 +39,6 @@ def lives(draw: random.Random, names: frozenset[str], kind: str, count: int) -> 
         )
         for _ in range(count)
     ]
-
-
-def upgrading(life: Life, end: datetime, draw: random.Random) -> Life:
-    """The same company, which uses each older API version for a third of its time or less."""
-    days = 30 * life.months
-    ago = sorted((draw.randint(1, days) for _ in VERSIONS[:-1]), reverse=True)
-    upgrades = zip((end - timedelta(days=each) for each in ago), VERSIONS[:-1], strict=True)
-    return replace(life, upgrades=tuple(upgrades))
 
 
 def histories(
