@@ -135,7 +135,10 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
         rows.explode("items", empty_as_null=False, keep_nulls=False)
         .with_columns(fields)
         .with_columns(
-            period_start=pl.coalesce("period_start", "subscription_period"),
+            # Before basil the period stood on the subscription; an item that came later began within it.
+            period_start=pl.coalesce(
+                "period_start", pl.max_horizontal("subscription_period", "item_created")
+            ),
             in_trial=inside.fill_null(value=False),
         )
         .drop("items", "item_trial_start", "item_trial_end")
