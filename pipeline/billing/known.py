@@ -135,9 +135,12 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
         rows.explode("items", empty_as_null=False, keep_nulls=False)
         .with_columns(fields)
         .with_columns(
-            # Before basil the period stood on the subscription; an item that came later began within it.
+            # Before basil the period stood on the subscription; an item that came later may have begun within it.
             period_start=pl.coalesce(
-                "period_start", pl.max_horizontal("subscription_period", "item_created")
+                "period_start",
+                pl.when(pl.col("item_created") > pl.col("created_at"))
+                .then(pl.max_horizontal("subscription_period", "item_created"))
+                .otherwise("subscription_period"),
             ),
             in_trial=inside.fill_null(value=False),
         )

@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline import billing, schemas
 from pipeline.money import RATE_SCALE
-from pipeline.months import Calendar
+from pipeline.months import Calendar, add_months
 from pipeline.mrr import Book, empty_links
 from pipeline.sandbox.company import Company
 from pipeline.sandbox.company.versions import VERSIONS
@@ -254,4 +254,6 @@ class Histories:
 
     def book(self) -> Book:
         """The book of all of them."""
-        return book(self.folded(), self.calendar.months, self.links)
+        first = self.calendar.months[0]
+        before = [add_months(first, -back) for back in range(1, 13)]
+        return book(self.folded(), [*before, *self.calendar.months], self.links)
