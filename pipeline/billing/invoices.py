@@ -1,7 +1,7 @@
 """What invoices say: prices and quantities of past service periods, discounts that reduced them, usage charges.
 
-Belongs here: evidence of the third kind (docs/method.md, "Evidence"). Void invoices prove no state; their discounts
-are not counted either.
+Belongs here: evidence of the third kind (docs/method.md, "Evidence"). Void invoices prove no state of an item,
+but tell what discounts were in force.
 """
 
 import polars as pl
@@ -129,16 +129,19 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
-    was invoiced for, its currency, period_end and invoiced_at.
+    was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
+    other tells.
     """
-    ordinary = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
+    void = pl.col("invoice_status") == "void"
     return (
-        ordinary.sort("invoiced_at", "line_id")
+        lines.filter(pl.col("proration").not_())
+        .sort(void.not_(), "invoiced_at", "line_id")
         .group_by("subscription_item_id", "period_start")
         .agg(
             pl.col("product_id", "currency", "invoiced_at").last(),
             pl.col("period_end").max(),
             ids=pl.col("line_discounts").last(),
+            void=void.all(),
         )
     )
 

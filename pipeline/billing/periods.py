@@ -84,7 +84,8 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
 def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """Every service period of `rows` with the discounts of the invoice line that covers its start (`invoiced`).
 
-    One line may cover several periods, billed ahead.
+    One line may cover several periods, billed ahead, until it is credited: where nothing is charged instead, the rest
+    of it is given back (a new anchor, a trial).
     """
     billed = (
         period_discounts(lines)
@@ -92,21 +93,42 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(billed_at=pl.min_horizontal("period_start", "invoiced_at"))
         .sort("period_start")
     )
-    covers = pl.col("period_start") < pl.col("period_end")
+    given_back = (
+        lines.filter((pl.col("invoice_status") != "void") & pl.col("proration"))
+        .group_by(PERIOD)
+        .agg(alone=(pl.col("amount") < 0).all())
+        .filter("alone")
+        .select(*PERIOD, credited_at="period_start")
+        .sort("period_start")
+    )
+    whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
+    covers = (pl.col("period_start") < pl.col("period_end")) & whole
+    columns = ("invoiced", "product_id", "billed_at")
     return (
         rows.select(PERIOD)
         .unique()
         .sort("period_start")
         .join_asof(
-            billed,
+            given_back,
             on="period_start",
             by="subscription_item_id",
             strategy="backward",
             check_sortedness=False,
         )
-        .with_columns(
-            pl.when(covers).then(pl.col(name)).alias(name)
-            for name in ("invoiced", "product_id", "billed_at")
+        .join_asof(
+            billed.filter(pl.col("void").not_()),
+            on="period_start",
+            by="subscription_item_id",
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .join(billed.filter("void"), on=PERIOD, how="left", suffix="_void")
+        .select(
+            *PERIOD,
+            *(
+                pl.when(covers).then(pl.col(name)).otherwise(pl.col(f"{name}_void")).alias(name)
+                for name in columns
+            ),
         )
     )
 
