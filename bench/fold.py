@@ -2,9 +2,8 @@
 
 Usage: python -m bench.fold [--accounts 100000] [--months 36] [--folder FOLDER] [--keep]
 
-The store is a company that grew to so many accounts in so many months, synced every week (`bench.records`). Its last
-week is held back: nights bring it for a share of the accounts. A week of 14% of the accounts is about what one night
-brings of all of them. Nothing of a night is committed, so each is folded on the same store. The result goes to
+The store is a company that grew to so many accounts in so many months (`bench.records`). Its last days are held back:
+one, two and four of them are folded as a night on the same store, of which nothing is committed. The result goes to
 bench/results/.
 """
 
@@ -27,15 +26,15 @@ from bench.records import copies, simulated
 from pipeline.assets import evidence, inputs
 from pipeline.assets.evidence import Decoded
 from pipeline.database import engine, upgrade
-from pipeline.lake import Lake
+from pipeline.lake import Lake, StagedObject
 from pipeline.schemas import COVERAGE, RAW_RECORD
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 SIMULATED = 1_000
 """Accounts that are simulated; the others are copies."""
-NIGHTS = (0.035, 0.07, 0.14)
-"""Shares of the accounts that bring a week."""
+NIGHTS = (1, 2, 4)
+"""Days that a night brings."""
 SEED = 1
 
 
@@ -57,31 +56,30 @@ def timed(told: dict[str, Any], what: str) -> Iterator[None]:
 
 
 def build(folder: Path, accounts: int, months: int) -> dict[str, Any]:
-    """The raw store of every week but the last, which is kept in `folder`, one file a copy."""
+    """The store but for its last days, which are kept in `folder`."""
     lake = lake_in(folder)
     size = min(accounts, SIMULATED)
     raw, coverage = simulated(SEED, size, months)
-    last = coverage.get_column("covered_to").max()
-    newest = coverage.filter(pl.col("covered_to") == last).get_column("sync_id").item()
-    week = pl.col("sync_id") == newest
-    lake.commit(
-        [lake.write(COVERAGE, coverage.filter(pl.col("covered_to") < last))], run_id="bench"
-    )
-    coverage.filter(pl.col("covered_to") == last).write_parquet(folder / "coverage.parquet")
+    ends = coverage.sort("covered_to").get_column("sync_id")
+    days = ends.tail(max(NIGHTS)).to_list()
+    late = pl.col("sync_id").is_in(days)
+    lake.commit([lake.write(COVERAGE, coverage.filter(late.not_()))], run_id="bench")
+    coverage.filter(late).write_parquet(folder / "coverage.parquet")
     records = 0
     for number, part in enumerate(copies(raw, accounts // size)):
-        staged = [
-            lake.write(RAW_RECORD, rows, f"stripe.{name}")
-            for (name,), rows in part.filter(week.not_())
-            .partition_by("stream", as_dict=True)
-            .items()
-        ]
+        staged = list(_written(lake, part.filter(late.not_())))
         lake.commit(staged, run_id="bench")
-        part.filter(week).write_parquet(folder / f"week-{number:04}.parquet")
+        for day, sync in enumerate(days):
+            part.filter(sync_id=sync).write_parquet(folder / f"day-{day}-{number:04}.parquet")
         records += sum(each.rows for each in staged)
     payload = raw.get_column("payload").str.len_bytes().sum() * (accounts // size)
     return {"accounts": accounts // size * size, "months": months, "raw_records": records,
             "json_gigabytes": round(payload / 1e9, 1)}  # fmt: skip
+
+
+def _written(lake: Lake, raw: pl.DataFrame) -> Iterator[StagedObject]:
+    for (name,), rows in raw.partition_by("stream", as_dict=True).items():
+        yield lake.write(RAW_RECORD, rows, f"stripe.{name}")
 
 
 def first(folder: Path) -> dict[str, Any]:
@@ -171,25 +169,16 @@ def run(folder: Path, accounts: int, months: int) -> dict[str, Any]:
     told: dict[str, Any] = {"store": measured("build", folder, *size)}
     for step in ("first", "scan", "fold"):
         told[step] = measured(step, folder)
-    weeks = sorted(folder.glob("week-*.parquet"))
-    lake = lake_in(folder)
-    lake.commit(
-        [lake.write(COVERAGE, pl.read_parquet(folder / "coverage.parquet"))], run_id="bench"
-    )
     told["nights"] = []
+    lake, spans = lake_in(folder), pl.read_parquet(folder / "coverage.parquet").sort("covered_to")
     landed = 0
-    for share in NIGHTS:
-        until = max(landed + 1, round(share * len(weeks)))
-        rows = pl.concat([pl.read_parquet(path) for path in weeks[landed:until]])
-        lake.commit(
-            [
-                lake.write(RAW_RECORD, part, f"stripe.{name}")
-                for (name,), part in rows.partition_by("stream", as_dict=True).items()
-            ],
-            run_id="bench",
-        )
-        landed = until
-        told["nights"].append({"raw_share": landed / len(weeks), **measured("night", folder)})
+    for days in NIGHTS:
+        for day in range(landed, days):
+            raw = pl.read_parquet(folder / f"day-{day}-*.parquet")
+            span = lake.write(COVERAGE, spans[day])
+            lake.commit([*_written(lake, raw), span], run_id="bench")
+        landed = days
+        told["nights"].append({"days": days, **measured("night", folder)})
     return told
 
 

@@ -1,4 +1,4 @@
-"""Raw records at scale: a simulated company is synced every week, then multiplied with new ids.
+"""Raw records at scale: a simulated company is synced again and again, then multiplied with new ids.
 
 A copy has ids of its own for everything that belongs to a customer and shares the catalogue, so it is as many more
 accounts of the same company. Records are what landing keeps: within the allow-list, stored when the content differs.
@@ -18,7 +18,7 @@ from pipeline.sources.expansions import Found, take_apart
 from pipeline.sources.protocol import Record, instant
 
 END = datetime(2026, 11, 23, 6, tzinfo=UTC)
-WEEK = timedelta(days=7)
+WEEK, DAY = timedelta(days=7), timedelta(days=1)
 LOOKBACK = timedelta(days=40)
 LISTING = timedelta(minutes=5)
 """Events are drained up to the sync's start; lists are read after that."""
@@ -83,11 +83,15 @@ def _event(event: dict[str, Any], shape: Any) -> Record:
 
 
 def simulated(seed: int, accounts: int, months: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(RAW_RECORD, COVERAGE) of a company that grew to so many accounts in so many months, synced every week."""
+    """(RAW_RECORD, COVERAGE) of a company that grew to so many accounts in so many months.
+
+    It is synced every week, in its last week every day.
+    """
     company, store = Company(seed, accounts, months, END), Store()
     since = company.now
     while company.now < END:
-        company.advance(min(company.now + WEEK, END))
+        left = END - company.now
+        company.advance(company.now + (min(WEEK, left - WEEK) if left > WEEK else DAY))
         store.sync(company, since)
         since = company.now
     return (

@@ -6,6 +6,7 @@ docs/method.md, "Evidence".
 
 import polars as pl
 
+from pipeline.billing import chosen
 from pipeline.billing.history import ITEM
 from pipeline.billing.observations import ON
 from pipeline.billing.taxes import inside
@@ -170,22 +171,31 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
     ended = pl.col("next_status").is_in(OVER) & pl.col("next_ended").is_not_null()
     reach = pl.col("next_at").fill_null(pl.col("covered_to"))
     points = pl.concat([starts_known.select(columns), shown.select(columns)]).collect().lazy()
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in ON)
+
+    def following(name: str) -> pl.Expr:
+        """What the next point of the subscription says; a window over each would be slower."""
+        return pl.when(same).then(pl.col(name).shift(-1))
+
     return (
         pl.concat([points, _held(points, covered).select(columns)])
         .sort(*ON, "at", pl.col("kind") != "initial")
         .with_columns(
-            next_at=pl.col("at").shift(-1).over(ON),
-            next_proof=pl.col("proof").shift(-1).over(ON),
-            next_status=pl.col("status").shift(-1).over(ON),
-            next_ended=pl.col("ended_at").shift(-1).over(ON),
-            next_more=pl.col("more").shift(-1).over(ON).fill_null(value=False),
-            run=(pl.col("status").ne_missing(pl.col("status").shift(1))).cum_sum().over(ON),
+            next_at=following("at"),
+            next_proof=following("proof"),
+            next_status=following("status"),
+            next_ended=following("ended_at"),
+            next_more=following("more").fill_null(value=False),
+            turns=pl.any_horizontal(
+                pl.col(name).ne_missing(pl.col(name).shift(1)) for name in (*ON, "status")
+            ),
         )
         .with_columns(
             past_due_since=pl.when(pl.col("status") == "past_due").then(
-                pl.col("at").first().over(*ON, "run")
+                pl.when("turns").then("at").forward_fill()
             )
         )
+        .drop("turns")
         .sort("at")
         .join_asof(
             starts,
@@ -246,7 +256,7 @@ def first_items(every: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     One row per item: ITEM, price_id, quantity, item_created.
     """
     columns = [*ITEM, "price_id", "quantity", "item_created"]
-    first = every.sort("at").group_by(ON).first()
+    first = chosen.first(every.sort("at"), *ON)
     over = _items(first.filter(pl.col("status").is_in(OVER))).select(columns)
     running = known.join(
         first.select(*ON, valid_from="at"), on=[*ON, "valid_from"], how="semi"
@@ -262,11 +272,11 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
         before: the state before each point.
     """
     every = every.with_columns(ids=_ids(pl.col("items")))
-    running = every.filter(pl.col("status").is_in(OVER).not_())
-    sighted = _items(running)
-    carried = _carried(every, _items(every)).collect().lazy()
+    sighted = _items(every).collect().lazy()
+    carried = _carried(every, sighted).collect().lazy()
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
-    shown = sighted.join(whole, on=[*ON, "at"], how="left").with_columns(
+    running = sighted.filter(pl.col("status").is_in(OVER).not_())
+    shown = running.join(whole, on=[*ON, "at"], how="left").with_columns(
         carried=pl.col("more") & pl.col("accounted").is_null()
     )
     columns = shown.collect_schema().names()

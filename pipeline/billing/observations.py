@@ -98,13 +98,14 @@ def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, p
         (before, after), each unique on POINT_KEY.
     """
     every = pl.concat([observed, _unchanged(observed, found)])
-    ordered = every.sort(POINT_KEY).collect().lazy()
     begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in POINT_KEY)
-    another = begins.not_() & (pl.col("proof") != pl.col("proof").shift(1))
-    several = ordered.filter(another).select(POINT_KEY).unique().collect().lazy()
-    alone = ordered.join(several, on=POINT_KEY, how="anti", maintain_order="left")
+    ordered = every.sort(POINT_KEY).with_columns(point=begins.cum_sum()).collect().lazy()
+    new = pl.col("point").ne_missing(pl.col("point").shift(1))
+    another = new.not_() & (pl.col("proof") != pl.col("proof").shift(1))
+    several = ordered.filter(another).select("point").unique().collect().to_series().implode()
+    alone = ordered.filter(pl.col("point").is_in(several).not_())
     before_side, after_side = pl.col("side") != "after", pl.col("side") != "before"
-    sides = ordered.join(several, on=POINT_KEY, how="semi").with_columns(state=state_key())
+    sides = ordered.filter(pl.col("point").is_in(several)).with_columns(state=state_key())
     sides = sides.collect().lazy()
     before, after = sides.filter(before_side), sides.filter(after_side)
     links = [*POINT_KEY, "state"]
@@ -137,8 +138,8 @@ def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, p
     columns = observed.collect_schema().names()
 
     return (
-        pl.concat([alone.filter(before_side).filter(begins), first.select(columns)]),
-        pl.concat([alone.filter(after_side).filter(begins), last.select(columns)]),
+        pl.concat([alone.filter(before_side).filter(new).select(columns), first.select(columns)]),
+        pl.concat([alone.filter(after_side).filter(new).select(columns), last.select(columns)]),
     )
 
 

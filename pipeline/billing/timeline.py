@@ -19,23 +19,26 @@ from pipeline.billing.taxes import with_net
 ALWAYS = pl.lit(datetime.max.replace(tzinfo=UTC), dtype=pl.Datetime("us", "UTC"))
 
 
-def _merged(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Neighbouring spans of one item with the same state and grade as one span."""
-    same = [
-        "source_account", "subscription_id", "customer_id", "currency", "price_id", "quantity",
-        *SUBSCRIPTION_STATE, "in_trial", "past_due_since", "net_num", "net_den", "evidence",
-    ]  # fmt: skip
-    discounts = (  # ids tell all, and texts compare faster than lists
-        pl.col("discounts").list.eval(pl.element().struct.field("discount_id")).list.join(",")
-    )
+STATE = (
+    "source_account", "subscription_id", "customer_id", "currency", "price_id", "quantity", *SUBSCRIPTION_STATE,
+    "in_trial", "past_due_since", "evidence",
+)  # fmt: skip
+WITHIN = ("period_start", "inclusive_ppm", "computed")
+"""What decides about the discounts and the tax of a span."""
+SHARES = ("net_num", "net_den", "discounts")
+
+
+def _merged(rows: pl.LazyFrame, *more: str) -> pl.LazyFrame:
+    """Neighbouring spans of one item with the same state, grade and `more` columns as one span."""
     key = "subscription_item_id"
-    columns = [key, *same, "discounts", "valid_from", "opened_by"]
+    ids = pl.col("discounts").list.eval(pl.element().struct.field("discount_id")).list.join(",")
+    # The ids of discounts tell all, and a text compares faster than a list.
+    same = [ids if name == "discounts" else pl.col(name) for name in (*STATE, *more)]
     ordered = rows.sort(key, "valid_from").with_columns(
         begins=pl.any_horizontal(
             pl.col(key).ne_missing(pl.col(key).shift(1)),
             pl.col("valid_from").ne_missing(pl.col("valid_to").shift(1)),
-            discounts.ne_missing(discounts.shift(1)),
-            *(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in same),
+            *(each.ne_missing(each.shift(1)) for each in same),
         )
     )
     ends = pl.col("begins").shift(-1).fill_null(value=True)
@@ -44,7 +47,7 @@ def _merged(rows: pl.LazyFrame) -> pl.LazyFrame:
         .filter(pl.col("begins") | ends)
         .group_by("run", maintain_order=True)
         .agg(
-            pl.col(columns).first(),
+            pl.col(key, *STATE, *more, "valid_from", "opened_by").first(),
             pl.col("valid_to", "closed_by").last(),
         )
     )
@@ -98,14 +101,14 @@ def item_timeline(
         "cancel_at", "cancel_requested_at", "cancel_reason", "past_due_since", "period_start", "valid_from",
         "valid_to", "evidence", "opened_by", "closed_by", "inclusive_ppm", "computed",
     ]  # fmt: skip
-    shown = pl.concat([early.select(columns), known.select(columns)]).filter(
-        pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
-    )
-    shown = shown.collect().lazy()
+    lasting = pl.col("valid_to").is_null() | (pl.col("valid_from") < pl.col("valid_to"))
+    # Most points tell nothing new of an item: fewer spans are worth less work below.
+    fewer = _merged(known.select(columns).filter(lasting), *WITHIN).select(columns)
+    shown = pl.concat([early.select(columns).filter(lasting), fewer]).collect().lazy()
     rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal")
     rows = with_net(rows, lines).collect().lazy()
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
-    merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices))
+    merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices), *SHARES)
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone
         merged.join(ended, on=ON, how="left").with_columns(
             cancel_reason=pl.when(pl.col("valid_to") == pl.col("ended_at"))
