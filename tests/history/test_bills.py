@@ -8,15 +8,12 @@ from tests.history.test_properties import KINDS, WIDE, compared
 from tests.history.turns import histories
 
 TOGETHER = 10
-PROVEN = BILLS - {"item_coupons"}
-"""A coupon limited to other products than its item's, given after a line was billed ahead or gone before the first
-sync, is not told from one in force yet: coupons on items are held against the truth where neither can be."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_graded_exact_is_true(kind: str, seed: int) -> None:
-    names = FEATURES - {WIDE} | PROVEN
+    names = FEATURES - {WIDE} | BILLS
     graded, wrong, silent = compared(histories(f"bills {seed}", names, kind, TOGETHER))
     assert silent == []
     assert graded["exact"] > 0
