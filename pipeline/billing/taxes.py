@@ -84,7 +84,8 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     """What each item's lines say, from invoice to invoice: ITEM, since, until, net_num, net_den, proof, next_proof.
 
     One row per span in which the latest line says the same; the first goes back to the beginning, `early` as far as it
-    is before the first line. Prorations tell it only until the item's first ordinary line.
+    is before the first line, and where several invoices of one second leave open which is the latest. Prorations tell
+    it only until the item's first ordinary line.
 
     Args:
         lines: invoice lines (`with_rates`).
@@ -103,6 +104,7 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
             proof=pl.col("line_id").first(),
+            several=pl.col("invoice_id").n_unique() > 1,
         )
     )
     share = pl.struct(SHARE)
@@ -125,7 +127,7 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
         proof=pl.lit(None, dtype=pl.String),
         early=pl.lit(value=True),
     )
-    later = spans.with_columns(since="invoiced_at", early=pl.lit(value=False))
+    later = spans.with_columns(since="invoiced_at", early="several")
     return pl.concat([begins.select(columns), later.select(columns)])
 
 
