@@ -17,8 +17,7 @@ from pipeline.billing.folding import (
     Billing,
     Shared,
     fold_evidence,
-    folded,
-    groups,
+    in_groups,
     of_customers,
     put_together,
     tax_rates,
@@ -63,9 +62,7 @@ def fold_night(
         billing = fold_evidence(evidence, coverage, together)
         return Night(billing, touched_from(before, billing), billing.customer.height)
     mine = pl.col("customer_id").is_in(whose.implode(), nulls_equal=True)
-    parts = [
-        folded(each, coverage, shared) for each in groups(of_customers(evidence, mine), together)
-    ]
+    parts = in_groups(of_customers(evidence, mine), coverage, shared, together)
     kept = [tuple(getattr(before, table.name).filter(mine.not_()) for table in FOLDED)]
     billing = put_together(shared, [*kept, *parts])
     if not _same_catalogue(before, billing):
