@@ -69,14 +69,21 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         .join(of_customers, left_on="customer_id", right_on="given_to")
         .filter(since & until)
         .group_by(PERIOD)
-        .agg(customer_discounts=pl.col("discount_id").sort())
+        .agg(
+            customer_discounts=pl.col("discount_id").sort(),
+            # Given in the very second in which the period begins: before or after it?
+            tied=(pl.col("start") == pl.col("begun")).any(),
+        )
     )
     return (
         first.select(*PERIOD, "early")
         .join(listed("item_discounts"), on=PERIOD, how="left")
         .join(listed("subscription_discounts"), on=PERIOD, how="left")
         .join(customers, on=PERIOD, how="left")
-        .with_columns(above=_joined("subscription_discounts", "customer_discounts"))
+        .with_columns(
+            above=_joined("subscription_discounts", "customer_discounts"),
+            early=pl.col("early") & pl.col("tied").fill_null(value=False).not_(),
+        )
         .select(*PERIOD, "early", shown=_joined("item_discounts", "above"))
     )
 
