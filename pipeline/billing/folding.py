@@ -20,6 +20,8 @@ from pipeline.billing.known import spans
 
 TOGETHER = 100_000
 """Rows of evidence that are folded together; more need more memory, fewer more time."""
+READ = 10
+"""Groups that are read together: rows are stored by the thousands, so reading fewer would read most of them again."""
 OWN = ("subscription", "invoice", "invoice_item")
 """The evidence that belongs to one customer."""
 DIMENSIONS = (schemas.CUSTOMER, schemas.PRODUCT, schemas.PRICE, schemas.COUPON, schemas.DISCOUNT)
@@ -125,13 +127,16 @@ def in_groups(
 
     A group is small and its queries are many: the in-memory engine takes 40% less time than the streaming one.
     """
+    parts: list[tuple[pl.DataFrame, ...]] = []
     with (
         pl.Config(engine_affinity="in-memory"),
         ThreadPoolExecutor(pl.thread_pool_size()) as pool,
     ):
-        return list(
-            pool.map(lambda each: folded(each, coverage, shared), groups(evidence, together))
-        )
+        for several in groups(evidence, READ * together):
+            read = {name: getattr(several, name).collect().lazy() for name in OWN}
+            small = groups(replace(several, **read), together)
+            parts += pool.map(lambda each: folded(each, coverage, shared), small)
+    return parts
 
 
 def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[pl.DataFrame, ...]:
