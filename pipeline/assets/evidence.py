@@ -70,6 +70,7 @@ class Decoded:
         counter = f"{COUNTER}/{self.code}"
         ledger.expect_number(connection, counter, self.before)
         ledger.move(connection, counter, self.until)
+        ledger.forget_others(connection, f"{COUNTER}/", counter)
         names = {table.name for table in OBSERVED}
         for table, partition in {(each.table, each.partition) for each in self.live}:
             if table in names and partition != self.code:
@@ -125,10 +126,12 @@ def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
 
 
 def fingerprint() -> str:
-    """Changes when the code of `pipeline.billing`, or Polars, does."""
-    package = files("pipeline.billing")
+    """Changes when the code of `pipeline.billing`, its schemas, or Polars do."""
     modules = sorted(
-        (each.name, each.read_bytes()) for each in package.iterdir() if each.name.endswith(".py")
+        (f"{package}.{each.name}", each.read_bytes())
+        for package in ("pipeline.billing", "pipeline.schemas")
+        for each in files(package).iterdir()
+        if each.name.endswith(".py")
     )
     told = hashlib.blake2b(pl.__version__.encode(), digest_size=8)
     for name, content in modules:

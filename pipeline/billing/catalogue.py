@@ -50,13 +50,23 @@ def _fraction(amount: pl.Expr) -> pl.Expr:
 
 
 def _scaled(amount: pl.Expr, scale: pl.Expr) -> pl.Expr:
-    """A decimal string as a whole number of 10^-scale; null stays null."""
-    whole = amount.str.extract(r"^(-?\d+)").cast(pl.Int64)
+    """A decimal string as a whole number of 10^-scale; null stays null, and what Int64 cannot hold becomes it."""
+    whole = amount.str.extract(r"^(-?\d+)").cast(pl.Int128, strict=False)
     fraction = _fraction(amount)
     digits = fraction.str.len_chars().cast(pl.Int64)
     ten = pl.lit(10, dtype=pl.Int64)
-    part = pl.when(digits > 0).then(fraction).otherwise(pl.lit("0")).cast(pl.Int64)
-    return whole * ten.pow(scale) + part * ten.pow(scale - digits)
+    part = pl.when(digits > 0).then(fraction).otherwise(pl.lit("0")).cast(pl.Int128, strict=False)
+    most, rest = (ten.pow(power).cast(pl.Int128) for power in (scale, scale - digits))
+    return (whole * most + part * rest).cast(pl.Int64, strict=False)
+
+
+def _tier(amount: str) -> pl.Expr:
+    """An amount of a tier; one that is not given is nothing."""
+    return (
+        pl.when(pl.col(amount).is_null())
+        .then(0)
+        .otherwise(_scaled(pl.col(amount), pl.col("scale")))
+    )
 
 
 def _option_currencies(rows: pl.LazyFrame) -> list[str]:
@@ -122,8 +132,8 @@ def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             tiers=pl.struct(
                 up_to="up_to",
-                unit=_scaled(pl.col("unit_amount_decimal"), pl.col("scale")).fill_null(0),
-                flat=_scaled(pl.col("flat_amount_decimal"), pl.col("scale")).fill_null(0),
+                unit=_tier("unit_amount_decimal"),
+                flat=_tier("flat_amount_decimal"),
             )
         )
     )
@@ -215,6 +225,7 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
         "customer_id": p.field("customer"),
         "subscription_id": p.field("subscription"),
         "subscription_item_id": p.field("subscription_item"),
+        "one_off": p.field("invoice").is_not_null() | p.field("invoice_item").is_not_null(),
         "start": p.instant(p.field("start")),
     }
     return pl.concat(

@@ -36,11 +36,23 @@ def prices(evidence: Evidence) -> pl.LazyFrame:
 
 
 def coupons(evidence: Evidence) -> pl.LazyFrame:
-    """One row per coupon and currency it takes off (COUPON); deleted coupons stay known."""
+    """One row per coupon and currency it takes off (COUPON); deleted coupons stay known.
+
+    What a coupon takes off never changes. An id that was used again for another one is none that is known.
+    """
     record = ["coupon_id", "full", "observed_at", "hash"]
     newest = evidence.coupon.select(record).sort(record).group_by("coupon_id").last()
+    terms = pl.struct("percent_ppm", "amount_off", "duration", "duration_in_months")
+    several = (
+        evidence.coupon.group_by("coupon_id", "currency")
+        .agg(terms=terms.n_unique())
+        .filter(pl.col("terms") > 1)
+    )
     return schemas.COUPON.conform(
-        evidence.coupon.join(newest, on=record, how="semi").group_by("coupon_id", "currency").last()
+        evidence.coupon.join(newest, on=record, how="semi")
+        .join(several, on="coupon_id", how="anti")
+        .group_by("coupon_id", "currency")
+        .last()
     )
 
 
@@ -67,7 +79,11 @@ def discounts(evidence: Evidence, covered: pl.LazyFrame) -> pl.LazyFrame:
         )
     )
     of_customers = rows.filter(
-        pl.col("subscription_id").is_null() & pl.col("subscription_item_id").is_null()
+        pl.all_horizontal(
+            pl.col("subscription_id").is_null(),
+            pl.col("subscription_item_id").is_null(),
+            pl.col("one_off").fill_null(value=False).not_(),
+        )
     )
     over = of_customers.sort("customer_id", "start", "discount_id").select(
         "discount_id", next_start=pl.col("start").shift(-1).over("customer_id")

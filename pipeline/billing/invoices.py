@@ -135,12 +135,16 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     void = pl.col("invoice_status") == "void"
     return (
         lines.filter(pl.col("proration").not_())
-        .sort(void.not_(), "invoiced_at", "line_id")
+        .sort(void.not_(), "invoiced_at", "invoice_id", "line_id")
         .group_by("subscription_item_id", "period_start")
         .agg(
             pl.col("product_id", "currency", "invoiced_at").last(),
             pl.col("period_end").max(),
-            ids=pl.col("line_discounts").last(),
+            # Tiers have a line each; a line of zero may not name what reduced the others.
+            ids=pl.col("line_discounts")
+            .filter(pl.col("invoice_id") == pl.col("invoice_id").last())
+            .explode(empty_as_null=False, keep_nulls=False)
+            .unique(maintain_order=True),
             void=void.all(),
         )
     )
@@ -155,7 +159,7 @@ def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> p
     level = (
         pl.when(pl.col("subscription_item_id_ref").is_not_null())
         .then(pl.lit("item"))
-        .when(pl.col("subscription_id_ref").is_not_null())
+        .when(pl.col("subscription_id_ref").is_not_null() | pl.col("one_off"))
         .then(pl.lit("subscription"))
         .otherwise(pl.lit("customer"))
     )
@@ -168,6 +172,7 @@ def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> p
                 coupon_id="coupon_id",
                 subscription_item_id_ref="subscription_item_id",
                 subscription_id_ref="subscription_id",
+                one_off="one_off",
             ),
             on="ids",
             how="left",

@@ -170,6 +170,8 @@ DISCOUNT = pl.Struct(
         "customer": S,
         "subscription": S,
         "subscription_item": S,
+        "invoice": S,
+        "invoice_item": S,
         "start": N,
         "end": N,
         "source": pl.Struct({"coupon": S}),

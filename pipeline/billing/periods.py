@@ -48,7 +48,7 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     )
     dates = refs.select(
         "discount_id", "start", "end", given_to="customer_id", on_subscription="subscription_id",
-        on_item="subscription_item_id",
+        on_item="subscription_item_id", one_off=pl.col("one_off").fill_null(value=False),
     )  # fmt: skip
     since = (pl.col("start") <= pl.col("begun")).fill_null(value=True)
     until = (pl.col("begun") < pl.col("end")).fill_null(value=True)
@@ -63,7 +63,9 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
             .agg(pl.col("discount_id").alias(name))
         )
 
-    of_customers = dates.filter(pl.col("on_subscription").is_null() & pl.col("on_item").is_null())
+    of_customers = dates.filter(
+        pl.col("on_subscription").is_null() & pl.col("on_item").is_null() & pl.col("one_off").not_()
+    )
     customers = (
         first.select(*PERIOD, "begun", "customer_id")
         .join(of_customers, left_on="customer_id", right_on="given_to")

@@ -46,6 +46,12 @@ def move(connection: Connection, name: str, number: int) -> None:
     connection.execute(insert(generation).values(name=name, number=number))
 
 
+def forget_others(connection: Connection, prefix: str, name: str) -> None:
+    """Forget every generation whose name begins with `prefix`, but the one called `name`."""
+    others = generation.c.name.startswith(prefix, autoescape=True) & (generation.c.name != name)
+    connection.execute(delete(generation).where(others))
+
+
 def retire(connection: Connection, table: str, partition: str) -> None:
     """No object of the partition is live any longer."""
     connection.execute(

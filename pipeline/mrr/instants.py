@@ -14,7 +14,8 @@ from pipeline.mrr.discounts import with_steps
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.value import depth_of, with_list, with_value
 
-DAY_SECONDS = 86_400
+MONTH_SECONDS = 365 * 86_400 // 12
+"""365/12 days, without a rest."""
 
 
 def at_boundaries(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
@@ -54,8 +55,8 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
     charges = usage.sort("period_end").select(
         "subscription_item_id",
         ended="period_end",
-        charge_num=pl.col("amount") * 365 * DAY_SECONDS if per_day else pl.col("amount"),
-        charge_den=seconds * 12 if per_day else pl.lit(1, dtype=pl.Int64),
+        charge_num=pl.col("amount").cast(pl.Int128) * (MONTH_SECONDS if per_day else 1),
+        charge_den=seconds if per_day else pl.lit(1, dtype=pl.Int64),
         usage_discounts="discounts",
         usage_net_num="net_num",
         usage_net_den="net_den",

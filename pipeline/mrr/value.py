@@ -63,7 +63,9 @@ def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
     charge = used.cast(WIDE) * pl.col("unit_").cast(WIDE) + fee.cast(WIDE) * pl.col("flat_").cast(
         WIDE
     )
-    tiered = steps.group_by(key).agg(pl.col("scale").first(), charge=charge.sum())
+    tiered = steps.group_by(key).agg(
+        pl.col("scale").first(), charge=pl.when(charge.is_null().any().not_()).then(charge.sum())
+    )
     return pl.concat([flat, tiered.select(flat.collect_schema().names())])
 
 
@@ -161,13 +163,17 @@ def _without_tax(num: pl.Expr, den: pl.Expr) -> pl.Expr:
         den.cast(pl.Float64) * share_den.cast(pl.Float64),
     )
     held = pl.when(grown < WIDEST / 2).then(num * share_num)
-    return round_half_even(held, den * share_den).cast(pl.Int64)
+    return round_half_even(held, den * share_den).cast(pl.Int64, strict=False)
 
 
 def left_after(rows: pl.LazyFrame, steps: str, depth: int) -> pl.LazyFrame:
     """`rows` with `weight`: what `steps` leave, rounded half-even to micro-units."""
     return (
         _apply(rows, steps, depth)
-        .with_columns(weight=round_half_even(pl.col("left_num"), pl.col("left_den")).cast(pl.Int64))
+        .with_columns(
+            weight=round_half_even(pl.col("left_num"), pl.col("left_den")).cast(
+                pl.Int64, strict=False
+            )
+        )
         .drop("left_num", "left_den")
     )

@@ -104,6 +104,7 @@ DISCOUNT = Table(
         text("customer_id", "The customer it was given to."),
         text("subscription_id", "The subscription it is on; null for a customer's."),
         text("subscription_item_id", "The item it is on; null above item level."),
+        flag("one_off", "Given on one invoice or invoice item: never the customer's own."),
         instant("start", "In force from here."),
         instant("end", "In force before this instant; null for ever."),
     ),

@@ -111,3 +111,16 @@ def test_other_code_decodes_and_folds_everything_anew(lake: Lake) -> None:
     assert {part for table in OBSERVED for part in lake.partitions(table)} == {"other"}
     assert lake.scan(OBSERVED_SUBSCRIPTION).collect().height == known
     assert_complete(nights)
+
+
+def test_code_that_comes_back_begins_anew_as_well(lake: Lake) -> None:
+    nights = Nights(lake)
+    nights.land(100)
+    nights.show(*nights.fold())
+    first = {table: lake.scan(table).collect().height for table in OBSERVED}
+    nights.show(*nights.fold("other"))
+    decoded, night = nights.fold()
+    assert decoded.before == 0
+    nights.show(decoded, night)
+    assert {table: lake.scan(table).collect().height for table in OBSERVED} == first
+    assert_complete(nights)

@@ -11,6 +11,7 @@ from pipeline.mrr import Policy
 from tests.history.stripe_json import History, coupon, discount, item, price, state
 
 BEGUN = datetime(2026, 1, 10, 8, tzinfo=UTC)
+BEFORE = datetime(2026, 1, 9, 8, tzinfo=UTC)
 JANUARY = date(2026, 1, 1)
 Json = dict[str, Any]
 
@@ -193,7 +194,7 @@ def net(
         )
     history.records("discount", *(discount(f"di_{each_}", each_, BEGUN) for each_ in shared))
     if customer:
-        history.records("discount", discount("di_cus", customer, BEGUN, subscription=None))
+        history.records("discount", discount("di_cus", customer, BEFORE, subscription=None))
     history.states((BEGUN, state(*lines, discounts=[f"di_{each_}" for each_ in shared])))
     found = history.snapshot(JANUARY)
     assert {row["evidence"] for row in found.values()} == {"exact"}
