@@ -130,8 +130,9 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
 
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
-    other tells.
+    other tells; of several invoices made in one second (`tied`) any may be the last.
     """
+    newest = pl.col("invoiced_at") == pl.col("invoiced_at").max()
     void = pl.col("invoice_status") == "void"
     return (
         lines.filter(pl.col("proration").not_())
@@ -146,6 +147,7 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
             .explode(empty_as_null=False, keep_nulls=False)
             .unique(maintain_order=True),
             void=void.all(),
+            tied=pl.col("invoice_id").filter(newest).n_unique() > 1,
         )
     )
 

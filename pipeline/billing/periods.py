@@ -112,7 +112,7 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
     covers = (pl.col("period_start") < pl.col("period_end")) & whole
-    columns = ("invoiced", "product_id", "billed_at")
+    columns = ("invoiced", "product_id", "billed_at", "tied")
     return (
         rows.select(PERIOD)
         .unique()
@@ -201,9 +201,9 @@ def with_discounts(
         ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
         late=_ahead() | pl.col("early").fill_null(value=False).not_(),
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
-        discount_evidence=pl.when(
-            pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False)
-        )
+        discount_evidence=pl.when("tied")
+        .then(pl.lit("bounded"))
+        .when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
         .then(pl.lit("exact"))
         .otherwise(pl.lit("bounded")),
     )
