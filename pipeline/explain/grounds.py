@@ -217,6 +217,7 @@ def discounts(found: pl.DataFrame, ends: pl.DataFrame, known: pl.LazyFrame) -> p
     gone = counted("opening").join(counted("closing"), on=["part", "counted"], how="anti")
     come = counted("closing").join(counted("opening"), on=["part", "counted"], how="anti")
     added = pl.col("added")
+    closing_at = ends.filter(end="closing").get_column("at").max()
     return (
         pl.concat(
             [
@@ -227,7 +228,11 @@ def discounts(found: pl.DataFrame, ends: pl.DataFrame, known: pl.LazyFrame) -> p
         .join(known, left_on="counted", right_on="discount_id", how="left", suffix="_known")
         .with_columns(
             subscription_id=pl.lit(None, dtype=pl.String),
-            at=pl.when(added).then("start").otherwise("end"),
+            # One that was only later seen to be over was over by the closing end, where it no longer counts.
+            at=pl.when(added)
+            .then("start")
+            .when(pl.col("end").is_not_null())
+            .then(pl.min_horizontal("end", pl.lit(closing_at))),
             since=pl.lit(None, dtype=INSTANT),
             aspect=pl.lit("discount"),
             before=pl.when(added.not_()).then("coupon_id"),
