@@ -144,7 +144,7 @@ def wrong_items(histories: Histories, snapshot: pl.DataFrame) -> list[str]:
 
 seeds = st.integers(0, 2**32)
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
-"""A smaller seed is no simpler company."""
+"""A smaller seed is no simpler company. The same companies each time: `make soak` draws others."""
 
 
 def test_ids_belong_to_one_company() -> None:
@@ -158,7 +158,7 @@ def test_ids_belong_to_one_company() -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=25, phases=UNSHRUNK)
+@settings(max_examples=25, phases=UNSHRUNK, derandomize=True)
 def test_what_is_graded_exact_is_true(seed: int) -> None:
     draw = random.Random(seed)
     graded, _, silent = compared(random_histories(draw, TOGETHER))
@@ -167,7 +167,7 @@ def test_what_is_graded_exact_is_true(seed: int) -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=8, phases=UNSHRUNK)
+@settings(max_examples=8, phases=UNSHRUNK, derandomize=True)
 def test_synced_within_30_days_from_the_start_everything_is_exact(seed: int) -> None:
     draw = random.Random(seed)
     histories = random_histories(draw, TOGETHER, ("often",), NEVER_SURE)
@@ -193,7 +193,7 @@ def assert_same(one: billing.Billing, other: billing.Billing) -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=5, phases=UNSHRUNK)
+@settings(max_examples=5, phases=UNSHRUNK, derandomize=True)
 def test_the_order_and_number_of_records_change_nothing(seed: int) -> None:
     draw = random.Random(seed)
     histories = random_histories(draw, 4)
@@ -204,7 +204,7 @@ def test_the_order_and_number_of_records_change_nothing(seed: int) -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=5, phases=UNSHRUNK)
+@settings(max_examples=5, phases=UNSHRUNK, derandomize=True)
 def test_the_same_evidence_in_nightly_pieces_changes_nothing(seed: int) -> None:
     """Every sync a piece of its own, the newest first, an overlap of two nights in both."""
     draw = random.Random(seed)
@@ -223,7 +223,7 @@ def test_the_same_evidence_in_nightly_pieces_changes_nothing(seed: int) -> None:
 
 
 @given(seed=seeds)
-@settings(max_examples=5, phases=UNSHRUNK)
+@settings(max_examples=5, phases=UNSHRUNK, derandomize=True)
 def test_how_often_it_was_synced_changes_nothing(seed: int) -> None:
     """Every night or every four weeks: the same states, exactly, as long as no event is lost."""
     draw = random.Random(seed)
@@ -255,7 +255,7 @@ def people(movement: pl.DataFrame, snapshot: pl.DataFrame, draw: random.Random) 
 
 
 @given(seed=seeds)
-@settings(max_examples=5, phases=UNSHRUNK)
+@settings(max_examples=5, phases=UNSHRUNK, derandomize=True)
 def test_everything_adds_up_under_every_preset(seed: int) -> None:
     """Roll-forward, components, members, types, cohorts: for any history, whatever its evidence."""
     draw = random.Random(seed)
