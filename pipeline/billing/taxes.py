@@ -27,7 +27,12 @@ def inside(own: pl.Expr, default: pl.Expr, automatic: pl.Expr) -> pl.Expr:
 
 def _fraction(ppm: pl.Expr) -> list[pl.Expr]:
     """1 / (1 + ppm) in small numbers."""
-    step = pl.when(ppm % 10_000 == 0).then(10_000).when(ppm % 100 == 0).then(100).otherwise(1)
+    step = (
+        pl.when(ppm == 0).then(PPM)
+        .when(ppm % 10_000 == 0).then(10_000)
+        .when(ppm % 100 == 0).then(100)
+        .otherwise(1)
+    )  # fmt: skip
     whole = pl.lit(PPM, dtype=pl.Int64)
     return [(whole // step).alias("net_num"), ((ppm + whole) // step).alias("net_den")]
 
@@ -149,9 +154,10 @@ def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     usage = asked.filter(pl.col("quantity").is_null()).with_columns(
         pl.lit(None, dtype=pl.Int64).alias(name) for name in SHARE
     )
+    asked_for = asked.select(ITEM).unique().collect().lazy()
     licensed = _split(
         asked.filter(pl.col("quantity").is_not_null()),
-        line_shares(lines.with_columns(ppm=computed())),
+        line_shares(lines.join(asked_for, on=ITEM, how="semi").with_columns(ppm=computed())),
     ).with_columns(
         evidence=worst(
             pl.col("evidence"),
@@ -161,7 +167,7 @@ def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         )
     )
     columns = [*rows.collect_schema().names(), *SHARE]
-    parts = [fixed, usage, licensed, _split(guessed, line_shares(lines))]
+    parts = [fixed, usage, licensed, _split(guessed, line_shares(_taxed(lines)))]
     share, following = pl.struct(SHARE), pl.col(ITEM) == pl.col(ITEM).shift(-1)
     changes = (
         unknown
@@ -174,6 +180,12 @@ def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         .sort(ITEM, "valid_from")
         .with_columns(evidence=worst(pl.col("evidence"), pl.when(changes).then(pl.lit("bounded"))))
     )
+
+
+def _taxed(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """All lines of the items that ever had inclusive tax; the others' lines leave the whole price."""
+    with_tax = lines.filter(pl.col("line_tax_rates").list.len() > 0).select(ITEM).unique()
+    return lines.join(with_tax.collect().lazy(), on=ITEM, how="semi")
 
 
 def _split(rows: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:

@@ -80,7 +80,7 @@ def item_timeline(
     before, after = before.collect().lazy(), after.collect().lazy()
     every = sequence(before, after, covered).collect().lazy()
     known = known_spans(every, before).collect().lazy()
-    subscriptions = _subscriptions(after, covered, before)
+    subscriptions = _subscriptions(after, covered, before).collect().lazy()
     early = history(
         as_states(lines, prices),
         valid(invoice_items, lines),
@@ -105,7 +105,7 @@ def item_timeline(
     # Most points tell nothing new of an item: fewer spans are worth less work below.
     fewer = _merged(known.select(columns).filter(lasting), *WITHIN).select(columns)
     shown = pl.concat([early.select(columns).filter(lasting), fewer]).collect().lazy()
-    rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal")
+    rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal").collect().lazy()
     rows = with_net(rows, lines).collect().lazy()
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
     merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices), *SHARES)
