@@ -149,11 +149,15 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _ids(items: pl.Expr) -> pl.Expr:
-    """The ids of a list of items as one text."""
-    return (
-        items.list.eval(pl.element().struct.field("id").cast(pl.String)).list.sort().list.join(",")
-    )
+def _ids() -> pl.Expr:
+    """The ids of the items as one text."""
+    ids = pl.col("items").list.eval(pl.element().struct.field("id").cast(pl.String))
+    return ids.list.sort().list.join(",")
+
+
+def _state() -> pl.Expr:
+    """A number that is equal for equal states: comparing it is much cheaper than comparing lists of items."""
+    return pl.struct("items", "created_at", "subscription_period", *COMPARED_SUBSCRIPTION).hash()
 
 
 def _same(name: str) -> pl.Expr:
@@ -271,7 +275,17 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
         every: `sequence(before, after, covered)`.
         before: the state before each point.
     """
-    every = every.with_columns(ids=_ids(pl.col("items")))
+    told = before.select(
+        *ON, next_at="at", told="checked", cut="more", ids_before=_ids(), state_before=_state()
+    )
+    every = (
+        every.with_columns(ids=_ids(), state=_state())
+        .join(told, on=[*ON, "next_at"], how="left", maintain_order="left")
+        .with_columns(unchanged=pl.col("state").eq_missing(pl.col("state_before")))
+        .drop("state", "state_before")
+        .collect()
+        .lazy()
+    )
     sighted = _items(every).collect().lazy()
     carried = _carried(every, sighted).collect().lazy()
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
@@ -289,14 +303,12 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
         ]
     )
     compared = (*COMPARED, *COMPARED_SUBSCRIPTION)
-    earlier = _items(before).select(
+    changed = every.filter(pl.col("unchanged").not_()).select(*ON, at="next_at")
+    earlier = _items(before.join(changed, on=[*ON, "at"], how="semi")).select(
         *ITEM,
         next_at="at",
         found=pl.lit(value=True),
         **{f"{name}_before": pl.col(name) for name in compared},
-    )
-    told = before.select(
-        *ON, next_at="at", told="checked", cut="more", ids_before=_ids(pl.col("items"))
     )
     # What an event does not tell of the state before (a deletion has no previous attributes), its object still shows.
     untold = pl.col("told").not_()
@@ -304,14 +316,14 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
         _same(name) if name in ALWAYS_SHOWN else _same(name) | untold for name in compared
     ) & pl.col("found").fill_null(value=False)
     cut = pl.col("cut") | pl.col("more")
+    untouched = pl.col("cut") & pl.col("found").is_null()
     proved = (
-        pl.when(pl.col("told").is_null() | (pl.col("cut") & pl.col("found").is_null()))
+        pl.when(pl.col("told").is_null() | pl.col("unchanged") | untouched)
         .then(pl.lit(value=True))
         .otherwise(agrees & (cut | pl.col("ids").eq_missing(pl.col("ids_before"))))
     )
     return (
         rows.join(earlier, on=[*ITEM, "next_at"], how="left")
-        .join(told, on=[*ON, "next_at"], how="left")
         .with_columns(
             evidence=pl.when(pl.col("guessed"))
             .then(pl.lit("inferred"))
