@@ -171,7 +171,6 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
         after.select(*ON, "at"), on=[*ON, "at"], how="anti"
     )
     columns = shown.collect_schema().names()
-    starts = covered.select("source_account", "covered_from", "covered_to").sort("covered_from")
     ended = pl.col("next_status").is_in(OVER) & pl.col("next_ended").is_not_null()
     reach = pl.col("next_at").fill_null(pl.col("covered_to"))
     points = pl.concat([starts_known.select(columns), shown.select(columns)]).collect().lazy()
@@ -181,9 +180,14 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
         """What the next point of the subscription says; a window over each would be slower."""
         return pl.when(same).then(pl.col(name).shift(-1))
 
-    return (
+    ordered = (
         pl.concat([points, _held(points, covered).select(columns)])
         .sort(*ON, "at", pl.col("kind") != "initial")
+        .collect()
+        .lazy()
+    )
+    return (
+        pl.concat([ordered, _coverage_of(ordered, covered)], how="horizontal")
         .with_columns(
             next_at=following("at"),
             next_proof=following("proof"),
@@ -200,6 +204,23 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
             )
         )
         .drop("turns")
+        .with_columns(
+            covered=(reach <= pl.col("covered_to")).fill_null(value=False)
+            & pl.col("late").not_()
+            & pl.col("guessed").not_(),
+            valid_to=pl.when(ended)
+            .then(pl.max_horizontal("at", pl.min_horizontal("next_at", "next_ended")))
+            .otherwise(pl.col("next_at")),
+        )
+    )
+
+
+def _coverage_of(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """The end of the span of coverage that begins at each point or last before it: covered_to, in the same order."""
+    starts = covered.select("source_account", "covered_from", "covered_to").sort("covered_from")
+    return (
+        points.select("source_account", "at")
+        .with_row_index("row")
         .sort("at")
         .join_asof(
             starts,
@@ -209,14 +230,8 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
             strategy="backward",
             check_sortedness=False,
         )
-        .with_columns(
-            covered=(reach <= pl.col("covered_to")).fill_null(value=False)
-            & pl.col("late").not_()
-            & pl.col("guessed").not_(),
-            valid_to=pl.when(ended)
-            .then(pl.max_horizontal("at", pl.min_horizontal("next_at", "next_ended")))
-            .otherwise(pl.col("next_at")),
-        )
+        .sort("row")
+        .select("covered_to")
     )
 
 
@@ -275,17 +290,13 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
         every: `sequence(before, after, covered)`.
         before: the state before each point.
     """
-    told = before.select(
-        *ON, next_at="at", told="checked", cut="more", ids_before=_ids(), state_before=_state()
+    told = before.select(*ON, next_at="at", told="checked", cut="more", state_before=_state())
+    following = every.select(*ON, "next_at", state=_state()).join(
+        told, on=[*ON, "next_at"], how="left", maintain_order="left"
     )
-    every = (
-        every.with_columns(ids=_ids(), state=_state())
-        .join(told, on=[*ON, "next_at"], how="left", maintain_order="left")
-        .with_columns(unchanged=pl.col("state").eq_missing(pl.col("state_before")))
-        .drop("state", "state_before")
-        .collect()
-        .lazy()
-    )
+    unchanged = pl.col("state").eq_missing(pl.col("state_before"))
+    beside = following.select("told", "cut", unchanged=unchanged)
+    every = pl.concat([every, beside], how="horizontal").collect().lazy()
     sighted = _items(every).collect().lazy()
     carried = _carried(every, sighted).collect().lazy()
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
@@ -303,8 +314,11 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
         ]
     )
     compared = (*COMPARED, *COMPARED_SUBSCRIPTION)
-    changed = every.filter(pl.col("unchanged").not_()).select(*ON, at="next_at")
-    earlier = _items(before.join(changed, on=[*ON, "at"], how="semi")).select(
+    changed = every.filter(pl.col("unchanged").not_())
+    ids = changed.select(*ON, "at", ids=_ids())
+    reached = before.join(changed.select(*ON, at="next_at"), on=[*ON, "at"], how="semi")
+    ids_before = reached.select(*ON, next_at="at", ids_before=_ids())
+    earlier = _items(reached).select(
         *ITEM,
         next_at="at",
         found=pl.lit(value=True),
@@ -324,6 +338,8 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
     )
     return (
         rows.join(earlier, on=[*ITEM, "next_at"], how="left")
+        .join(ids, on=[*ON, "at"], how="left")
+        .join(ids_before, on=[*ON, "next_at"], how="left")
         .with_columns(
             evidence=pl.when(pl.col("guessed"))
             .then(pl.lit("inferred"))
