@@ -145,7 +145,10 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
         shared.dimensions[table.name].lazy()
         for table in (schemas.PRICE, schemas.COUPON, schemas.DISCOUNT)
     )
-    evidence, coverage, refs = numbered(evidence, coverage, refs)
+    mine = pl.concat([getattr(evidence, name).select("customer_id") for name in OWN]).unique()
+    whose = pl.col("customer_id")
+    refs = refs.filter(whose.is_null() | whose.is_in(mine.collect().to_series().implode()))
+    evidence, coverage, refs = numbered(evidence, coverage, refs.collect().lazy())
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
     lines = taxes.with_rates(
         invoices.lines(evidence.invoice, invoice_items), shared.tax_rates.lazy()
