@@ -128,6 +128,8 @@ def in_groups(
     A group is small and its queries are many: the in-memory engine takes 40% less time than the streaming one.
     """
     parts: list[tuple[pl.DataFrame, ...]] = []
+    # Every customer's tax rates are in `shared`.
+    evidence = replace(evidence, subscription=evidence.subscription.drop("tax_rates"))
     with (
         pl.Config(engine_affinity="in-memory"),
         ThreadPoolExecutor(pl.thread_pool_size()) as pool,

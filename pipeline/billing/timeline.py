@@ -76,8 +76,7 @@ def item_timeline(
     The result depends on the set of evidence alone, not on its order or on how often it was seen.
     """
     covered = spans(coverage).collect().lazy()
-    states = observed.drop("tax_rates")
-    before, after = points(states, found_again(coverage, covered))
+    before, after = points(observed, found_again(coverage, covered))
     before, after = before.collect().lazy(), after.collect().lazy()
     every = sequence(before, after, covered).collect().lazy()
     known = known_spans(every, before).collect().lazy()
