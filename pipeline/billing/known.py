@@ -246,7 +246,9 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame) -> pl.LazyFrame:
     An item not listed is there if it was seen since the last complete list of items, or if a later point shows it
     with an earlier date of creation.
     """
-    partial = sequence.filter(pl.col("more")).drop("items")
+    partial = sequence.filter(pl.col("more")).drop("items").collect().lazy()
+    large = partial.select(ON).unique()
+    sequence, sighted = (each.join(large, on=ON, how="semi") for each in (sequence, sighted))
     seen = sighted.select(*ITEM, "at", *ITEM_FIELDS, seen_at="at").sort("at")
     complete = sequence.filter(pl.col("more").not_()).select(*ON, "at", complete_at="at").sort("at")
     unseen = (
