@@ -17,9 +17,9 @@ PERIOD = ["subscription_item_id", "period_start"]
 def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts in force at the start of each item's service period, as the first point in it shows them.
 
-    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no
-    later than the start, or
-    the item began with it, so nothing can have changed before).
+    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no later
+    than the start, or the item began with it, so nothing can have changed before), at_once (those of `shown` that were
+    given in the very second in which the period begins, but not with the item: before or after it?).
     """
     followed = (pl.col("valid_to").shift(1) == pl.col("valid_from")) & (
         pl.col("evidence").shift(1) == "exact"
@@ -43,6 +43,7 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
             | (pl.col("kind").is_in(["initial", "listing"]).not_() & (born | pl.col("followed")))
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
+        .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
         .collect()
         .lazy()
     )
@@ -55,12 +56,17 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
 
     def listed(name: str) -> pl.LazyFrame:
         return (
-            first.select(*PERIOD, "begun", discount_id=name)
+            first.select(*PERIOD, "begun", "first", discount_id=name)
             .explode("discount_id", empty_as_null=False, keep_nulls=False)
             .join(dates, on="discount_id", how="left", maintain_order="left")
             .filter(since & until)
             .group_by(PERIOD, maintain_order=True)
-            .agg(pl.col("discount_id").alias(name))
+            .agg(
+                pl.col("discount_id").alias(name),
+                pl.col("discount_id")
+                .filter((pl.col("start") == pl.col("begun")) & pl.col("first").not_())
+                .alias(f"{name}_at_once"),
+            )
         )
 
     of_customers = dates.filter(
@@ -86,7 +92,12 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
             above=_joined("subscription_discounts", "customer_discounts"),
             early=pl.col("early") & pl.col("tied").fill_null(value=False).not_(),
         )
-        .select(*PERIOD, "early", shown=_joined("item_discounts", "above"))
+        .select(
+            *PERIOD,
+            "early",
+            shown=_joined("item_discounts", "above"),
+            at_once=_joined("item_discounts_at_once", "subscription_discounts_at_once"),
+        )
     )
 
 
@@ -195,13 +206,14 @@ def with_discounts(
     both = _beside(
         _invoiced(rows, lines).join(_in_force(known, refs), on=PERIOD, how="left"), refs, coupons
     )
+    given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     ids = both.select(
         *PERIOD,
         "shown",
         ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
         late=_ahead() | pl.col("early").fill_null(value=False).not_(),
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
-        discount_evidence=pl.when("tied")
+        discount_evidence=pl.when(pl.col("tied") | given_at_once)
         .then(pl.lit("bounded"))
         .when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
         .then(pl.lit("exact"))
