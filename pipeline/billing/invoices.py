@@ -152,34 +152,33 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def level_of_discount() -> pl.Expr:
+    """Whose a discount (DISCOUNT) is: the item's, the subscription's (an invoice's own stands there too), the customer's."""
+    return (
+        pl.when(pl.col("subscription_item_id").is_not_null())
+        .then(pl.lit("item"))
+        .when(pl.col("subscription_id").is_not_null() | pl.col("one_off"))
+        .then(pl.lit("subscription"))
+        .otherwise(pl.lit("customer"))
+    )
+
+
 def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
     """`rows` (unique on `key`, discount ids in `ids`) with `discounts`: references in order of application.
 
     Item discounts come before the subscription's; the customer's counts where the subscription has none. A discount
     that no evidence explains keeps a null coupon, so that the value can be marked instead of guessed.
     """
-    level = (
-        pl.when(pl.col("subscription_item_id_ref").is_not_null())
-        .then(pl.lit("item"))
-        .when(pl.col("subscription_id_ref").is_not_null() | pl.col("one_off"))
-        .then(pl.lit("subscription"))
-        .otherwise(pl.lit("customer"))
-    )
     named = (
         rows.select(*key, "ids", position=pl.int_ranges(pl.col("ids").list.len().fill_null(0)))
         .explode("ids", "position", empty_as_null=False, keep_nulls=False)
         .join(
-            refs.select(
-                ids="discount_id",
-                coupon_id="coupon_id",
-                subscription_item_id_ref="subscription_item_id",
-                subscription_id_ref="subscription_id",
-                one_off="one_off",
-            ),
+            refs.select(ids="discount_id", coupon_id="coupon_id", level=level_of_discount()),
             on="ids",
             how="left",
         )
-        .with_columns(level=level)
+        # One that no evidence explains stands with the customer's: it may be anybody's.
+        .with_columns(pl.col("level").fill_null("customer"))
         .with_columns(
             order=pl.col("level").replace_strict(
                 {"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8

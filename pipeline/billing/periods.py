@@ -8,7 +8,12 @@ import polars as pl
 
 from pipeline.billing import chosen
 from pipeline.billing.evidence import worst
-from pipeline.billing.invoices import period_discounts, with_references, without_coupon
+from pipeline.billing.invoices import (
+    level_of_discount,
+    period_discounts,
+    with_references,
+    without_coupon,
+)
 from pipeline.schemas.billing import DISCOUNT_REF
 
 PERIOD = ["subscription_item_id", "period_start"]
@@ -168,10 +173,19 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     """`periods` with `extra`: the discounts in force that the invoice could not show.
 
     A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
-    other products leaves no trace on the line, yet counts when the item changes to such a product in the period. What
-    was in force when months were billed ahead is not asked.
+    other products leaves no trace on the line, yet counts when the item changes to such a product in the period. A line
+    that the customer's discount reduced proves that the subscription had none. What was in force when months were
+    billed ahead is not asked.
     """
     periods = periods.collect().lazy()
+    dates = refs.select("discount_id", "coupon_id", level=level_of_discount())
+    by_customer = (
+        periods.select(*PERIOD, discount_id="invoiced")
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(dates.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
+        .select(*PERIOD, of_customer=pl.lit(value=True))
+        .unique()
+    )
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
         pl.col("product_id")
@@ -180,14 +194,11 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         periods.filter(_ahead().not_())
         .select(*PERIOD, "product_id", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
-        .join(
-            refs.select("discount_id", "coupon_id"),
-            on="discount_id",
-            how="left",
-            maintain_order="left",
-        )
+        .join(dates, on="discount_id", how="left", maintain_order="left")
         .join(limited, on="coupon_id", how="left", maintain_order="left")
+        .join(by_customer, on=PERIOD, how="left", maintain_order="left")
         .filter(others)
+        .filter((pl.col("of_customer") & (pl.col("level") == "subscription")).ne_missing(other=True))
         .group_by(PERIOD, maintain_order=True)
         .agg(extra="discount_id")
     )
@@ -207,13 +218,14 @@ def with_discounts(
         _invoiced(rows, lines).join(_in_force(known, refs), on=PERIOD, how="left"), refs, coupons
     )
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
+    given_at_once = given_at_once.fill_null(value=False)
     ids = both.select(
         *PERIOD,
         "shown",
         ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
-        late=_ahead() | pl.col("early").fill_null(value=False).not_(),
+        late=_ahead() | pl.col("early").fill_null(value=False).not_() | given_at_once,
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
-        discount_evidence=pl.when(pl.col("tied") | given_at_once)
+        discount_evidence=pl.when(pl.col("tied") | (pl.col("invoiced").is_null() & given_at_once))
         .then(pl.lit("bounded"))
         .when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
         .then(pl.lit("exact"))
