@@ -130,24 +130,55 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
 
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
-    other tells; of several invoices made in one second (`tied`) any may be the last.
+    other tells; of several invoices made in one second that differ (`tied`) any may be the last.
     """
-    newest = pl.col("invoiced_at") == pl.col("invoiced_at").max()
     void = pl.col("invoice_status") == "void"
-    return (
+    key = ["subscription_item_id", "period_start"]
+    ordinary = (
         lines.filter(pl.col("proration").not_())
         .sort(void.not_(), "invoiced_at", "invoice_id", "line_id")
-        .group_by("subscription_item_id", "period_start")
+        .collect()
+        .lazy()
+    )
+    last = (
+        ordinary.group_by(key)
         .agg(
-            pl.col("product_id", "currency", "invoiced_at").last(),
+            pl.col("product_id", "currency", "invoiced_at", "invoice_id").last(),
             pl.col("period_end").max(),
-            # Tiers have a line each; a line of zero may not name what reduced the others.
-            ids=pl.col("line_discounts")
-            .filter(pl.col("invoice_id") == pl.col("invoice_id").last())
-            .explode(empty_as_null=False, keep_nulls=False)
-            .unique(maintain_order=True),
             void=void.all(),
-            tied=pl.col("invoice_id").filter(newest).n_unique() > 1,
+            newest=pl.col("invoiced_at").max(),
+            several=pl.col("invoice_id").min() != pl.col("invoice_id").max(),
+        )
+        .collect()
+        .lazy()
+    )
+    # Tiers have a line each; a line of zero may not name what reduced the others.
+    ids = (
+        pl.col("line_discounts")
+        .explode(empty_as_null=False, keep_nulls=False)
+        .unique(maintain_order=True)
+    )
+    reduced = ordinary.filter(pl.col("line_discounts").list.len() > 0)
+    last_ids = (
+        reduced.join(last.select(*key, "invoice_id"), on=[*key, "invoice_id"], how="semi")
+        .group_by(key, maintain_order=True)
+        .agg(ids=ids)
+    )
+    tied = (
+        ordinary.join(last.filter("several").select(*key, "newest"), on=key)
+        .filter(pl.col("invoiced_at") == pl.col("newest"))
+        .group_by(*key, "invoice_id", maintain_order=True)
+        .agg(ids=ids)
+        .group_by(key)
+        .agg(tied=pl.col("ids").list.join(",").n_unique() > 1)
+    )
+    return (
+        last.drop("invoice_id", "newest", "several")
+        .join(last_ids, on=key, how="left")
+        .join(tied, on=key, how="left")
+        .with_columns(
+            pl.col("ids").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+            pl.col("tied").fill_null(value=False),
         )
     )
 
