@@ -26,18 +26,20 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     than the start, or the item began with it, so nothing can have changed before), at_once (those of `shown` that were
     given in the very second in which the period begins, but not with the item: before or after it?).
     """
-    followed = (pl.col("valid_to").shift(1) == pl.col("valid_from")) & (
-        pl.col("evidence").shift(1) == "exact"
+    item = "subscription_item_id"
+    followed = (
+        (pl.col(item) == pl.col(item).shift(1))
+        & (pl.col("valid_to").shift(1) == pl.col("valid_from"))
+        & (pl.col("evidence").shift(1) == "exact")
     )
     born = pl.col("item_created") >= pl.col("valid_from")
-    needed = [
-        *PERIOD, "customer_id", "kind", "item_created", "valid_from", "valid_to", "evidence", "item_discounts",
-        "subscription_discounts",
-    ]  # fmt: skip
+    needed = (*PERIOD, "kind", "item_created", "valid_from", "valid_to", "evidence")
+    lists = ("customer_id", "item_discounts", "subscription_discounts")
     spans = (
         rows.select(needed)
-        .sort("subscription_item_id", "valid_from")
-        .with_columns(followed=followed.over("subscription_item_id").fill_null(value=False))
+        .with_row_index("place")
+        .sort(item, "valid_from")
+        .with_columns(followed=followed.fill_null(value=False))
         .collect()
         .lazy()
     )
@@ -49,6 +51,7 @@ def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
         .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
+        .join(rows.select(lists).with_row_index("place"), on="place", maintain_order="left")
         .collect()
         .lazy()
     )
