@@ -173,7 +173,7 @@ def _ahead() -> pl.Expr:
 
 
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
-    """`periods` with `extra`: the discounts in force that the invoice could not show.
+    """`periods` with `extra`, the discounts in force that the invoice could not show, and all `ids` in their order.
 
     A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
     other products leaves no trace on the line, yet counts when the item changes to such a product in the period. A line
@@ -182,10 +182,11 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     """
     periods = periods.collect().lazy()
     dates = refs.select("discount_id", "coupon_id", level=level_of_discount())
+    invoiced = periods.select(*PERIOD, discount_id="invoiced").explode(
+        "discount_id", empty_as_null=False, keep_nulls=False
+    )
     by_customer = (
-        periods.select(*PERIOD, discount_id="invoiced")
-        .explode("discount_id", empty_as_null=False, keep_nulls=False)
-        .join(dates.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
+        invoiced.join(dates.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
         .select(*PERIOD, of_customer=pl.lit(value=True))
         .unique()
     )
@@ -193,6 +194,7 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
         pl.col("product_id")
     ).not_().fill_null(value=False)
+    of_subscription = pl.col("level") == "subscription"
     extra = (
         periods.filter(_ahead().not_())
         .select(*PERIOD, "product_id", discount_id="shown")
@@ -200,12 +202,28 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         .join(dates, on="discount_id", how="left", maintain_order="left")
         .join(limited, on="coupon_id", how="left", maintain_order="left")
         .join(by_customer, on=PERIOD, how="left", maintain_order="left")
-        .filter(others)
-        .filter((pl.col("of_customer") & (pl.col("level") == "subscription")).ne_missing(other=True))
+        .join(
+            invoiced.with_columns(reduced=pl.lit(value=True)).unique(),
+            on=[*PERIOD, "discount_id"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(extra=others & (pl.col("of_customer") & of_subscription).ne_missing(other=True))
+        .filter(pl.col("extra") | pl.col("reduced"))
         .group_by(PERIOD, maintain_order=True)
-        .agg(extra="discount_id")
+        .agg(pl.col("discount_id").filter("extra").alias("extra"), ordered="discount_id")
+        .filter(pl.col("extra").list.len() > 0)
     )
-    return periods.join(extra, on=PERIOD, how="left")
+    return periods.join(extra, on=PERIOD, how="left").with_columns(
+        # The order decides what a percentage is taken of; a line does not tell it of what it does not show.
+        ids=pl.when(pl.col("ordered").is_null())
+        .then(_joined("invoiced", "ordered"))
+        .otherwise(
+            pl.concat_list(
+                pl.col("invoiced").list.set_difference(pl.col("ordered")).fill_null([]), "ordered"
+            )
+        )
+    )
 
 
 def with_discounts(
@@ -225,7 +243,7 @@ def with_discounts(
     ids = both.select(
         *PERIOD,
         "shown",
-        ids=_joined("invoiced", "extra").list.unique(maintain_order=True),
+        "ids",
         late=_ahead() | pl.col("early").fill_null(value=False).not_() | given_at_once,
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(pl.col("tied") | (pl.col("invoiced").is_null() & given_at_once))
