@@ -18,7 +18,8 @@ def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
     """When each account had counted MRR above zero: account_id, paid_from, paid_to, evidence.
 
     One row per item and span. States change only where a span begins or a usage period ends, so valuing at those
-    instants is enough. `paid_to` is null while it lasts.
+    instants is enough: just after the one, and at the other, where an item that ends with the period still counts, as
+    it does in a snapshot. `paid_to` is null while it lasts.
     """
     items = book.items().collect().lazy()
     second = pl.duration(seconds=1)
@@ -28,7 +29,7 @@ def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
             book.usage_charge.join(
                 items.select("subscription_item_id", "subscription_id").unique(),
                 on="subscription_item_id",
-            ).select("subscription_id", at=pl.col("period_end") + second),
+            ).select("subscription_id", at="period_end"),
         ]
     ).unique()
     rows = items.join(instants, on="subscription_id").filter(
