@@ -208,7 +208,9 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
             how="left",
             maintain_order="left",
         )
-        .with_columns(extra=others & (pl.col("of_customer") & of_subscription).ne_missing(other=True))
+        .with_columns(
+            extra=others & (pl.col("of_customer") & of_subscription).ne_missing(other=True)
+        )
         .filter(pl.col("extra") | pl.col("reduced"))
         .group_by(PERIOD, maintain_order=True)
         .agg(pl.col("discount_id").filter("extra").alias("extra"), ordered="discount_id")

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from tests.history.stripe_json import History, coupon, discount, item, price, state
+from tests.history.stripe_json import History, Json, coupon, discount, item, price, state
 
 PRICES = [price("plan", 10_000, "prod_a")]
 JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 10, 8, tzinfo=UTC) for month in (1, 2, 3))
@@ -41,3 +41,115 @@ def test_a_discount_of_an_invoice_is_in_force_nowhere_else() -> None:
         "discount", discount("di_invoice", "HALF", FEBRUARY, subscription=None, invoice="in_manual")
     )
     assert march(history) == (100_000_000, "exact")
+
+
+PRO = price("pro", 20_000, "prod_b")
+APRIL = datetime(2026, 4, 10, 8, tzinfo=UTC)
+
+
+def line(
+    name: str, at: datetime, until: datetime, cents: int, **reduced: int
+) -> tuple[datetime, Json]:
+    """An ordinary line of `si` for $100 of prod_a, less what each discount took off."""
+    return at, {
+        "id": f"il_{name}", "amount": cents, "subtotal": cents, "quantity": 1,
+        "discount_amounts": [{"discount": each, "amount": amount} for each, amount in reduced.items()],
+        "period": {"start": int(at.timestamp()), "end": int(until.timestamp())},
+        "pricing": {"price_details": {"price": "plan", "product": "prod_a"}},
+        "parent": {
+            "type": "subscription_item_details",
+            "subscription_item_details": {
+                "subscription_item": "si", "subscription": "sub_a", "proration": False,
+            },
+        },
+    }  # fmt: skip
+
+
+def billed(history: History, *lines: tuple[datetime, Json]) -> History:
+    """An invoice for each line, paid at once."""
+    for number, (at, each) in enumerate(lines):
+        invoice = {
+            "id": f"in_{number}", "object": "invoice", "status": "paid", "customer": "cus_a",
+            "created": int(at.timestamp()), "currency": "usd",
+            "lines": {"data": [each], "has_more": False},
+        }  # fmt: skip
+        history.records("invoice", invoice)
+    return history
+
+
+def test_what_the_customer_s_discount_reduced_had_none_of_the_subscription_s() -> None:
+    """In the second of the renewal the subscription gets half off prod_b; the line says the customer's 20% counted."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))),
+        (MARCH, state(item("si", "plan"), period=MARCH, discounts=["di_half"])),
+    )
+    history.records("customer", {"id": "cus_a", "object": "customer", "discount": "di_own"})
+    history.records("coupon", coupon("C20", percent_off=20.0))
+    history.records("coupon", coupon("HALF", percent_off=50.0, applies_to={"products": ["prod_b"]}))
+    history.records("discount", discount("di_own", "C20", JANUARY, subscription=None))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    billed(history, line("march", MARCH, APRIL, 10_000, di_own=2_000))
+    assert march(history) == (80_000_000, "exact")
+
+
+def test_given_in_the_second_of_a_renewal_and_on_no_invoice_it_may_count_or_not() -> None:
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))),
+        (MARCH, state(item("si", "plan"), period=MARCH, discounts=["di_half"])),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    assert march(history) == (50_000_000, "bounded")
+
+
+def test_given_with_the_subscription_it_counts() -> None:
+    history = History(PRICES).states((MARCH, state(item("si", "plan"), discounts=["di_half"])))
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    assert march(history) == (50_000_000, "exact")
+
+
+def test_a_discount_on_other_products_keeps_its_place() -> None:
+    """The line of prod_a shows 50% alone; of prod_b $20 off comes first: half of 180 is 90, not 200 / 2 - 20."""
+    both = ("di_pro", "di_half")
+    history = History([*PRICES, PRO]).states(
+        (MARCH, state(item("si", "plan", 1, *both))),
+        (datetime(2026, 3, 20, tzinfo=UTC), state(item("si", "pro", 1, *both))),
+    )
+    only_pro = {"products": ["prod_b"]}
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records(
+        "coupon", coupon("OFF20", amount_off=2_000, currency="usd", applies_to=only_pro)
+    )
+    for each, name in (("di_half", "HALF"), ("di_pro", "OFF20")):
+        history.records("discount", discount(each, name, MARCH, subscription_item="si"))
+    billed(history, line("march", MARCH, APRIL, 10_000, di_half=5_000))
+    assert march(history) == (90_000_000, "exact")
+
+
+def test_two_invoices_of_one_second_that_agree_leave_nothing_open() -> None:
+    """The anchor is moved in the very second of the renewal: credited and charged again."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_1"])),
+        (MARCH, state(item("si", "plan"), period=MARCH, discounts=["di_1"])),
+    )
+    history.records("coupon", coupon("C20", percent_off=20.0), coupon("C30", percent_off=30.0))
+    history.records("discount", discount("di_1", "C20", FEBRUARY))
+    again = [line(name, MARCH, APRIL, 10_000, di_1=2_000) for name in ("first", "again")]
+    billed(history, *again)
+    assert march(history) == (80_000_000, "exact")
+
+
+def test_two_invoices_of_one_second_that_differ_leave_it_open() -> None:
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_1"])),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+    )
+    history.records("coupon", coupon("C20", percent_off=20.0))
+    history.records("discount", discount("di_1", "C20", FEBRUARY))
+    billed(
+        history,
+        line("first", MARCH, APRIL, 10_000, di_1=2_000),
+        line("again", MARCH, APRIL, 10_000),
+    )
+    assert march(history)[1] == "bounded"

@@ -72,6 +72,23 @@ def test_who_comes_back_after_long_enough_is_new(days: int, movement: str) -> No
     assert history.movements(MONTH, policy=policy).movement == {"cus_a": (movement, 100)}
 
 
+def test_usage_that_ends_with_its_item_was_paid() -> None:
+    """Free seats and usage that is billed when the subscription ends: at that very instant there was MRR."""
+    history = (
+        History([price("p", 0), price("u", 1, "prod_u", usage=True), price("q", 5000)])
+        .subscription(
+            "a",
+            [
+                (FEBRUARY, {"si": ("p", 1), "si_u": ("u", None)}),
+                (datetime(2026, 3, 1, tzinfo=UTC), None),
+            ],
+        )
+        .usage("a", "si_u", "u", {date(2026, 2, 1): 700})
+        .subscription("a", [(APRIL, {"si_2": ("q", 1)})], name="2")
+    )
+    assert history.movements(MONTH).movement == {"cus_a": ("reactivation", 50)}
+
+
 def test_a_span_that_ends_touches_from_its_end_on() -> None:
     def folded(
         states: list[tuple[datetime, dict[str, tuple[str, int | None]] | None]],
