@@ -222,6 +222,26 @@ def test_the_discounts_of_a_draft_are_exact_where_events_show_the_same(
     assert told(history, MARCH)[2:] == (micro(str(net)), grade)
 
 
+@pytest.mark.parametrize(("status", "grade"), [("paid", "exact"), ("draft", "bounded")])
+def test_a_draft_of_a_period_whose_start_nobody_saw_is_bounded(status: str, grade: str) -> None:
+    """Since December; events are known since January: what was in force in December is the invoice's word."""
+    december, january = datetime(2025, 12, 10, tzinfo=UTC), first(1, 20)
+    amounts = [{"amount": 2000, "discount": "di"}]
+    shown = line("1", 10_000, 0, december, discount_amounts=amounts)
+    history = (
+        History([price("p", 10_000)])
+        .records("coupon", coupon("C", percent_off=20.0))
+        .records("discount", discount("di", "C", december))
+        .records("invoice", invoice("1", december, shown) | {"status": status})
+        .states(
+            (december, state(item("si", "p"), discounts=["di"])),
+            (january, state(item("si", "p", 2), discounts=["di"])),
+            missed=[0],
+        )
+    )
+    assert told(history, JANUARY)[2:] == (micro("160"), grade)
+
+
 def test_a_deleted_draft_tells_no_discount() -> None:
     """Events show none in force in March."""
     history = discounted("draft")
