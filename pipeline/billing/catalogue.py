@@ -11,6 +11,8 @@ from pipeline.billing import payload as p
 
 COUPON_PPM = 10_000
 """A percent_off of 1 is 10,000 millionths."""
+FLOAT_ERROR = 1e-6
+"""A percentage arrives as a float: what differs from a whole millionth by less is one."""
 SEEN = ("observed_at", "hash")
 
 
@@ -183,11 +185,13 @@ def coupons(raw: pl.LazyFrame) -> pl.LazyFrame:
         ).filter((p.field("currency") != currency) & pl.col("amount").is_not_null())
         for currency in currencies
     ]
+    millionths = p.field("percent_off") * COUPON_PPM
     return pl.concat([own, *other]).select(
         *SEEN,
         coupon_id="id",
         currency="charge_currency",
-        percent_ppm=(p.field("percent_off") * COUPON_PPM).round().cast(pl.Int64),
+        percent_ppm=millionths.round().cast(pl.Int64),
+        rounded=((millionths - millionths.round()).abs() > FLOAT_ERROR).fill_null(value=False),
         amount_off="amount",
         duration=p.field("duration"),
         duration_in_months=p.field("duration_in_months"),

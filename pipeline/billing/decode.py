@@ -22,6 +22,14 @@ EVENT_ITEMS = 10
 """An event lists at most so many items; where previous attributes do not say whether there were more, ten may be."""
 
 
+INVOICE_ENDS = ("invoice.deleted", "invoice.marked_uncollectible", "invoice.voided")
+"""The events after which an invoice counts otherwise, or is not listed again.
+
+Invoices that are open and paid count alike, and what was listed as a draft stays unproved whatever became of it: the
+many other events of invoices would say nothing more.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Decoded records; each frame has the schema of the table `observed_` and its name."""
@@ -215,7 +223,27 @@ def subscriptions(raw: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Every record of an invoice with its lines (OBSERVED_INVOICE)."""
+    """Every listing of an invoice with its lines, and the events that tell its end (OBSERVED_INVOICE)."""
+    return pl.concat([_listed_invoices(raw), _told_invoices(raw)], how="diagonal")
+
+
+def _told_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Events of invoices: nights list those of the last weeks only, and an older one may still become void."""
+    deleted = p.field("type") == "invoice.deleted"
+    return p.events_of(raw, INVOICE_ENDS, p.EVENT_INVOICE).select(
+        "source_account",
+        "observed_at",
+        "hash",
+        invoice_id=p.field("data", "object", "id"),
+        customer_id=p.field("data", "object", "customer"),
+        # The object of a deletion is the draft that it was.
+        invoice_status=pl.when(deleted)
+        .then(pl.lit("deleted"))
+        .otherwise(p.field("data", "object", "status")),
+    )
+
+
+def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
     item, details = "subscription_item_details", "invoice_item_details"
 
     def first(*paths: tuple[str, ...]) -> pl.Expr:
@@ -266,6 +294,7 @@ def invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         invoice_id="id",
         customer_id=p.field("customer"),
         invoice_status=p.field("status"),
+        billing_reason=p.field("billing_reason"),
         invoiced_at=p.instant(p.field("created")),
         currency=p.field("currency"),
         lines=p.field("lines", "data").list.eval(line),

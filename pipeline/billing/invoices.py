@@ -1,33 +1,53 @@
 """What invoices say: prices and quantities of past service periods, discounts that reduced them, usage charges.
 
 Belongs here: evidence of the third kind (docs/method.md, "Evidence"). Void invoices prove no state of an item,
-but tell what discounts were in force.
+but tell what discounts were in force. What a draft says may change until it is finalised.
 """
 
 import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.chosen import latest
+from pipeline.billing.cycles import with_cycles
 from pipeline.billing.taxes import SHARE, computed, share_of
 
-FINAL = ("open", "paid", "uncollectible")
+LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
+"""An invoice's statuses: it only ever takes a later one, so the latest that any record tells is the newest."""
+KEY = ["source_account", "invoice_id"]
 
 
 def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per line of the newest record of each invoice that is about a subscription item.
+    """One row per line of the newest listing of each invoice that is about a subscription item.
+
+    An event tells the status alone. The lines of a draft may change until it is finalised (`settled`); a deleted draft
+    has none.
 
     Args:
         invoices: OBSERVED_INVOICE rows.
         items: `invoice_items` of the same evidence.
 
-    Columns: invoice_id, invoice_status, invoiced_at, customer_id, source_account, currency, line_id, amount (minor
-    units before discounts), quantity, period_start, period_end, price_id, subscription_item_id, subscription_id,
-    invoice_item_id, proration, line_discounts (discount ids in order), reduced, included, line_tax_rates.
+    Columns: invoice_id, invoice_status, settled, threshold (it bills usage within a period), invoiced_at, customer_id,
+    source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
+    price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order),
+    reduced, included, line_tax_rates.
     """
     named = items.select("invoice_item_id", item_item="subscription_item_id")
+    event = pl.col("lines").is_null()
+    life = pl.col("invoice_status").cast(LIFE, strict=False)
+    ended = invoices.filter(event).group_by(KEY).agg(ended=life.max())
+    later = (pl.col("ended") > life).fill_null(pl.col("ended").is_not_null())
     return (
-        latest(invoices, "source_account", "invoice_id")
-        .drop("observed_at", "hash", "tax_rates")
+        latest(invoices.filter(event.not_()), *KEY)
+        .join(ended, on=KEY, how="left")
+        .with_columns(
+            invoice_status=pl.when(later)
+            .then(pl.col("ended").cast(pl.String))
+            .otherwise("invoice_status"),
+            settled=pl.col("invoice_status") != "draft",
+            threshold=pl.col("billing_reason").eq_missing("subscription_threshold"),
+        )
+        .filter(pl.col("invoice_status").ne_missing("deleted"))
+        .drop("observed_at", "hash", "tax_rates", "billing_reason", "ended")
         .explode("lines", empty_as_null=False, keep_nulls=False)
         .unnest("lines")
         .join(named, on="invoice_item_id", how="left")
@@ -76,11 +96,11 @@ def as_states(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def without_coupon(rows: pl.LazyFrame, coupons: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
-    """The keys of `rows` with a discount whose coupon, in their currency, no evidence explains.
+    """The keys of `rows` with a discount whose coupon, in their currency, no evidence explains to the last decimal.
 
     Their value can only be inferred (`unknown_coupon`).
     """
-    percentages = coupons.filter(pl.col("currency") == "")
+    percentages = coupons.filter((pl.col("currency") == "") & pl.col("rounded").not_())
     return (
         rows.select(*key, "currency", "discounts")
         .explode("discounts", empty_as_null=False, keep_nulls=False)
@@ -95,19 +115,23 @@ def without_coupon(rows: pl.LazyFrame, coupons: pl.LazyFrame, key: list[str]) ->
 def usage_charges(
     lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per metered item and service period that was invoiced (USAGE_CHARGE)."""
+    """One row per metered item and service period that was invoiced (USAGE_CHARGE); void invoices charge nothing."""
     metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
-    charged = lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_()).join(
-        metered, on="price_id", how="semi"
+    charged = with_cycles(
+        lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_()).join(
+            metered, on="price_id", how="semi"
+        ),
+        prices,
     )
+    charged = charged.collect().lazy()
     key = ["subscription_item_id", "period_start", "period_end"]
-    final = pl.col("invoice_status").is_in(FINAL).all()
+    final = pl.col("settled").all() & pl.col("pieces").any().not_()
     found = with_references(
-        period_discounts(charged).drop("product_id", "period_end"), refs, key[:2]
+        period_discounts(charged).drop("product_id", "period_end", "settled"), refs, key[:2]
     )
     found = found.collect().lazy()
     return schemas.USAGE_CHARGE.conform(
-        charged.sort(*key, "line_id")
+        charged.sort(*key, "invoiced_at", "line_id")
         .group_by(key, maintain_order=True)
         .agg(
             pl.col("customer_id", "currency", "price_id", "invoice_id").last(),
@@ -130,23 +154,23 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
 
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
-    other tells; of several invoices made in one second that differ (`tied`) any may be the last.
+    other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
+    (`tied`) any may be the last.
     """
     void = pl.col("invoice_status") == "void"
     key = ["subscription_item_id", "period_start"]
     ordinary = (
         lines.filter(pl.col("proration").not_())
-        .sort(void.not_(), "invoiced_at", "invoice_id", "line_id")
+        .with_columns(void=void)
+        .sort(pl.col("void").not_(), "settled", "invoiced_at", "invoice_id", "line_id")
         .collect()
         .lazy()
     )
     last = (
         ordinary.group_by(key)
         .agg(
-            pl.col("product_id", "currency", "invoiced_at", "invoice_id").last(),
+            pl.col("product_id", "currency", "invoiced_at", "settled", "invoice_id", "void").last(),
             pl.col("period_end").max(),
-            void=void.all(),
-            newest=pl.col("invoiced_at").max(),
             several=pl.col("invoice_id").min() != pl.col("invoice_id").max(),
         )
         .collect()
@@ -164,16 +188,16 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
         .group_by(key, maintain_order=True)
         .agg(ids=ids)
     )
+    equal = ("void", "settled", "invoiced_at")
     tied = (
-        ordinary.join(last.filter("several").select(*key, "newest"), on=key)
-        .filter(pl.col("invoiced_at") == pl.col("newest"))
+        ordinary.join(last.filter("several"), on=[*key, *equal], how="semi")
         .group_by(*key, "invoice_id", maintain_order=True)
         .agg(ids=ids)
         .group_by(key)
         .agg(tied=pl.col("ids").list.join(",").n_unique() > 1)
     )
     return (
-        last.drop("invoice_id", "newest", "several")
+        last.drop("invoice_id", "several")
         .join(last_ids, on=key, how="left")
         .join(tied, on=key, how="left")
         .with_columns(

@@ -7,6 +7,8 @@ stood on the subscription; before clover a discount held its coupon; before basi
 before prices there were plans with the same ids.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 S, N, B = pl.String, pl.Int64, pl.Boolean
@@ -98,12 +100,21 @@ INVOICE = pl.Struct(
         "id": S,
         "customer": S,
         "status": S,
+        "billing_reason": S,
         "created": N,
         "currency": S,
         "default_tax_rates": pl.List(TAX_RATE),
         "lines": pl.Struct({"data": pl.List(LINE)}),
     }
 )
+
+EVENT_INVOICE = pl.Struct(
+    {
+        "type": S,
+        "data": pl.Struct({"object": pl.Struct({"id": S, "customer": S, "status": S})}),
+    }
+)
+"""An event's lines are left out: ten at most, nothing expanded, and of the shape of their time."""
 
 INVOICE_ITEM = pl.Struct(
     {
@@ -196,6 +207,13 @@ def events(raw: pl.LazyFrame, prefix: str, dtype: pl.Struct) -> pl.LazyFrame:
         pl.col("payload").str.contains(f'"type":"{prefix}', literal=True)
     )
     return decoded(found, dtype).filter(field("type").str.starts_with(prefix))
+
+
+def events_of(raw: pl.LazyFrame, types: Sequence[str], dtype: pl.Struct) -> pl.LazyFrame:
+    """The events of these types, decoded; only their payloads are."""
+    of_type = (pl.col("payload").str.contains(f'"type":"{each}"', literal=True) for each in types)
+    found = stream(raw, "event").filter(pl.any_horizontal(of_type))
+    return decoded(found, dtype).filter(field("type").is_in(types))
 
 
 def decoded(rows: pl.LazyFrame, dtype: pl.Struct) -> pl.LazyFrame:

@@ -131,7 +131,7 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
     covers = (pl.col("period_start") < pl.col("period_end")) & whole
-    columns = ("invoiced", "product_id", "billed_at", "tied")
+    columns = ("invoiced", "product_id", "billed_at", "tied", "settled")
     return (
         rows.select(PERIOD)
         .unique()
@@ -240,15 +240,17 @@ def with_discounts(
     both = _beside(
         _invoiced(rows, lines).join(_in_force(known, refs), on=PERIOD, how="left"), refs, coupons
     )
+    both = both.join(_drafts_in_doubt(both, refs), on=PERIOD, how="left").collect().lazy()
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     given_at_once = given_at_once.fill_null(value=False)
+    unclear = pl.col("tied") | pl.col("in_doubt") | (pl.col("invoiced").is_null() & given_at_once)
     ids = both.select(
         *PERIOD,
         "shown",
         "ids",
         late=_ahead() | pl.col("early").fill_null(value=False).not_() | given_at_once,
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
-        discount_evidence=pl.when(pl.col("tied") | (pl.col("invoiced").is_null() & given_at_once))
+        discount_evidence=pl.when(unclear)
         .then(pl.lit("bounded"))
         .when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
         .then(pl.lit("exact"))
@@ -286,6 +288,28 @@ def with_discounts(
                 pl.when(unknown).then(pl.lit("inferred")),
             ),
         )
+    )
+
+
+def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+    """The periods that a draft alone bills with other discounts than events prove to be in force (`in_doubt`).
+
+    A draft may be edited until it is finalised.
+    """
+    drafts = periods.filter(pl.col("settled").not_()).collect().lazy()
+
+    def counted(name: str) -> pl.LazyFrame:
+        given = drafts.select(*PERIOD, ids=pl.col(name).fill_null([]))
+        ids = pl.col("discounts").list.eval(pl.element().struct.field("discount_id")).list.sort()
+        return with_references(given, refs, PERIOD).select(*PERIOD, ids.alias(name))
+
+    unproved = pl.col("early").fill_null(value=False).not_()
+    return (
+        drafts.select(*PERIOD, "early")
+        .join(counted("ids"), on=PERIOD)
+        .join(counted("shown"), on=PERIOD)
+        .filter(unproved | (pl.col("ids") != pl.col("shown")))
+        .select(*PERIOD, in_doubt=pl.lit(value=True))
     )
 
 

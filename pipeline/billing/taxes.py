@@ -74,9 +74,14 @@ def with_rates(lines: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _same_rate(ppm: pl.Expr) -> pl.Expr:
+    """Whether a group of lines is under one known percentage."""
+    return ppm.is_not_null().all() & (ppm.n_unique() == 1)
+
+
 def share_of(ppm: pl.Expr, reduced: pl.Expr, included: pl.Expr) -> list[pl.Expr]:
     """The share of a group of lines above zero: by their rates if all have the same, else net over gross; else null."""
-    exact = ppm.is_not_null().all() & (ppm.n_unique() == 1)
+    exact = _same_rate(ppm)
     num, den = _fraction(ppm.first())
     gross = pl.when(reduced.sum() > 0).then(reduced.sum())
     return [
@@ -88,14 +93,17 @@ def share_of(ppm: pl.Expr, reduced: pl.Expr, included: pl.Expr) -> list[pl.Expr]
 def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     """What each item's lines say, from invoice to invoice: ITEM, since, until, net_num, net_den, proof, next_proof.
 
-    One row per span in which the latest line says the same; the first goes back to the beginning, `early` as far as it
-    is before the first line, and where several invoices of one second leave open which is the latest. Prorations tell
-    it only until the item's first ordinary line.
+    One row per span in which the latest line says the same; the first goes back to the beginning. `early` is what no
+    line proves: the time before the first one, where several invoices of one second leave open which is the latest,
+    and what only drafts and void invoices say. They decide nothing where a final invoice does; one that says otherwise
+    than the final one before it makes the share `early` up to the next. Prorations tell it only until the item's first
+    ordinary line.
 
     Args:
         lines: invoice lines (`with_rates`).
     """
     above = pl.col("reduced") > 0
+    final = pl.col("settled") & (pl.col("invoice_status") != "void")
     first = pl.col("invoiced_at").filter(pl.col("proration").not_()).min().over(ITEM)
     told = (
         lines.filter(above)
@@ -104,17 +112,21 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("proration").not_()
             | (pl.col("invoiced_at") < pl.col("first")).fill_null(value=True)
         )
+        .with_columns(final=final)
+        .filter(pl.col("final") | pl.col("final").any().over(ITEM, "invoiced_at").not_())
         .sort(ITEM, "invoiced_at", "line_id")
         .group_by(ITEM, "invoiced_at", maintain_order=True)
         .agg(
             *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
+            pl.col("final").first(),
             proof=pl.col("line_id").first(),
-            several=pl.col("invoice_id").n_unique() > 1,
+            several=(pl.col("invoice_id").n_unique() > 1) & _same_rate(pl.col("ppm")).not_(),
         )
     )
-    share = pl.struct(SHARE)
+    share = pl.struct(*SHARE, "several")
     spans = (
-        told.with_columns(other=share.ne_missing(share.shift(1).over(ITEM)))
+        _decided(told)
+        .with_columns(other=share.ne_missing(share.shift(1).over(ITEM)))
         .filter("other")
         .with_columns(
             until=pl.col("invoiced_at").shift(-1).over(ITEM),
@@ -134,6 +146,26 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     later = spans.with_columns(since="invoiced_at", early="several")
     return pl.concat([begins.select(columns), later.select(columns)])
+
+
+def _decided(told: pl.LazyFrame) -> pl.LazyFrame:
+    """`told` with the share of the last final invoice; of those that are not final where an item has no other.
+
+    What is not final has no share of its own; it is doubtful (`several`) if it says otherwise or stands alone.
+    """
+    alone = pl.col("final").any().over(ITEM).not_()
+    decided = [pl.when(pl.col("final") | alone).then(name) for name in SHARE]
+    said = pl.struct(f"{name}_said" for name in SHARE)
+    return (
+        told.with_columns(pl.col(name).alias(f"{name}_said") for name in SHARE)
+        .with_columns(each.forward_fill().over(ITEM) for each in decided)
+        .filter(pl.col("net_den").is_not_null())
+        .with_columns(
+            several=pl.col("several")
+            | alone
+            | said.struct.rename_fields(SHARE).ne_missing(pl.struct(SHARE))
+        )
+    )
 
 
 def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:

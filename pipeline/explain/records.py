@@ -22,11 +22,12 @@ RECORD = {
 
 
 def of_customers(raw: pl.LazyFrame, customers: Sequence[str]) -> pl.LazyFrame:
-    """The invoices and invoice items of these customers."""
+    """The invoices and invoice items of these customers, and the events of their invoices."""
     if not customers:
         return raw.clear()
+    told = pl.col("payload").str.contains('"type":"invoice.', literal=True)
     return raw.filter(
-        pl.col("stream").is_in(["invoice", "invoiceitem"]),
+        pl.col("stream").is_in(["invoice", "invoiceitem"]) | ((pl.col("stream") == "event") & told),
         pl.col("payload").str.contains_any(list(customers)),
     )
 

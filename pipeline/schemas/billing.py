@@ -83,6 +83,10 @@ COUPON = Table(
         text("coupon_id", "Stripe coupon id.", key=True),
         text("currency", "Currency of amount_off; empty for a percentage.", key=True),
         count("percent_ppm", "Percentage off in millionths (200000 = 20%); null for an amount."),
+        flag(
+            "rounded",
+            "The percentage has more than four decimals, so percent_ppm is not all of it.",
+        ),
         count("amount_off", "Amount off in minor units; null for a percentage."),
         text("duration", "forever, repeating or once."),
         count("duration_in_months", "Months of a repeating coupon."),

@@ -95,17 +95,18 @@ OBSERVED_SUBSCRIPTION = Table(
 
 OBSERVED_INVOICE = Table(
     name="observed_invoice",
-    grain="one row per record of an invoice",
+    grain="one row per listing of an invoice, and per event that tells its end",
     key=("source_account", "invoice_id", "observed_at", "hash"),
     append_only=True,
     columns=(
         text("source_account", "The Stripe account; empty for the key's own.", key=True),
         text("invoice_id", "Stripe invoice id.", key=True),
         text("customer_id", "Stripe customer id."),
-        text("invoice_status", "Stripe's status of the invoice."),
+        text("invoice_status", "Stripe's status of the invoice; `deleted` where an event says so."),
+        text("billing_reason", "Why it was made; null in an event's row."),
         instant("invoiced_at", "When the invoice was created."),
         text("currency", "Currency of the invoice."),
-        Column("lines", pl.List(INVOICE_LINE), "Its lines."),
+        Column("lines", pl.List(INVOICE_LINE), "Its lines; null in an event's row."),
         Column("tax_rates", pl.List(TAX_RATE), "Its default rates."),
         *SEEN,
     ),

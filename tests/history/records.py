@@ -35,6 +35,8 @@ LISTED = (
     "invoiceitem",
 )
 MEMORY = timedelta(days=30)
+LOOKBACK = timedelta(days=40)
+"""How far before the last sync a night lists invoices, but for drafts and open ones."""
 CURRENCIES = ("usd", "eur", "gbp", "jpy", "krw", "kwd", "bhd", "isk", "ugx")
 
 
@@ -71,6 +73,11 @@ def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
     }
 
 
+def _within(invoice: dict[str, Any], since: float) -> bool:
+    """Whether a night lists it."""
+    return invoice["created"] >= since or invoice["status"] in {"draft", "open"}
+
+
 class Evidence:
     """Raw records and coverage that accumulate sync by sync."""
 
@@ -86,8 +93,14 @@ class Evidence:
         oldest = (now - MEMORY).timestamp()
         events = [e for e in company.objects["event"].values() if e["created"] >= oldest]
         self._coupons = re.compile(f'"({"|".join(company.objects["coupon"]) or "-"})"')
+        known = self.coverage[-1]["covered_to"] if self.coverage else None
+        gap = known is None or known < now - MEMORY
+        since = 0.0 if gap else (known - LOOKBACK).timestamp()
         for stream in LISTED:
-            self._add(stream, self._listed(company, stream), now)
+            records = self._listed(company, stream)
+            if stream == "invoice":
+                records = (each for each in records if _within(each, since))
+            self._add(stream, records, now)
         self._add("event", events, now)
         start = (
             max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY

@@ -6,6 +6,7 @@ from pipeline.sandbox.company.backdating import Backdating
 from pipeline.sandbox.company.books import Books
 from pipeline.sandbox.company.currencies import Currencies
 from pipeline.sandbox.company.item_coupons import ItemCoupons
+from pipeline.sandbox.company.late_voids import LateVoids
 from pipeline.sandbox.company.one_offs import OneOffs
 from pipeline.sandbox.company.prebilling import Prebilling
 from pipeline.sandbox.company.records import Subscription
@@ -29,6 +30,8 @@ def bills(
         found.append(Prebilling(books, seed, subscriptions.invoicing, discounts).prepare)
     if chosen & {"one_offs", "balances"}:
         found.append(OneOffs(books, seed, chosen).prepare)
+    if "late_voids" in chosen:
+        found.append(LateVoids(books, seed, subscriptions.invoicing).prepare)
     return found
 
 

@@ -270,8 +270,8 @@ class Invoicing:
             self._paid(sub, inv)
 
     def void(self, inv: Json) -> None:
-        """An open invoice was a mistake."""
-        if inv["status"] == "open":
+        """An invoice that was not paid was a mistake."""
+        if inv["status"] in {"open", "uncollectible"}:
             self._close(inv, "void", "voided_at", "invoice.voided")
 
     def give_up(self, inv: Json) -> None:
