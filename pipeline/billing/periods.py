@@ -154,20 +154,22 @@ def _ahead() -> pl.Expr:
 
 
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
-    """`periods` with `extra`: the discounts in force that the invoice could not show.
+    """`periods` with `ids`, the discounts that count: those invoiced and those that the invoice could not show.
 
     A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
     other products leaves no trace on the line, yet counts when the item changes to such a product in the period. What
-    was in force when months were billed ahead is not asked.
+    was in force when months were billed ahead is not asked. Both are in the order in which they are in force; where
+    that does not name every invoiced one, the order is open (`unordered`).
     """
     periods = periods.collect().lazy()
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
         pl.col("product_id")
     ).not_().fill_null(value=False)
+    billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
     extra = (
         periods.filter(_ahead().not_())
-        .select(*PERIOD, "product_id", discount_id="shown")
+        .select(*PERIOD, "product_id", "invoiced", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(
             refs.select("discount_id", "coupon_id"),
@@ -176,11 +178,23 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
             maintain_order="left",
         )
         .join(limited, on="coupon_id", how="left", maintain_order="left")
-        .filter(others)
+        .with_columns(billed=billed, beside=others & billed.not_())
+        .filter(pl.col("billed") | pl.col("beside"))
         .group_by(PERIOD, maintain_order=True)
-        .agg(extra="discount_id")
+        .agg(
+            pl.col("billed").sum(),
+            pl.col("beside").any(),
+            both="discount_id",
+            extra=pl.col("discount_id").filter("beside"),
+        )
     )
-    return periods.join(extra, on=PERIOD, how="left")
+    mixed = pl.col("beside") & (pl.col("invoiced").list.len() > 0)
+    whole = pl.col("billed") == pl.col("invoiced").list.len()
+    return periods.join(extra, on=PERIOD, how="left").select(
+        *periods.collect_schema().names(),
+        ids=pl.when(mixed & whole).then("both").otherwise(_joined("invoiced", "extra")),
+        unordered=mixed & whole.not_(),
+    )
 
 
 def with_discounts(
@@ -195,12 +209,12 @@ def with_discounts(
     both = _beside(
         _invoiced(rows, lines).join(_in_force(known, refs), on=PERIOD, how="left"), refs, coupons
     )
-    both = both.with_columns(ids=_joined("invoiced", "extra").list.unique(maintain_order=True))
     both = both.join(_drafts_in_doubt(both, refs), on=PERIOD, how="left").collect().lazy()
     ids = both.select(
         *PERIOD,
         "shown",
         "ids",
+        "unordered",
         late=_ahead() | pl.col("early").fill_null(value=False).not_(),
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(pl.col("tied") | pl.col("in_doubt"))
@@ -239,6 +253,7 @@ def with_discounts(
                 pl.col("evidence"),
                 pl.col("discount_evidence").fill_null("bounded"),
                 pl.when(unknown).then(pl.lit("inferred")),
+                pl.when(pl.col("unordered") & elsewhere).then(pl.lit("bounded")),
             ),
         )
     )
