@@ -208,7 +208,7 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def level_of_discount() -> pl.Expr:
-    """Whose a discount (DISCOUNT) is: the item's, the subscription's (an invoice's own stands there too), the customer's."""
+    """Whose a discount (DISCOUNT) is: the item's, the subscription's (or an invoice's own), the customer's."""
     return (
         pl.when(pl.col("subscription_item_id").is_not_null())
         .then(pl.lit("item"))

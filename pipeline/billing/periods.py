@@ -6,8 +6,8 @@ docs/method.md, "Value of an item": a discount counts for whole service periods.
 
 import polars as pl
 
-from pipeline.billing import chosen
 from pipeline.billing.evidence import worst
+from pipeline.billing.in_force import PERIOD, in_force, joined
 from pipeline.billing.invoices import (
     level_of_discount,
     period_discounts,
@@ -15,98 +15,6 @@ from pipeline.billing.invoices import (
     without_coupon,
 )
 from pipeline.schemas.billing import DISCOUNT_REF
-
-PERIOD = ["subscription_item_id", "period_start"]
-
-
-def _in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
-    """The discounts in force at the start of each item's service period, as the first point in it shows them.
-
-    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no later
-    than the start, or the item began with it, so nothing can have changed before), at_once (those of `shown` that were
-    given in the very second in which the period begins, but not with the item: before or after it?).
-    """
-    item = "subscription_item_id"
-    followed = (
-        (pl.col(item) == pl.col(item).shift(1))
-        & (pl.col("valid_to").shift(1) == pl.col("valid_from"))
-        & (pl.col("evidence").shift(1) == "exact")
-    )
-    born = pl.col("item_created") >= pl.col("valid_from")
-    needed = (*PERIOD, "kind", "item_created", "valid_from", "valid_to", "evidence")
-    lists = ("customer_id", "item_discounts", "subscription_discounts")
-    spans = (
-        rows.select(needed)
-        .with_row_index("place")
-        .sort(item, "valid_from")
-        .with_columns(followed=followed.fill_null(value=False))
-        .collect()
-        .lazy()
-    )
-    first = (
-        chosen.first(spans, *PERIOD)
-        .with_columns(
-            early=(pl.col("valid_from") <= pl.col("period_start"))
-            | (pl.col("kind").is_in(["initial", "listing"]).not_() & (born | pl.col("followed")))
-        )
-        .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
-        .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
-        .join(rows.select(lists).with_row_index("place"), on="place", maintain_order="left")
-        .collect()
-        .lazy()
-    )
-    dates = refs.select(
-        "discount_id", "start", "end", given_to="customer_id", on_subscription="subscription_id",
-        on_item="subscription_item_id", one_off=pl.col("one_off").fill_null(value=False),
-    )  # fmt: skip
-    since = (pl.col("start") <= pl.col("begun")).fill_null(value=True)
-    until = (pl.col("begun") < pl.col("end")).fill_null(value=True)
-
-    def listed(name: str) -> pl.LazyFrame:
-        return (
-            first.select(*PERIOD, "begun", "first", discount_id=name)
-            .explode("discount_id", empty_as_null=False, keep_nulls=False)
-            .join(dates, on="discount_id", how="left", maintain_order="left")
-            .filter(since & until)
-            .group_by(PERIOD, maintain_order=True)
-            .agg(
-                pl.col("discount_id").alias(name),
-                pl.col("discount_id")
-                .filter((pl.col("start") == pl.col("begun")) & pl.col("first").not_())
-                .alias(f"{name}_at_once"),
-            )
-        )
-
-    of_customers = dates.filter(
-        pl.col("on_subscription").is_null() & pl.col("on_item").is_null() & pl.col("one_off").not_()
-    )
-    customers = (
-        first.select(*PERIOD, "begun", "customer_id")
-        .join(of_customers, left_on="customer_id", right_on="given_to")
-        .filter(since & until)
-        .group_by(PERIOD)
-        .agg(
-            customer_discounts=pl.col("discount_id").sort(),
-            # Given in the very second in which the period begins: before or after it?
-            tied=(pl.col("start") == pl.col("begun")).any(),
-        )
-    )
-    return (
-        first.select(*PERIOD, "early")
-        .join(listed("item_discounts"), on=PERIOD, how="left")
-        .join(listed("subscription_discounts"), on=PERIOD, how="left")
-        .join(customers, on=PERIOD, how="left")
-        .with_columns(
-            above=_joined("subscription_discounts", "customer_discounts"),
-            early=pl.col("early") & pl.col("tied").fill_null(value=False).not_(),
-        )
-        .select(
-            *PERIOD,
-            "early",
-            shown=_joined("item_discounts", "above"),
-            at_once=_joined("item_discounts_at_once", "subscription_discounts_at_once"),
-        )
-    )
 
 
 def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -161,70 +69,62 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _joined(first: str, second: str) -> pl.Expr:
-    """Two lists of ids one after the other; null counts as empty."""
-    none = pl.lit([], dtype=pl.List(pl.String))
-    return pl.concat_list(pl.col(first).fill_null(none), pl.col(second).fill_null(none))
-
-
 def _ahead() -> pl.Expr:
     """Whether a period was billed before it began."""
     return (pl.col("billed_at") < pl.col("period_start")).fill_null(value=False)
 
 
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
-    """`periods` with `extra`, the discounts in force that the invoice could not show, and all `ids` in their order.
+    """`periods` with `ids`, the discounts that count: those invoiced, and `extra`, what the invoice could not show.
 
     A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
     other products leaves no trace on the line, yet counts when the item changes to such a product in the period. A line
     that the customer's discount reduced proves that the subscription had none. What was in force when months were
-    billed ahead is not asked.
+    billed ahead is not asked. Both are in the order in which they are in force; where that does not name every invoiced
+    one, the order is open (`unordered`).
     """
     periods = periods.collect().lazy()
-    dates = refs.select("discount_id", "coupon_id", level=level_of_discount())
-    invoiced = periods.select(*PERIOD, discount_id="invoiced").explode(
-        "discount_id", empty_as_null=False, keep_nulls=False
-    )
+    given = refs.select("discount_id", "coupon_id", level=level_of_discount())
     by_customer = (
-        invoiced.join(dates.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
-        .select(*PERIOD, of_customer=pl.lit(value=True))
+        periods.select(*PERIOD, discount_id="invoiced")
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(given.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
+        .select(*PERIOD, by_customer=pl.lit(value=True))
         .unique()
     )
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
         pl.col("product_id")
     ).not_().fill_null(value=False)
-    of_subscription = pl.col("level") == "subscription"
+    displaced = pl.col("by_customer").fill_null(value=False) & (pl.col("level") == "subscription")
+    billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
     extra = (
         periods.filter(_ahead().not_())
-        .select(*PERIOD, "product_id", discount_id="shown")
+        .select(*PERIOD, "product_id", "invoiced", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
-        .join(dates, on="discount_id", how="left", maintain_order="left")
+        .join(given, on="discount_id", how="left", maintain_order="left")
         .join(limited, on="coupon_id", how="left", maintain_order="left")
         .join(by_customer, on=PERIOD, how="left", maintain_order="left")
-        .join(
-            invoiced.with_columns(reduced=pl.lit(value=True)).unique(),
-            on=[*PERIOD, "discount_id"],
-            how="left",
-            maintain_order="left",
-        )
         .with_columns(
-            extra=others & (pl.col("of_customer") & of_subscription).ne_missing(other=True)
+            billed=billed,
+            beside=others & billed.not_() & displaced.fill_null(value=False).not_(),
         )
-        .filter(pl.col("extra") | pl.col("reduced"))
+        .filter(pl.col("billed") | pl.col("beside"))
         .group_by(PERIOD, maintain_order=True)
-        .agg(pl.col("discount_id").filter("extra").alias("extra"), ordered="discount_id")
-        .filter(pl.col("extra").list.len() > 0)
-    )
-    return periods.join(extra, on=PERIOD, how="left").with_columns(
-        # The order decides what a percentage is taken of; a line does not tell it of what it does not show.
-        ids=pl.when(pl.col("ordered").is_null())
-        .then(_joined("invoiced", "ordered"))
-        .otherwise(
-            pl.concat_list(
-                pl.col("invoiced").list.set_difference(pl.col("ordered")).fill_null([]), "ordered"
-            )
+        .agg(
+            pl.col("billed").sum(),
+            pl.col("beside").any(),
+            both="discount_id",
+            extra=pl.col("discount_id").filter("beside"),
         )
+    )
+    mixed = pl.col("beside") & (pl.col("invoiced").list.len() > 0)
+    whole = pl.col("billed") == pl.col("invoiced").list.len()
+    return periods.join(extra, on=PERIOD, how="left").select(
+        *periods.collect_schema().names(),
+        "extra",
+        ids=pl.when(mixed & whole).then("both").otherwise(joined("invoiced", "extra")),
+        unordered=mixed & whole.not_(),
     )
 
 
@@ -238,7 +138,7 @@ def with_discounts(
 ) -> pl.LazyFrame:
     """`rows` with the discounts of their service period and the grade of that."""
     both = _beside(
-        _invoiced(rows, lines).join(_in_force(known, refs), on=PERIOD, how="left"), refs, coupons
+        _invoiced(rows, lines).join(in_force(known, refs), on=PERIOD, how="left"), refs, coupons
     )
     both = both.join(_drafts_in_doubt(both, refs), on=PERIOD, how="left").collect().lazy()
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
@@ -248,6 +148,7 @@ def with_discounts(
         *PERIOD,
         "shown",
         "ids",
+        "unordered",
         late=_ahead() | pl.col("early").fill_null(value=False).not_() | given_at_once,
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(unclear)
@@ -286,6 +187,7 @@ def with_discounts(
                 pl.col("evidence"),
                 pl.col("discount_evidence").fill_null("bounded"),
                 pl.when(unknown).then(pl.lit("inferred")),
+                pl.when(pl.col("unordered") & elsewhere).then(pl.lit("bounded")),
             ),
         )
     )
@@ -294,12 +196,21 @@ def with_discounts(
 def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     """The periods that a draft alone bills with other discounts than events prove to be in force (`in_doubt`).
 
-    A draft may be edited until it is finalised.
+    A draft may be edited until it is finalised. A discount that was over with its first invoice was in force for it.
     """
     drafts = periods.filter(pl.col("settled").not_()).collect().lazy()
+    over = refs.select("discount_id", period_start="end")
 
     def counted(name: str) -> pl.LazyFrame:
-        given = drafts.select(*PERIOD, ids=pl.col(name).fill_null([]))
+        lasting = (
+            drafts.select(*PERIOD, discount_id=name)
+            .explode("discount_id", empty_as_null=False, keep_nulls=False)
+            .join(over, on=["discount_id", "period_start"], how="anti", maintain_order="left")
+            .group_by(PERIOD, maintain_order=True)
+            .agg(ids="discount_id")
+        )
+        given = drafts.select(PERIOD).join(lasting, on=PERIOD, how="left")
+        given = given.with_columns(pl.col("ids").fill_null([]))
         ids = pl.col("discounts").list.eval(pl.element().struct.field("discount_id")).list.sort()
         return with_references(given, refs, PERIOD).select(*PERIOD, ids.alias(name))
 

@@ -38,6 +38,7 @@ class Turns:
         self.endive_since = 0
         """From when on events have the newest shape: what older ones cannot show waits for it."""
         self._seed = seed
+        self._coincide = "coincidences" in features
         self._turns: list[Turn] = [
             turn for name, turn in sorted(self._by_feature().items()) if name in features
         ]
@@ -72,7 +73,7 @@ class Turns:
         draw = rng.random()
         if draw < 0.05:
             at = max(at, month_start(at + 27 * DAY))
-        elif draw < 0.15 and boundary > self.books.now:  # in the very second of a renewal
+        elif self._coincide and draw < 0.15 and boundary > self.books.now:  # in its very second
             at = boundary
         self.books.schedule(at, Rank.PERSON, self._take, sub, rng)
 

@@ -20,8 +20,11 @@ BILLS = frozenset({
     "taxes", "tax_changes", "backdating", "prebilling", "one_offs", "balances", "item_coupons",
     "currencies", "late_voids",
 })  # fmt: skip
-RARE = BILLS | TURNS | {"lookup_keys"}
-"""Features that a company has only if it is asked to: they draw their chances apart from the usual ones."""
+RARE = BILLS | TURNS | {"lookup_keys", "coincidences"}
+"""Features that a company has only if it is asked to: they draw their chances apart from the usual ones.
+
+`coincidences`: a turn may be taken in the very second in which the subscription renews.
+"""
 
 
 class Wish(NamedTuple):
