@@ -32,7 +32,9 @@ WINDOWS = (1, 3, 12)
 WIDE = "many_items"
 """Subscriptions with more than ten items: their events leave items out, so they cannot be exact."""
 EVERY = FEATURES | RARE
-NEVER_SURE = frozenset({WIDE, "deleted_coupons", "prebilling", "taxes", "tax_changes"})
+NEVER_SURE = frozenset(
+    {WIDE, "deleted_coupons", "option_edits", "prebilling", "taxes", "tax_changes"}
+)
 """What cannot always be exact, however often it is synced: see "How sure we are" in docs/method.md."""
 KINDS = ("often", "late", "once", "gap")
 """How a company is synced: from its start, from some day on, once at the end, with events lost in between."""
