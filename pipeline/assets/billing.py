@@ -3,19 +3,28 @@
 Belongs here: folding, showing the fold under a new generation, and remembering which months it touches.
 """
 
+import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from pipeline import billing, mrr
-from pipeline.assets import evidence, inputs, night, shown
+from pipeline.assets import checked, evidence, inputs, night, shown
 from pipeline.assets.place import Place
+from pipeline.database import table_of
 from pipeline.months import Calendar, months_between
-from pipeline.schemas import ITEM_TIMELINE
+from pipeline.schemas import DATA_QUALITY, ITEM_TIMELINE
 
 GROUP = "billing"
+AMOUNTS = dg.AssetCheckSpec(
+    "amounts_known",
+    asset=ITEM_TIMELINE.name,
+    description="Every price in use has amounts: a list gives them, or the items that have it show them.",
+)
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,10 +37,11 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         description=shown.description(ITEM_TIMELINE),
         metadata=shown.columns(ITEM_TIMELINE),
+        check_specs=[AMOUNTS],
     )
     def item_timeline(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
-    ) -> dg.MaterializeResult[None]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         lake, config = place.lake, place.settings.config
         generation = lake.generation(night.TIMELINE)
         decoded = evidence.decode_new(lake)
@@ -43,11 +53,14 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         settings = touched(place, folded, ALWAYS) if new_settings else []
         moved = bool(months or settings)
 
+        result, row = amounts_known(folded, context.run.run_id, place.calendar())
+
         def remember(connection: Connection) -> None:
             decoded.remember(connection)
             night.touch(connection, "evidence", months, generation + 1)
             night.touch(connection, "setting", settings, generation + 1)
             night.remember_settings(connection, config, generation + moved)
+            connection.execute(insert(table_of(DATA_QUALITY)), row)
 
         lake.commit(
             [*decoded.staged, *staged],
@@ -56,17 +69,60 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             bump=night.TIMELINE if moved else None,
             also=remember,
         )
-        return dg.MaterializeResult(
+        if not result.passed:
+            context.log.warning("%s", result.description)
+        yield dg.MaterializeResult(
+            check_results=[result],
             metadata={
                 **{f"{each.table} rows": each.rows for each in staged},
                 "customers folded": found.customers,
                 "evidence": _evidence(folded.item_timeline),
                 "touched since": since.isoformat() if since else "nothing",
                 "preview": shown.rows(folded.item_timeline, ITEM_TIMELINE),
-            }
+            },
         )
 
     return [item_timeline]
+
+
+def amounts_known(
+    folded: billing.Billing, run_id: str, calendar: Calendar
+) -> tuple[dg.AssetCheckResult, dict[str, Any]]:
+    """Which prices in use have amounts that no list gives: a warning, and a row of `data_quality`."""
+    unknown = folded.price.filter(pl.col("amount_known").not_()).select("price_id", "currency")
+    used = (
+        folded.item_timeline.join(unknown, on=["price_id", "currency"])
+        .group_by("price_id", "currency")
+        .agg(items=pl.col("subscription_item_id").n_unique())
+        .sort("price_id", "currency")
+    )
+    figures = {"prices": used.height, "items": int(used.get_column("items").sum())}
+    examples = [
+        f"{price} {currency}" for price, currency, _ in used.head(checked.EXAMPLES).iter_rows()
+    ]
+    result = dg.AssetCheckResult(
+        asset_key=ITEM_TIMELINE.name,
+        check_name=AMOUNTS.name,
+        passed=used.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"Prices whose amounts or tiers no list gives: {figures['prices']} ({', '.join(examples)}). Their "
+            f"{figures['items']} items count as nothing, inferred. Deleted plans are such prices: move their "
+            f"subscriptions to a price that exists."
+        )
+        if examples
+        else AMOUNTS.description,
+        metadata={**figures, "examples": ", ".join(examples)},
+    )
+    return result, {
+        "run_id": run_id,
+        "check": f"{ITEM_TIMELINE.name} {AMOUNTS.name}",
+        "month": calendar.current,
+        "passed": result.passed,
+        "severity": "info" if result.passed else "warning",
+        "figures": json.dumps(figures),
+        "examples": json.dumps(examples),
+    }
 
 
 def touched(place: Place, folded: billing.Billing, since: datetime | None) -> list[date]:

@@ -1,8 +1,7 @@
-"""Decoding of what subscriptions refer to: customers, products, prices, coupons, discounts.
+"""Decoding of what subscriptions refer to: customers, products, coupons, discounts; `pricing` has the prices.
 
 Belongs here: one frame a kind of object, a row for each record of it (`pipeline.schemas.observed`), money still in
-minor units. A price has one row for each currency it can be charged in, so that a subscription in another currency
-finds its currency option.
+minor units.
 """
 
 import polars as pl
@@ -46,128 +45,12 @@ def _metadata() -> pl.Expr:
     return pl.col("payload").str.json_path_match("$.metadata")
 
 
-def _fraction(amount: pl.Expr) -> pl.Expr:
-    """The significant decimals of a decimal string: `12.50` -> `5`, `12` -> empty."""
-    return amount.str.extract(r"\.(\d*?)0*$").fill_null("")
-
-
-def _scaled(amount: pl.Expr, scale: pl.Expr) -> pl.Expr:
-    """A decimal string as a whole number of 10^-scale; null stays null, and what Int64 cannot hold becomes it."""
-    whole = amount.str.extract(r"^(-?\d+)").cast(pl.Int128, strict=False)
-    fraction = _fraction(amount)
-    digits = fraction.str.len_chars().cast(pl.Int64)
-    ten = pl.lit(10, dtype=pl.Int64)
-    part = pl.when(digits > 0).then(fraction).otherwise(pl.lit("0")).cast(pl.Int128, strict=False)
-    most, rest = (ten.pow(power).cast(pl.Int128) for power in (scale, scale - digits))
-    return (whole * most + part * rest).cast(pl.Int64, strict=False)
-
-
-def _tier(amount: str) -> pl.Expr:
-    """An amount of a tier; one that is not given is nothing."""
-    return (
-        pl.when(pl.col(amount).is_null())
-        .then(0)
-        .otherwise(_scaled(pl.col(amount), pl.col("scale")))
-    )
-
-
-def _option_currencies(rows: pl.LazyFrame) -> list[str]:
-    """The currencies that `currency_options` of any record name; JSON keys are data, a Polars type needs them."""
-    found = rows.select(
-        pl.col("payload").str.extract_all(r'"[a-z]{3}":\{').explode(empty_as_null=False)
-    ).collect()
-    return sorted(found.to_series().drop_nulls().str.slice(1, 3).unique().to_list())
-
-
-def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """OBSERVED_PRICE: recurring prices only.
-
-    `unit` and tiers are whole numbers of 10^-scale minor units, so fractional cents stay exact.
-    """
-    rows = p.stream(raw, "price").with_row_index("record").collect()
-    currencies = _option_currencies(rows.lazy())
-    options = pl.Struct(dict.fromkeys(currencies or ["usd"], p.PRICE_OPTION))
-    dtype = pl.Struct({**p.PRICE_FIELDS, "currency_options": options})
-    price = p.decoded(rows.lazy(), dtype).filter(p.field("recurring").is_not_null())
-    own = price.with_columns(
-        charge_currency=p.field("currency"),
-        amount=p.field("unit_amount_decimal"),
-        steps=p.field("tiers"),
-    )
-    other = [
-        price.with_columns(
-            charge_currency=pl.lit(currency),
-            amount=p.field("currency_options", currency, "unit_amount_decimal"),
-            steps=p.field("currency_options", currency, "tiers"),
-        ).filter(
-            (p.field("currency") != currency)
-            & (pl.col("amount").is_not_null() | pl.col("steps").is_not_null())
-        )
-        for currency in currencies
-    ]
-    key = ["record", "charge_currency"]
-    both = pl.concat([own, *other])
-    tier = (
-        both.select(*key, "steps")
-        .explode("steps", empty_as_null=False, keep_nulls=False)
-        .with_columns(pl.col("steps").struct.unnest())
-    )
-    decimals = (
-        pl.concat(
-            [
-                rows.select(*key, digits=_fraction(pl.col(amount)).str.len_chars())
-                for rows, amount in (
-                    (both, "amount"),
-                    (tier, "unit_amount_decimal"),
-                    (tier, "flat_amount_decimal"),
-                )
-            ]
-        )
-        .group_by(key)
-        .agg(scale=pl.col("digits").max().cast(pl.Int64))
-    )
-    tiers = (
-        tier.join(decimals, on=key)
-        .with_columns(bound=pl.col("up_to").fill_null(2**62))
-        .sort(*key, "bound")
-        .group_by(key, maintain_order=True)
-        .agg(
-            tiers=pl.struct(
-                up_to="up_to",
-                unit=_tier("unit_amount_decimal"),
-                flat=_tier("flat_amount_decimal"),
-            )
-        )
-    )
-    return (
-        both.join(decimals, on=key, how="left")
-        .join(tiers, on=key, how="left")
-        .select(
-            *SEEN,
-            "tiers",
-            price_id="id",
-            currency="charge_currency",
-            product_id=p.field("product"),
-            lookup_key=p.field("lookup_key"),
-            billing_scheme=p.field("billing_scheme"),
-            tiers_mode=p.field("tiers_mode"),
-            usage_type=p.field("recurring", "usage_type").fill_null("licensed"),
-            interval=p.field("recurring", "interval"),
-            interval_count=p.field("recurring", "interval_count").fill_null(1),
-            scale=pl.col("scale").fill_null(0),
-            unit=_scaled(pl.col("amount"), pl.col("scale")),
-            divide_by=p.field("transform_quantity", "divide_by"),
-            round=p.field("transform_quantity", "round"),
-        )
-    )
-
-
 def coupons(raw: pl.LazyFrame) -> pl.LazyFrame:
     """OBSERVED_COUPON, from listings and events.
 
     A percentage has one row with the empty currency; an amount one for its own and each optional currency.
     """
-    currencies = _option_currencies(p.stream(raw, "coupon"))
+    currencies = p.option_currencies(p.stream(raw, "coupon"))
     option = pl.Struct({"amount_off": pl.Int64})
     options = pl.Struct(dict.fromkeys(currencies or ["usd"], option))
     coupon = _said(

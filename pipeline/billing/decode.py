@@ -1,17 +1,18 @@
 """Decoding: raw records of Stripe become evidence in columns (`pipeline.schemas.observed`), each payload read once.
 
-Belongs here: subscriptions, invoices and invoice items; `catalogue` has the rest. Does not belong here: what a field
-means, or which of two records counts.
+Belongs here: subscriptions, invoices and invoice items; `pricing` has prices, `catalogue` the rest. Does not
+belong here: what a field means, or which of two records counts.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import catalogue
+from pipeline.billing import catalogue, pricing
 from pipeline.billing import payload as p
+from pipeline.billing.unreadable import unreadable
 from pipeline.schemas import Table
 from pipeline.schemas.observed import TAX_RATE
 
@@ -37,6 +38,7 @@ class Evidence:
     customer: pl.LazyFrame
     product: pl.LazyFrame
     price: pl.LazyFrame
+    price_edit: pl.LazyFrame
     coupon: pl.LazyFrame
     discount: pl.LazyFrame
     subscription: pl.LazyFrame
@@ -57,12 +59,26 @@ class Evidence:
 def decode(raw: pl.LazyFrame) -> Evidence:
     """Every record of `raw` (RAW_RECORD) that says something about billing, in columns.
 
-    Row by row: decoding two sets of records and putting the results together is decoding both together.
+    Row by row: decoding two sets of records and putting the results together is decoding both together; but for prices
+    that only items show, of which one record is enough.
+
+    Raises:
+        UnreadableRecord: naming a record with a field of another JSON type than Stripe's API describes.
     """
+    try:
+        return _decoded(raw)
+    except pl.exceptions.PolarsError as error:
+        failed = error
+    # Raised out here: Polars' text may quote what the payload says.
+    raise unreadable(raw, _decoded) or failed
+
+
+def _decoded(raw: pl.LazyFrame) -> Evidence:
     made = (
         catalogue.customers(raw),
         catalogue.products(raw),
-        catalogue.prices(raw),
+        pricing.prices(raw),
+        pricing.edits(raw),
         catalogue.coupons(raw),
         catalogue.discounts(raw),
         subscriptions(raw),
@@ -70,8 +86,12 @@ def decode(raw: pl.LazyFrame) -> Evidence:
         invoice_items(raw),
     )
     conformed = [table.conform(frame) for table, frame in zip(schemas.OBSERVED, made, strict=True)]
-    collected = pl.collect_all(conformed)
-    return Evidence(*(frame.lazy() for frame in collected))
+    found = Evidence(*(frame.lazy() for frame in pl.collect_all(conformed)))
+    shown = pricing.inline(raw, found.subscription, found.price)
+    priced = pl.concat([found.price, schemas.OBSERVED_PRICE.conform(shown)]).collect().lazy()
+    named = pricing.billed(found.invoice, priced)
+    every = pl.concat([priced, named], how="diagonal").collect().lazy()
+    return replace(found, price=every)
 
 
 def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:

@@ -1,4 +1,7 @@
-"""Customers, products, prices, coupons and discounts: what subscriptions refer to, as the newest record has it."""
+"""Customers, products, coupons and discounts: what subscriptions refer to, as the newest record has it.
+
+Prices are in `prices`.
+"""
 
 import polars as pl
 
@@ -24,15 +27,6 @@ def customers(evidence: Evidence) -> pl.LazyFrame:
 def products(evidence: Evidence) -> pl.LazyFrame:
     """One row per Stripe product (PRODUCT)."""
     return schemas.PRODUCT.conform(latest(evidence.product, "product_id"))
-
-
-def prices(evidence: Evidence) -> pl.LazyFrame:
-    """One row per recurring price and currency it can be charged in (PRICE)."""
-    record = ["price_id", "observed_at", "hash"]
-    newest = latest(evidence.price.select(record), "price_id")
-    return schemas.PRICE.conform(
-        evidence.price.join(newest, on=record, how="semi").group_by("price_id", "currency").last()
-    )
 
 
 def coupons(evidence: Evidence) -> pl.LazyFrame:

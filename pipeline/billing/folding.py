@@ -13,7 +13,7 @@ from itertools import pairwise
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import dimensions, invoices, taxes, timeline
+from pipeline.billing import dimensions, invoices, prices, taxes, timeline
 from pipeline.billing.decode import Evidence, decode
 from pipeline.billing.ids import numbered
 from pipeline.billing.known import spans
@@ -72,12 +72,13 @@ def fold_evidence(evidence: Evidence, coverage: pl.LazyFrame, together: int = TO
 
 def what_is_shared(evidence: Evidence, coverage: pl.LazyFrame) -> Shared:
     """The dimensions and tax rates that all evidence together says."""
+    covered = spans(coverage).collect().lazy()
     made = (
         dimensions.customers(evidence),
         dimensions.products(evidence),
-        dimensions.prices(evidence),
+        prices.prices(evidence.price, evidence.price_edit, coverage, covered),
         dimensions.coupons(evidence),
-        dimensions.discounts(evidence, spans(coverage)),
+        dimensions.discounts(evidence, covered),
     )
     ordered = [frame.sort(table.key) for table, frame in zip(DIMENSIONS, made, strict=True)]
     *found, rates = pl.collect_all([*ordered, tax_rates(evidence)])

@@ -9,6 +9,7 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing.chosen import latest
 from pipeline.billing.cycles import with_cycles
+from pipeline.billing.price_versions import version_at
 from pipeline.billing.taxes import SHARE, computed, share_of
 
 LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
@@ -81,17 +82,19 @@ def as_states(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
     The quantity of a metered line is what was used, no state: null. A line that asks nothing for units that have a
     price was on trial (`tried`); a discount would leave its amount and take it off beside.
     """
-    known = prices.select("price_id", "currency", "usage_type", "unit")
+    key = ["price_id", "currency", "price_version"]
+    known = prices.select(*key, "usage_type", "unit")
     metered = pl.col("usage_type").eq_missing("metered")
     asked_nothing = (pl.col("amount") == 0) & (pl.col("quantity") > 0) & (pl.col("unit") > 0)
     return (
-        lines.join(known, on=["price_id", "currency"], how="left")
+        version_at(lines, prices, "invoiced_at")
+        .join(known, on=key, how="left")
         .with_columns(
             metered=metered,
             tried=asked_nothing.fill_null(value=False) & metered.not_(),
             quantity=pl.when(metered.not_()).then("quantity"),
         )
-        .drop("usage_type", "unit")
+        .drop("usage_type", "unit", "price_version")
     )
 
 

@@ -162,7 +162,31 @@ PRICE_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "tiers": pl.List(TIER),
     "recurring": pl.Struct({"interval": S, "interval_count": N, "usage_type": S}),
     "transform_quantity": pl.Struct({"divide_by": N, "round": S}),
+    "created": N,
 }
+
+PLAN = pl.Struct(
+    {
+        "id": S,
+        "currency": S,
+        "product": S,
+        "billing_scheme": S,
+        "tiers_mode": S,
+        "amount": N,
+        "amount_decimal": S,
+        "tiers": pl.List(TIER),
+        "interval": S,
+        "interval_count": N,
+        "usage_type": S,
+        "transform_usage": pl.Struct({"divide_by": N, "round": S}),
+        "created": N,
+    }
+)
+
+PRICED_ITEMS = pl.Struct(
+    {"data": pl.List(pl.Struct({"price": pl.Struct(PRICE_FIELDS), "plan": PLAN}))}
+)
+"""Items of a subscription with what they show of their prices."""
 
 COUPON_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "id": S,
@@ -189,6 +213,14 @@ DISCOUNT = pl.Struct(
         "coupon": pl.Struct({"id": S}),
     }
 )
+
+
+def option_currencies(rows: pl.LazyFrame) -> list[str]:
+    """The currencies that `currency_options` of any record name; JSON keys are data, a Polars type needs them."""
+    found = rows.select(
+        pl.col("payload").str.extract_all(r'"[a-z]{3}":\{').explode(empty_as_null=False)
+    ).collect()
+    return sorted(found.to_series().drop_nulls().str.slice(1, 3).unique().to_list())
 
 
 def instant(seconds: pl.Expr) -> pl.Expr:

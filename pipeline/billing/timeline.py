@@ -14,6 +14,7 @@ from pipeline.billing.invoices import as_states, valid
 from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
 from pipeline.billing.periods import with_discounts
+from pipeline.billing.price_versions import with_versions
 from pipeline.billing.taxes import with_net
 
 ALWAYS = pl.lit(datetime.max.replace(tzinfo=UTC), dtype=pl.Datetime("us", "UTC"))
@@ -25,7 +26,7 @@ STATE = (
 )  # fmt: skip
 WITHIN = ("period_start", "inclusive_ppm", "computed")
 """What decides about the discounts and the tax of a span."""
-SHARES = ("net_num", "net_den", "discounts")
+VALUED = ("price_version", "net_num", "net_den", "discounts")
 
 
 def _merged(rows: pl.LazyFrame, *more: str) -> pl.LazyFrame:
@@ -106,9 +107,9 @@ def item_timeline(
     fewer = _merged(known.select(columns).filter(lasting), *WITHIN).select(columns)
     shown = pl.concat([early.select(columns).filter(lasting), fewer]).collect().lazy()
     rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal").collect().lazy()
-    rows = with_net(rows, lines).collect().lazy()
+    rows = with_versions(with_net(rows, lines), prices).collect().lazy()
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
-    merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices), *SHARES)
+    merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices), *VALUED)
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone
         merged.join(ended, on=ON, how="left").with_columns(
             cancel_reason=pl.when(pl.col("valid_to") == pl.col("ended_at"))

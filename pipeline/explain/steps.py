@@ -34,9 +34,9 @@ def steps(
 ) -> pl.LazyFrame:
     """One row per item, instant and aspect that changed there (STEP).
 
-    `before` and `after` are the state, quantity, price (id, currency, what inclusive tax leaves of it) or coupon ids as
-    text; a state is null where the item does not exist. `since`: a bounded change happened after this instant, at `at`
-    at the latest. `evidence` grades the step.
+    `before` and `after` are the state, quantity, price (id, currency, version, what inclusive tax leaves of it) or
+    coupon ids as text; a state is null where the item does not exist. `since`: a bounded change happened after this
+    instant, at `at` at the latest. `evidence` grades the step.
 
     Args:
         items: `Book.items()` of the accounts in question.
@@ -71,7 +71,7 @@ def _spans(items: pl.LazyFrame, policy: Policy, closing_at: datetime) -> pl.Lazy
             label=label,
             counts=policy.counts(pl.col("valid_from") + SECOND),
             counts_last=policy.counts(pl.coalesce("valid_to", pl.lit(closing_at, dtype=INSTANT))),
-            price=pl.concat_str("price_id", "currency", tax, separator="|"),
+            price=pl.concat_str("price_id", "currency", "amount_version", tax, separator="|"),
             discount=pl.col("discounts").list.eval(coupon).list.join(", "),
             used=pl.col("discounts").list.eval(pl.element().struct.field("discount_id")),
             quantity=pl.col("quantity").cast(pl.String),

@@ -12,6 +12,7 @@ from pipeline import mrr
 from pipeline.explain import grounds, words
 from pipeline.explain.explanation import Component, End, Proof
 from pipeline.explain.steps import ITEM
+from pipeline.mrr.value import PRICED_BY
 
 Row = Mapping[str, Any]
 
@@ -20,17 +21,20 @@ class Told:
     """Prices, coupons and charges of a book in words, looked up by id."""
 
     def __init__(self, book: mrr.Book, charged: pl.DataFrame) -> None:
-        labels = book.prices().select("price_id", "currency", "billing_interval")
-        prices = book.price.join(labels, on=["price_id", "currency"]).collect()
-        self._prices = {(row["price_id"], row["currency"]): row for row in prices.to_dicts()}
+        labels = book.prices().select(*PRICED_BY, "billing_interval")
+        prices = book.price.join(labels, on=PRICED_BY).collect()
+        self._prices: dict[tuple[str, str, int], Row] = {
+            (row["price_id"], row["currency"], row["price_version"]): row
+            for row in prices.to_dicts()
+        }
         self._coupons: dict[str, Row] = {
             row["coupon_id"]: row for row in book.coupon.sort("currency").collect().to_dicts()
         }
         self._charges = {(row[ITEM], row["end"]): row for row in charged.to_dicts()}
 
-    def price(self, price_id: str, currency: str) -> str:
+    def price(self, price_id: str, currency: str, version: int = 0) -> str:
         """A price in words."""
-        return words.price(self._prices.get((price_id, currency)), price_id, currency)
+        return words.price(self._prices.get((price_id, currency, version)), price_id, currency)
 
     def discounts(self, row: Row) -> tuple[str, ...]:
         """The discounts of an item at an end that count, in words."""
@@ -56,8 +60,11 @@ class Told:
         if value is None:
             return None
         if aspect == "price":
-            price_id, _, net = value.split("|")
-            return f"{price_id} ({net} of it is net of tax)" if net else price_id
+            price_id, currency, version, net = value.split("|")
+            said = price_id
+            if (price_id, currency, 1) in self._prices:
+                said += f" at {self.price(price_id, currency, int(version))}"
+            return f"{said} ({net} of it is net of tax)" if net else said
         if aspect == "usage":
             amount, currency, start, end = value.split("|")
             return words.charge(int(amount), currency, int(start), int(end))
@@ -94,7 +101,7 @@ def _end(row: Row, held: Told) -> End:
     metered = row["usage_type"] == "metered"
     charge = held.charge(row[ITEM], row["end"]) or "nothing billed yet"
     return End(
-        price=held.price(row["price_id"], row["currency"]),
+        price=held.price(row["price_id"], row["currency"], row["price_version"]),
         discounts=held.discounts(row),
         usage=charge if metered else None,
         net_of_tax=None

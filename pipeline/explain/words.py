@@ -53,7 +53,7 @@ def price(row: Row | None, price_id: str, currency: str) -> str:
         price_id: its id.
         currency: the currency it is charged in.
     """
-    if row is None:
+    if row is None or not _readable(row):
         return price_id
     places = decimals(currency)
 
@@ -63,13 +63,18 @@ def price(row: Row | None, price_id: str, currency: str) -> str:
     often = interval(row["billing_interval"])
     if row["usage_type"] == "metered":
         return f"by usage, billed {often.replace('a ', 'every ', 1)}"
+    if row["amount_known"] is False:
+        return f"{price_id}, an amount that no list gives, {often}"
     if row["billing_scheme"] == "tiered":
         return f"{row['tiers_mode']} tiers {often}: {_tiers(row['tiers'] or (), money)}"
-    if row["unit"] is None:
-        return price_id
     if row["divide_by"]:
         return f"{money(row['unit'])} for every {row['divide_by']} units (rounded {row['round']}) {often}"
     return f"{money(row['unit'])} a unit {often}"
+
+
+def _readable(row: Row) -> bool:
+    metered = row["usage_type"] == "metered"
+    return metered or row["unit"] is not None or row["billing_scheme"] == "tiered"
 
 
 def _tiers(tiers: Sequence[Row], money: Any) -> str:

@@ -5,6 +5,7 @@ transaction makes them live, together with the cursor or the generation that goe
 nothing and shows nothing half.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy import delete as sql_delete
 
 from pipeline.database import lake_object, reading
@@ -116,12 +117,18 @@ class Lake:
             if bump is not None:
                 number = ledger.bump(connection, bump)
             replaced = {(s.table, s.partition) for s in staged if not TABLES[s.table].append_only}
-            for table, partition in sorted(replaced):
-                ledger.retire(connection, table, partition)
+            retired = [
+                path
+                for table, partition in sorted(replaced)
+                for path in ledger.retire(connection, table, partition)
+            ]
             ledger.publish(connection, staged, run_id, number)
             if also is not None:
                 also(connection)
         self._write_manifest()
+        for path in retired:  # who reads them still has the whole grace of `collect_orphans`
+            with suppress(FileNotFoundError):
+                os.utime(self.root / path)
 
     def generation(self, name: str) -> int:
         """The number of the generation called `name`; 0 before its first bump."""
@@ -179,7 +186,7 @@ class Lake:
             return manifest.restore(self.root, connection)
 
     def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
-        """Delete objects that are not live and older than `grace`; returns how many files were deleted."""
+        """Delete objects that are not live, nor were within `grace`; returns how many files were deleted."""
         cutoff = time.time() - grace.total_seconds()
         instant = datetime.fromtimestamp(cutoff, UTC)
         with self.engine.begin() as connection:
@@ -195,8 +202,14 @@ class Lake:
             dead = select(lake_object.c.path).where(
                 ~lake_object.c.live, lake_object.c.created_at < instant
             )
-            gone = [path for path in connection.scalars(dead) if not (self.root / path).exists()]
-            connection.execute(sql_delete(lake_object).where(lake_object.c.path.in_(gone)))
+            gone = [
+                {"gone": path}
+                for path in connection.scalars(dead)
+                if not (self.root / path).exists()
+            ]
+            if gone:
+                forget = sql_delete(lake_object).where(lake_object.c.path == bindparam("gone"))
+                connection.execute(forget, gone)
         return deleted
 
     def _write_manifest(self) -> None:

@@ -52,17 +52,16 @@ def forget_others(connection: Connection, prefix: str, name: str) -> None:
     connection.execute(delete(generation).where(others))
 
 
-def retire(connection: Connection, table: str, partition: str) -> None:
-    """No object of the partition is live any longer."""
-    connection.execute(
-        update(lake_object)
-        .where(
-            lake_object.c.table_name == table,
-            lake_object.c.partition == partition,
-            lake_object.c.live,
-        )
-        .values(live=False)
+def retire(connection: Connection, table: str, partition: str) -> list[str]:
+    """No object of the partition is live any longer; returns the paths of those that were."""
+    mine = (
+        lake_object.c.table_name == table,
+        lake_object.c.partition == partition,
+        lake_object.c.live,
     )
+    paths = list(connection.scalars(select(lake_object.c.path).where(*mine)))
+    connection.execute(update(lake_object).where(*mine).values(live=False))
+    return paths
 
 
 def publish(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipeline import schemas
+from pipeline.mrr.value import PRICED_BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,14 @@ class Book:
         return (
             rows.join(links, on="customer_id", how="left")
             .with_columns(account_id=pl.coalesce("account_id", "customer_id"))
-            .join(self.prices(), on=["price_id", "currency"], how="left")
+            .join(self.prices(), on=PRICED_BY, how="left")
         )
 
     def prices(self) -> pl.LazyFrame:
-        """PRICE with plan, billing_interval and pricing_model, and the monthly factor as a fraction."""
+        """PRICE with plan, billing_interval, pricing_model, and the monthly factor as a fraction.
+
+        `amount_version` is the first version with the same amounts.
+        """
         count = pl.col("interval_count")
         interval = pl.col("interval")
         label = pl.when(count == 1).then(interval).otherwise(pl.format("{} {}", count, interval))
@@ -59,6 +63,7 @@ class Book:
             .then(pl.lit("seat"))
             .otherwise(pl.lit("flat"))
         )
+        amounts = pl.struct("scale", "unit", "tiers").hash()
         products = self.product.select("product_id", product_name="name")
         mapped = pl.coalesce(
             _mapped(self.plans, "price_id"),
@@ -66,7 +71,9 @@ class Book:
             _mapped(self.plans, "product_id"),
         )
         return self.price.join(products, on="product_id", how="left").select(
-            "price_id", "currency", "product_id", "usage_type", "billing_scheme", "interval", "interval_count",
+            *PRICED_BY, "product_id", "usage_type", "billing_scheme", "interval", "interval_count",
+            # Versions that differ in their grade alone have the same amounts.
+            amount_version=pl.col("price_version").min().over("price_id", "currency", amounts),
             plan=pl.coalesce(mapped, "product_name", "product_id"),
             plan_key=pl.coalesce(mapped, "product_id"),
             billing_interval=label,

@@ -16,8 +16,8 @@ WHOLE = ("new", "reactivation", "churn")
 """Movements whose components are one per item, of the movement's own type."""
 
 CARRIED = (
-    "price_id", "quantity", "steps", "rate", "usage_type", "billing_scheme", "charge_num", "charge_den",
-    "factor_num", "factor_den", "net_num", "net_den", "mrr_native", "plan_key",
+    "price_id", "price_version", "quantity", "steps", "rate", "usage_type", "billing_scheme", "charge_num",
+    "charge_den", "factor_num", "factor_den", "net_num", "net_den", "mrr_native", "plan_key",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def _point(
         "pair",
         price_id=f"{price}_price_id",
         currency=f"{price}_currency",
+        price_version=f"{price}_price_version",
         quantity="closing_quantity",
         usage_type=f"{price}_usage_type",
         factor_num=f"{price}_factor_num",

@@ -4,7 +4,8 @@ Belongs here: the ONE valuation that snapshots and every point of a movement's p
 Int128 until the end; amounts are micro-units a month in the item's own currency.
 Source of the rules: docs/method.md, "Value of an item".
 
-A row to value has: price_id, currency, quantity (licensed) or charge_num/charge_den (metered), and `steps`: its
+A row to value has: price_id, currency, price_version, quantity (licensed) or charge_num/charge_den (metered), and
+`steps`: its
 discounts in order of application, each either a share kept (`num`/`den`) or an amount taken off (`amount`).
 """
 
@@ -16,14 +17,17 @@ WIDE = pl.Int128
 STEP = pl.Struct({"discount_id": pl.String, "num": pl.Int64, "den": pl.Int64, "amount": pl.Int64})
 """One discount: keeps num/den of what is left (1/1 for an amount), then takes `amount` micro-units a month off."""
 
+PRICED_BY = ["price_id", "currency", "price_version"]
+"""What names one row of PRICE."""
+
 WIDEST = 1e37
 TEN = pl.lit(10, dtype=pl.Int64)
 
 
 def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Charge per billing interval of each distinct (price, currency, quantity), in 10^-scale minor units (Int128)."""
-    key = ["price_id", "currency", "quantity"]
-    wanted = rows.select(key).unique().join(prices, on=key[:2])
+    """Charge per billing interval of each distinct PRICED_BY and quantity, in 10^-scale minor units (Int128)."""
+    key = [*PRICED_BY, "quantity"]
+    wanted = rows.select(key).unique().join(prices, on=PRICED_BY)
     quantity = pl.col("quantity").fill_null(1)
     packs = (
         pl.when(pl.col("divide_by").is_null())
@@ -72,10 +76,10 @@ def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
 def with_list(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
     """`rows` with their exact monthly list value as list_num / list_den micro-units (Int128).
 
-    Rows need price_id, currency, quantity, factor_num, factor_den, and charge_num, charge_den (minor units per billing
+    Rows need PRICED_BY, quantity, factor_num, factor_den, and charge_num, charge_den (minor units per billing
     interval, for metered items; null for licensed ones).
     """
-    key = ["price_id", "currency", "quantity"]
+    key = [*PRICED_BY, "quantity"]
     licensed = rows.filter(pl.col("charge_num").is_null() & (pl.col("usage_type") == "licensed"))
     micro = micro_per_minor(pl.col("currency"))
     metered = pl.col("usage_type") == "metered"

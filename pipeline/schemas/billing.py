@@ -53,25 +53,41 @@ PRODUCT = Table(
     ),
 )
 
+PRICE_TERMS = (
+    text("price_id", "Stripe price id.", key=True),
+    text("currency", "Three-letter lower-case currency of this row.", key=True),
+    text("product_id", "Stripe product id."),
+    text("lookup_key", "Stripe lookup key."),
+    text("billing_scheme", "per_unit or tiered."),
+    text("tiers_mode", "graduated or volume; null unless tiered."),
+    text("usage_type", "licensed or metered."),
+    text("interval", "day, week, month or year."),
+    count("interval_count", "Intervals between two charges."),
+    count("scale", "Decimal places of `unit` and of the tiers' amounts beyond the minor unit."),
+    count("unit", "Price a unit, in 10^-scale minor units; null when tiered."),
+    count("divide_by", "transform_quantity.divide_by; null when absent."),
+    text("round", "transform_quantity.round: up or down."),
+    Column("tiers", pl.List(TIER), "Tiers in order; null unless tiered."),
+)
+"""What a price charges in one currency."""
+
 PRICE = Table(
     name="price",
-    grain="one row per price and currency it can be charged in",
-    key=("price_id", "currency"),
+    grain="one row per price, currency it can be charged in, and version of its amounts in that currency",
+    key=("price_id", "currency", "price_version"),
     columns=(
-        text("price_id", "Stripe price id.", key=True),
-        text("currency", "Three-letter lower-case currency of this row.", key=True),
-        text("product_id", "Stripe product id."),
-        text("lookup_key", "Stripe lookup key."),
-        text("billing_scheme", "per_unit or tiered."),
-        text("tiers_mode", "graduated or volume; null unless tiered."),
-        text("usage_type", "licensed or metered."),
-        text("interval", "day, week, month or year."),
-        count("interval_count", "Intervals between two charges."),
-        count("scale", "Decimal places of `unit` and of the tiers' amounts beyond the minor unit."),
-        count("unit", "Price a unit, in 10^-scale minor units; null when tiered."),
-        count("divide_by", "transform_quantity.divide_by; null when absent."),
-        text("round", "transform_quantity.round: up or down."),
-        Column("tiers", pl.List(TIER), "Tiers in order; null unless tiered."),
+        *PRICE_TERMS,
+        Column(
+            "price_version",
+            pl.Int64,
+            "0, 1, ... in order of time; amounts in the price's own currency never change.",
+            nullable=False,
+        ),
+        instant("valid_from", "The version holds from this instant; null: always before valid_to."),
+        instant("valid_to", "It holds until before this instant; null while it lasts."),
+        text("evidence", "How sure these amounts are: exact, bounded or inferred."),
+        text("proof", "Id of the event or sync that shows the version; null for the first."),
+        flag("amount_known", "False: no list gives its amounts or tiers; it counts as nothing."),
     ),
 )
 
@@ -124,6 +140,7 @@ ITEM_TIMELINE = Table(
         text("customer_id", "Stripe customer id."),
         text("source_account", "The Stripe account; empty for the key's own."),
         text("price_id", "Stripe price id."),
+        count("price_version", "The version of the price in the subscription's currency."),
         text("currency", "Currency the subscription bills in."),
         count("quantity", "Quantity; null for metered items."),
         text("status", "Stripe's raw status; `unknown` where no evidence says it."),

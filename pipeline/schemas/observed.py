@@ -6,7 +6,7 @@ between two records of one object. The payload in the raw store stays the source
 
 import polars as pl
 
-from pipeline.schemas.billing import COUPON, CUSTOMER, DISCOUNT, PRICE, PRODUCT
+from pipeline.schemas.billing import COUPON, CUSTOMER, DISCOUNT, PRICE_TERMS, PRODUCT
 from pipeline.schemas.table import UTC, Column, Table, count, flag, instant, text
 
 ITEM_STATE = pl.Struct(
@@ -149,7 +149,36 @@ OBSERVED_CUSTOMER = _observed(
     CUSTOMER, text("discount_id", "The customer's own discount; null where it has none.")
 )
 OBSERVED_PRODUCT = _observed(PRODUCT)
-OBSERVED_PRICE = _observed(PRICE)
+OBSERVED_PRICE = Table(
+    name="observed_price",
+    grain="one row per record that shows a price, and currency",
+    key=("price_id", "currency", "observed_at", "hash"),
+    append_only=True,
+    columns=(
+        *PRICE_TERMS,
+        text("source_account", "The Stripe account; empty for the key's own."),
+        flag("own", "The row's currency is the price's own."),
+        flag(
+            "listed",
+            "From the list of prices, which shows all; else from what uses it.",
+        ),
+        instant("created_at", "When the price was created."),
+        text("sync_id", "The sync that saw it."),
+        *SEEN,
+    ),
+)
+OBSERVED_PRICE_EDIT = Table(
+    name="observed_price_edit",
+    grain="one row per event that says that a price was updated; it does not show its currency options",
+    key=("source_account", "price_id", "proof"),
+    append_only=True,
+    columns=(
+        text("source_account", "The Stripe account; empty for the key's own.", key=True),
+        text("price_id", "Stripe price id.", key=True),
+        instant("at", "When it was updated."),
+        text("proof", "The event that says so.", key=True),
+    ),
+)
 OBSERVED_COUPON = _observed(COUPON)
 OBSERVED_DISCOUNT = _observed(
     DISCOUNT,
@@ -161,6 +190,7 @@ OBSERVED = (
     OBSERVED_CUSTOMER,
     OBSERVED_PRODUCT,
     OBSERVED_PRICE,
+    OBSERVED_PRICE_EDIT,
     OBSERVED_COUPON,
     OBSERVED_DISCOUNT,
     OBSERVED_SUBSCRIPTION,

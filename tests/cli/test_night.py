@@ -1,6 +1,8 @@
 """A night through the command: both steps, only the months that are due, the same figures whoever runs it."""
 
 import json
+import os
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -53,6 +55,64 @@ def test_the_second_night_makes_only_what_is_due(worked: Desk) -> None:
         "stripe": {"stored": 0, "rejected": 0},
         "crm": {"stored": 0, "rejected": 0},
     }
+
+
+def test_a_night_deletes_what_no_longer_stands_in_the_lake(worked: Desk) -> None:
+    """A file that nobody committed, three days old; a young one may be another run's."""
+    folder = next(
+        path for path in (worked.settings.lake_root / "fx_rate").iterdir() if path.is_dir()
+    )
+    old, young = folder / "old.parquet", folder / "young.part"
+    for path in (old, young):
+        path.write_bytes(b"left behind")
+    past = time.time() - 3 * 86_400
+    os.utime(old, (past, past))
+    assert worked.types("run").code == 0
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_file_that_cannot_be_deleted_fails_no_night(worked: Desk) -> None:
+    """A folder in the place of a file."""
+    folder = next(
+        path for path in (worked.settings.lake_root / "fx_rate").iterdir() if path.is_dir()
+    )
+    stuck = folder / "stuck.parquet"
+    stuck.mkdir()
+    past = time.time() - 3 * 86_400
+    os.utime(stuck, (past, past))
+    said = worked.types("run")
+    assert said.code == 0, said
+    assert "Old files of the lake in" in said.err
+    assert stuck.exists()
+
+
+def test_customers_that_are_no_longer_excluded_make_every_month_due(worked: Desk) -> None:
+    """Excluding a customer takes it out of all months at once; taking the exclusion back restores every figure."""
+    before = _figures(worked)
+    who = _published(worked, "mrr_movement").sort("month").get_column("account_id")[0]
+    place = Place(worked.settings)
+    try:
+        timeline = place.lake.scan(schemas.ITEM_TIMELINE).collect()
+        links = dict(
+            place.lake.scan(schemas.ACCOUNT_LINK)
+            .select("account_id", "customer_id")
+            .collect()
+            .iter_rows()
+        )
+    finally:
+        place.close()
+    customer = links.get(who, who)
+    assert customer in set(timeline.get_column("customer_id"))
+    path = worked.folder / "pipeline.toml"
+    text = path.read_text()
+    path.write_text(f'{text}[exclude]\ncustomers = ["{customer}"]\n')
+    first = f"{before.get_column('month').min():%Y-%m}"
+    assert _told(worked, "run")["months"][0] == first
+    without = _figures(worked)
+    assert not without.drop("version").equals(before.drop("version"))
+    path.write_text(text)
+    assert _told(worked, "run")["months"][0] == first
+    assert _figures(worked).drop("version").equals(before.drop("version"))
 
 
 def test_a_backfill_changes_no_figure_and_alerts_nobody(worked: Desk) -> None:

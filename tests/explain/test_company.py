@@ -107,7 +107,13 @@ def _proofs(found: Explanation) -> Iterator[Proof]:
 
 
 def _says(data: dict[str, Any], proof: Proof) -> bool:
-    """Whether an event itself tells that the item's quantity or price changed in this way."""
+    """Whether an event itself tells that the item's quantity or price changed in this way.
+
+    That of a price tells that it was updated, not its options.
+    """
+    if data["object"]["object"] == "price":
+        names = {str(each).partition(" ")[0] for each in (proof.before, proof.after)}
+        return proof.aspect == "price" and names == {data["object"]["id"]}
 
     def of(shown: dict[str, Any]) -> str | None:
         for item in (shown.get("items") or {}).get("data", ()):

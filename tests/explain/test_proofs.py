@@ -7,8 +7,9 @@ import pytest
 
 from pipeline import mrr
 from tests.explain.cases import amounts, at, explained, only, proofs, short
-from tests.history.records import _row
+from tests.history.records import _row, sync_id
 from tests.history.stripe_json import NOW, START, History, coupon, discount, item, price, state
+from tests.history.test_price_versions import Synced, euro
 
 BEGUN = at(1, 10)
 PRICES = [
@@ -403,3 +404,22 @@ def test_another_currency_shows_both_rates() -> None:
     assert found.fx_mrr == round((closing - opening) * 100e6)
     assert only(found, "seat").amount == round(10e6 * closing)
     assert only(found, "seat").closing.value == round(110e6 * closing)
+
+
+def test_an_edited_currency_option() -> None:
+    """2 seats at 9.50 euros, edited to 11 on 15 March: 3 euros at 1.09; the event of the price proves it."""
+    history = Synced((at(3, 14), euro("950")), (at(3, 16), euro("1100"))).updated(at(3, 15))
+    found = explained(history, 3, covered=history.coverage)
+    assert amounts(found) == {"price": 3.27}
+    before, after = "9.50 EUR a unit a month", "11.00 EUR a unit a month"
+    assert only(found, "price").said == f"2 units: {before} → {after}"
+    assert proofs(found, "price") == [("evt_0002", at(3, 15), f"p at {before}", f"p at {after}")]
+    assert only(found, "price").proofs[0].what == "price.updated"
+
+
+def test_an_edited_currency_option_that_only_lists_show() -> None:
+    """Lists of 14 and 16 March: the sync of the later one proves it, and since when it may have been."""
+    history = Synced((at(3, 14), euro("950")), (at(3, 16), euro("1100")))
+    (proof,) = only(explained(history, 3, covered=history.coverage), "price").proofs
+    assert (proof.kind, proof.id, proof.at) == ("listing", sync_id(at(3, 16)), at(3, 16))
+    assert (proof.since, proof.evidence) == (at(3, 14), "bounded")

@@ -33,7 +33,16 @@ WIDE = "many_items"
 """Subscriptions with more than ten items: their events leave items out, so they cannot be exact."""
 EVERY = FEATURES | RARE
 NEVER_SURE = frozenset(
-    {WIDE, "coincidences", "deleted_coupons", "midnight", "prebilling", "taxes", "tax_changes"}
+    {
+        WIDE,
+        "coincidences",
+        "deleted_coupons",
+        "midnight",
+        "option_edits",
+        "prebilling",
+        "taxes",
+        "tax_changes",
+    }
 )
 """What cannot always be exact, however often it is synced: see "How sure we are" in docs/method.md."""
 KINDS = ("often", "late", "once", "gap")

@@ -139,6 +139,18 @@ def test_orphans_go_after_the_grace_period_and_nothing_else(lake: Lake) -> None:
     assert_frame_equal(lake.scan(FX_RATE).collect(), fx((1, "eur", 2)))
 
 
+def test_what_was_replaced_just_now_is_kept_for_the_grace_however_old_it_is(lake: Lake) -> None:
+    """Another run may be reading it."""
+    old = lake.write(FX_RATE, fx((1, "eur", 1)), A)
+    lake.commit([old], run_id="one")
+    past = time.time() - 7200
+    os.utime(lake.root / old.path, (past, past))
+    lake.commit([lake.write(FX_RATE, fx((1, "eur", 2)), A)], run_id="two")
+    assert lake.collect_orphans(timedelta(hours=1)) == 0
+    os.utime(lake.root / old.path, (past, past))
+    assert lake.collect_orphans(timedelta(hours=1)) == 1
+
+
 def test_an_address_that_is_not_a_folder_is_refused(lake: Lake) -> None:
     with pytest.raises(ConfigError, match="folder"):
         Lake("s3://bucket/lake", lake.engine)

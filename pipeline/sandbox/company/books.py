@@ -13,7 +13,7 @@ from pipeline.sandbox.company import render
 from pipeline.sandbox.company.catalogue import Catalogue, Coupon
 from pipeline.sandbox.company.events import EventLog, Json, previous_attributes
 from pipeline.sandbox.company.ids import Ids
-from pipeline.sandbox.company.pricing import Price
+from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.records import (
     Customer,
     Discount,
@@ -113,6 +113,20 @@ class Books:
         obj["active"] = False
         self.price_views[price_id] = render.unexpanded(obj)
         self.log.emit("price.updated", self.now, self.price_views[price_id], {"active": True})
+
+    def set_option(self, price: Price, currency: str, amounts: Amounts | None) -> None:
+        """A price charges other amounts in a currency, or has no option for it any more (None).
+
+        The event shows no options, since nobody asked to include them.
+        """
+        price.hidden.discard(currency)
+        if amounts is None:
+            price.hidden.add(currency)
+        else:
+            price.earlier.append((self.now, currency, price.options[currency]))
+            price.options[currency] = amounts
+        self.objects["price"][price.id]["currency_options"] = render.currency_options(price)
+        self.log.emit("price.updated", self.now, self.price_views[price.id], {})
 
     def list_coupon(self, coupon: Coupon) -> None:
         """A coupon becomes an object, with its promotion code."""

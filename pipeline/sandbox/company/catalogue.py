@@ -160,7 +160,8 @@ class Catalogue:
         own = f"{key}/{currency}" in self.by_key
         price = self.by_key.get(key)
         return own or (
-            price is not None and (price.currency == currency or currency in price.options)
+            price is not None
+            and (price.currency == currency or currency in price.options.keys() - price.hidden)
         )
 
     def plan_of(self, price: Price) -> str:

@@ -24,6 +24,7 @@ from pipeline.sandbox.company.calendar import (
 from pipeline.sandbox.company.client_turns import ClientTurns
 from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.company.invoicing import Invoicing
+from pipeline.sandbox.company.option_edits import OptionEdits
 from pipeline.sandbox.company.pending import PendingUpdates
 from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.pricing import Amounts, Price
@@ -89,6 +90,8 @@ class Company:
         if "lookup_keys" in chosen:
             self.books.catalogue.name_prices()
         self._currencies = currencies(self.books, seed, chosen)
+        if "option_edits" in chosen:
+            OptionEdits(self.books, seed)
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)

@@ -33,7 +33,7 @@ class Currencies:
     @staticmethod
     def options(amounts: Amounts) -> dict[str, Amounts]:
         """What dollar amounts are in every further currency."""
-        return {currency: _times(amounts, factor) for currency, factor in FOR_A_CENT.items()}
+        return {currency: times(amounts, factor) for currency, factor in FOR_A_CENT.items()}
 
     def settle(self, account: Account) -> None:
         """Half of the accounts pay in one of them."""
@@ -42,9 +42,13 @@ class Currencies:
             account.currency = rng.choice(list(FOR_A_CENT))
 
 
-def _times(amounts: Amounts, factor: str) -> Amounts:
+def times(amounts: Amounts, factor: str, places: int = 12) -> Amounts:
+    """Every amount multiplied, as Stripe writes decimals, with so many places at most."""
+
     def each(decimal: str | None) -> str | None:
-        return None if decimal is None else f"{(Decimal(decimal) * Decimal(factor)).normalize():f}"
+        if decimal is None:
+            return None
+        return f"{round(Decimal(decimal) * Decimal(factor), places).normalize():f}"
 
     tiers = tuple(Tier(tier.up_to, each(tier.unit), each(tier.flat)) for tier in amounts.tiers)
     return Amounts(each(amounts.unit), tiers)

@@ -47,6 +47,10 @@ class Price:
     lookup_key: str | None = None
     tax_behavior: str = "unspecified"
     options: dict[str, Amounts] = field(default_factory=dict, hash=False, compare=False)
+    hidden: set[str] = field(default_factory=set, hash=False, compare=False)
+    """Currencies whose option was removed: who pays in them pays what it was last."""
+    earlier: list[tuple[int, str, Amounts]] = field(default_factory=list, hash=False, compare=False)
+    """What options were until an instant, in order of time."""
 
     @property
     def scheme(self) -> str:
@@ -61,6 +65,17 @@ class Price:
     def in_currency(self, currency: str) -> Amounts:
         """The amounts that a subscription in `currency` pays."""
         return self.amounts if currency == self.currency else self.options[currency]
+
+    def just_before(self, bound: int) -> "Price":
+        """The price with its options as they were just before an instant."""
+        if not self.earlier:
+            return self
+        was = {
+            currency: amounts
+            for until, currency, amounts in reversed(self.earlier)
+            if until >= bound
+        }
+        return replace(self, options={**self.options, **was})
 
 
 @dataclass(frozen=True)

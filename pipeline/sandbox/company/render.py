@@ -86,12 +86,21 @@ def _option(amounts: Amounts, behavior: str) -> Json:
     }
 
 
+def currency_options(record: Price) -> Json:
+    """What a price charges in each currency."""
+    options = {record.currency: record.amounts, **record.options}
+    return {
+        code: _option(amounts, record.tax_behavior)
+        for code, amounts in options.items()
+        if code not in record.hidden
+    }
+
+
 def price(record: Price) -> Json:
     """A price with its tiers and currency options."""
     transform = None
     if record.divide_by:
         transform = {"divide_by": record.divide_by, "round": record.rounding}
-    options = {record.currency: record.amounts, **record.options}
     return {
         "id": record.id,
         "object": "price",
@@ -99,9 +108,7 @@ def price(record: Price) -> Json:
         "billing_scheme": record.scheme,
         "created": record.created,
         "currency": record.currency,
-        "currency_options": {
-            code: _option(amounts, record.tax_behavior) for code, amounts in options.items()
-        },
+        "currency_options": currency_options(record),
         "custom_unit_amount": None,
         "livemode": False,
         "lookup_key": record.lookup_key,

@@ -18,7 +18,7 @@ TURNS = frozenset({
 })  # fmt: skip
 BILLS = frozenset({
     "taxes", "tax_changes", "backdating", "prebilling", "one_offs", "balances", "item_coupons",
-    "currencies", "late_voids",
+    "currencies", "late_voids", "option_edits",
 })  # fmt: skip
 RARE = BILLS | TURNS | {"lookup_keys", "coincidences"}
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones.

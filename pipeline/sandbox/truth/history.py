@@ -93,7 +93,7 @@ class History:
         return [self._value(draft, amounts) for draft in drafts]
 
     def _draft(self, ledger: ItemLedger, state: ItemState, bound: int) -> _Draft:
-        price = self.prices[state.price]
+        price = self.prices[state.price].just_before(bound)
         cents = None
         net = _net(ledger, bound)
         period = ledger.periods[bisect_left(ledger.periods, bound, key=lambda p: p.start) - 1]

@@ -1,0 +1,296 @@
+"""The dimension PRICE: which amounts a price had when.
+
+Belongs here: versions from records. Which version a span or a line has is in `price_versions`. What a price charges
+in its own currency never changes. Its amounts in other currencies (`currency_options`) may be edited: the event that
+says so does not show them, the lists of prices do. So they are known at every sync, and between two syncs they can only
+have changed at an event. Source of the rules: docs/method.md, "Value of an item".
+"""
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.billing.chosen import latest
+from pipeline.billing.evidence import worst
+
+PAIR = ["price_id", "currency"]
+ACCOUNT, PRICE = "source_account", "price_id"
+INSTANT = pl.Datetime("us", "UTC")
+ALWAYS = pl.lit(datetime.min.replace(tzinfo=UTC), dtype=INSTANT)
+AMOUNTS = ("scale", "unit", "tiers")
+NO_PROOF = pl.lit(None, dtype=pl.String)
+
+
+def prices(
+    observed: pl.LazyFrame, edits: pl.LazyFrame, coverage: pl.LazyFrame, covered: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per recurring price, currency and version (PRICE).
+
+    Args:
+        observed: OBSERVED_PRICE.
+        edits: OBSERVED_PRICE_EDIT.
+        coverage: COVERAGE; each of its rows is a sync, which listed every price.
+        covered: `known.spans` of it.
+    """
+    listed = observed.filter("listed")
+    newest = latest(listed.filter("own"), PRICE)
+    terms = newest.drop(
+        "currency", *AMOUNTS, "own", "listed", "created_at", "sync_id", "observed_at", "hash"
+    )
+    metered = pl.col("usage_type") == "metered"
+    # Usage is worth what was billed for it, whatever the price says.
+    once = pl.concat([newest, latest(listed.filter(pl.col("own").not_() & metered), *PAIR)])
+    options = listed.filter(pl.col("own").not_() & metered.not_()).collect().lazy()
+    versions = _versions(_told(options, listed, coverage), edits, coverage, covered).join(
+        terms, on=PRICE
+    )
+    settled = pl.concat([once, _unlisted(observed, listed, terms)], how="diagonal").with_columns(
+        price_version=pl.lit(0, dtype=pl.Int64),
+        valid_from=pl.lit(None, dtype=INSTANT),
+        valid_to=pl.lit(None, dtype=INSTANT),
+        evidence=pl.coalesce("evidence", pl.lit("exact")),
+        proof=NO_PROOF,
+        amount_known=pl.col("amount_known").fill_null(value=True),
+    )
+    return pl.concat([schemas.PRICE.conform(each) for each in (settled, versions)])
+
+
+def _unlisted(observed: pl.LazyFrame, listed: pl.LazyFrame, terms: pl.LazyFrame) -> pl.LazyFrame:
+    """Prices and currencies that only items of subscriptions or invoices show, with `evidence` and `amount_known`.
+
+    What they do not show (tiers, amounts in a currency other than the price's own) counts as nothing. A price of which
+    nothing but its id is known has no row: what it charges how often cannot be said.
+    """
+    others = observed.filter(pl.col("listed").not_()).collect().lazy()
+    seen = pl.col("interval").is_not_null()
+    names = terms.collect_schema().names()
+    first = (
+        others.join(listed, on=PAIR, how="anti")
+        .sort(seen.not_(), "observed_at", "hash")
+        .unique(PAIR, keep="first", maintain_order=True)
+    )
+    shown = (
+        others.filter(seen)
+        .join(terms, on=PRICE, how="anti")
+        .sort("observed_at", "hash")
+        .unique(PRICE, keep="first", maintain_order=True)
+    )
+    metered = pl.col("usage_type") == "metered"
+    tiered = pl.col("billing_scheme") == "tiered"
+    known = (
+        pl.when(tiered).then(pl.col("tiers").is_not_null()).otherwise(pl.col("unit").is_not_null())
+    )
+    none = pl.lit(0, dtype=pl.Int64)
+    nothing = pl.concat_list(pl.struct(up_to=pl.lit(None, dtype=pl.Int64), unit=none, flat=none))
+    return (
+        first.select(*PAIR, *AMOUNTS)
+        .join(pl.concat([terms, shown.select(names)]), on=PRICE)
+        .with_columns(amount_known=known | metered)
+        .with_columns(
+            scale=pl.col("scale").fill_null(0),
+            unit=pl.when(known | tiered).then("unit").otherwise(none),
+            tiers=pl.when(known | tiered.not_()).then("tiers").otherwise(nothing),
+            evidence=pl.when("amount_known").then(pl.lit("exact")).otherwise(pl.lit("inferred")),
+        )
+    )
+
+
+def _told(options: pl.LazyFrame, listed: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
+    """What each list that said something new said of each option: its amounts, or that it is not there (`there`).
+
+    One row per PAIR and `listed_at`; `same_at`: until then surely as before, since a sync then stored nothing new.
+    """
+    pairs = options.select(PAIR).unique()
+    record = [PRICE, "observed_at", "hash"]
+    shown = options.select(*PAIR, "observed_at", "hash", *AMOUNTS, there=pl.lit(value=True))
+    shown = shown.unique([*PAIR, "observed_at", "hash"])
+    content = pl.struct("there", *AMOUNTS).hash()
+    syncs = (
+        coverage.select(ACCOUNT, synced_at="covered_to")
+        .unique()
+        .sort("synced_at")
+        .with_columns(before=pl.col("synced_at").shift(1).over(ACCOUNT))
+    )
+    return (
+        listed.filter("own")
+        .select(*record, ACCOUNT, "created_at", "sync_id")
+        .unique(record)
+        .join(pairs, on=PRICE)
+        .join(shown, on=[*PAIR, "observed_at", "hash"], how="left")
+        .with_columns(pl.col("there").fill_null(value=False))
+        .sort("observed_at", "hash")
+        .join_asof(
+            syncs, left_on="observed_at", right_on="synced_at", by=ACCOUNT, strategy="backward",
+            check_sortedness=False,
+        )
+        .sort(*PAIR, "observed_at", "hash")
+        .with_columns(
+            number=pl.int_range(pl.len()).over(PAIR),
+            changed=content.ne_missing(content.shift(1).over(PAIR)),
+            same_at=pl.max_horizontal("before", pl.col("observed_at").shift(1).over(PAIR)),
+        )
+        .filter((pl.col("number") == 0) | pl.col("changed"))
+        .rename({"observed_at": "listed_at"})
+    )  # fmt: skip
+
+
+def _versions(
+    told: pl.LazyFrame, edits: pl.LazyFrame, coverage: pl.LazyFrame, covered: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Versions of the options: PAIR, price_version, valid_from, valid_to, AMOUNTS, evidence, proof, amount_known.
+
+    What a list said first held since the last event before it, or since every event is known; whatever was before that
+    may have been something else, unless the price did not exist. What a later list said holds since the last event
+    before it, or, if no event told, from that list on. An option that is gone keeps what it was last.
+    """
+    dated = _dated(told, edits, covered).collect().lazy()
+    states = pl.concat(
+        [
+            dated.filter((pl.col("number") == 0) & pl.col("since").is_not_null()).with_columns(
+                since=pl.lit(None, dtype=INSTANT), evidence=pl.lit("inferred"), proof=NO_PROOF
+            ),
+            dated.with_columns(
+                evidence=pl.when("there").then(pl.lit("exact")).otherwise(pl.lit("inferred")),
+                proof=pl.when(pl.col("since").is_not_null()).then("proof"),
+            ),
+        ]
+    )
+    states = (
+        states.with_columns(pl.col("since").fill_null(ALWAYS))
+        .sort(*PAIR, "since", "number")
+        .unique([*PAIR, "since"], keep="last", maintain_order=True)
+        .with_columns(pl.when("there").then(pl.col(name)).alias(name) for name in AMOUNTS)
+        .with_columns(held=pl.when("there").then(pl.struct(AMOUNTS)))
+        .with_columns(pl.col("held").forward_fill().backward_fill().over(PAIR))
+        .select(*PAIR, "since", "evidence", "proof", "held")
+    )
+    doubts = _doubts(dated, edits, coverage, covered)
+    points = pl.concat(
+        [
+            states.select(*PAIR, "since"),
+            doubts.select(*PAIR, since="doubted_from"),
+            doubts.select(*PAIR, since="doubted_to"),
+        ]
+    ).unique()
+    doubted = (pl.col("since") < pl.col("doubted_to")).fill_null(value=False)
+    return (
+        points.sort("since")
+        .join_asof(
+            states.with_columns(state_since="since").sort("since"),
+            on="since", by=PAIR, strategy="backward", check_sortedness=False,
+        )
+        .join_asof(
+            doubts.sort("doubted_from"),
+            left_on="since", right_on="doubted_from", by=PAIR, strategy="backward", check_sortedness=False,
+        )
+        .sort(*PAIR, "since")
+        .with_columns(
+            price_version=pl.int_range(pl.len()).over(PAIR),
+            valid_from=pl.when(pl.col("since") > ALWAYS).then("since"),
+            valid_to=pl.col("since").shift(-1).over(PAIR),
+            evidence=worst(pl.col("evidence"), pl.when(doubted).then(pl.lit("bounded"))),
+            proof=pl.when(pl.col("since") == pl.col("state_since")).then("proof"),
+            amount_known=pl.lit(value=True),
+        )
+        .unnest("held")
+    )  # fmt: skip
+
+
+def _dated(told: pl.LazyFrame, edits: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
+    """`told` with `since` (null: since ever), its `proof`, and `open`: no event says when it changed."""
+    last = edits.select(PRICE, edited_at="at", edit="proof").sort("edited_at", "edit")
+    spans = covered.select(ACCOUNT, "covered_from").sort("covered_from")
+    first = pl.col("number") == 0
+    known_from = pl.when(first).then("covered_from").otherwise("same_at")
+    edited = (pl.col("edited_at") > known_from) | (first & (pl.col("edited_at") == known_from))
+    edited = edited.fill_null(value=False)
+    gap = ((pl.col("covered_from") > pl.col("same_at")) & first.not_()).fill_null(value=False)
+    later = edited & (gap.not_() | (pl.col("edited_at") >= pl.col("covered_from")))
+    born = (pl.col("created_at") >= pl.col("covered_from")).fill_null(value=False)
+    return (
+        told.sort("listed_at")
+        .join_asof(
+            last, left_on="listed_at", right_on="edited_at", by=PRICE, strategy="backward",
+            check_sortedness=False, coalesce=False,
+        )
+        .join_asof(
+            spans, left_on="listed_at", right_on="covered_from", by=ACCOUNT, strategy="backward",
+            check_sortedness=False, coalesce=False,
+        )
+        .with_columns(
+            since=pl.when(later)
+            .then("edited_at")
+            .when(first & born)
+            .then(pl.lit(None, dtype=INSTANT))
+            .when(first | gap)
+            .then(pl.coalesce("covered_from", "listed_at"))
+            .otherwise("listed_at"),
+            proof=pl.when(later).then("edit").otherwise("sync_id"),
+            open=first.not_() & later.not_() & gap.not_(),
+        )
+    )  # fmt: skip
+
+
+def _doubts(
+    dated: pl.LazyFrame, edits: pl.LazyFrame, coverage: pl.LazyFrame, covered: pl.LazyFrame
+) -> pl.LazyFrame:
+    """When an option may have been something else than is told: PAIR, doubted_from, doubted_to.
+
+    Between two lists that differ without an event; between several events of which no list shows what was between; and
+    where events are missing, up to the last event before the next list.
+    """
+    pairs = dated.select(*PAIR, ACCOUNT).unique()
+    syncs = coverage.select(ACCOUNT, synced_at="covered_to").unique().sort("synced_at")
+    between = (
+        edits.sort("at")
+        .join_asof(
+            syncs,
+            left_on="at",
+            right_on="synced_at",
+            by=ACCOUNT,
+            strategy="forward",
+            check_sortedness=False,
+        )
+        .group_by(PRICE, "synced_at")
+        .agg(doubted_from=pl.col("at").min(), doubted_to=pl.col("at").max())
+    )
+    several = pairs.join(between, on=PRICE)
+    silent = dated.filter("open").with_columns(doubted_from="same_at", doubted_to="listed_at")
+    gaps = (
+        covered.sort("covered_from")
+        .select(
+            ACCOUNT,
+            doubted_from=pl.col("covered_to").shift(1).over(ACCOUNT),
+            begins="covered_from",
+        )
+        .drop_nulls()
+        .sort("begins")
+        .join_asof(
+            syncs,
+            left_on="begins",
+            right_on="synced_at",
+            by=ACCOUNT,
+            strategy="forward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+    )
+    missed = (
+        pairs.join(gaps, on=ACCOUNT)
+        .sort("synced_at")
+        .join_asof(
+            edits.select(PRICE, "at").sort("at"),
+            left_on="synced_at",
+            right_on="at",
+            by=PRICE,
+            strategy="backward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+        .with_columns(doubted_to=pl.max_horizontal("begins", "at"))
+    )
+    columns = [*PAIR, "doubted_from", "doubted_to"]
+    return pl.concat([each.select(columns) for each in (several, silent, missed)]).filter(
+        pl.col("doubted_from") < pl.col("doubted_to")
+    )

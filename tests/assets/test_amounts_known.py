@@ -1,0 +1,37 @@
+"""Prices in use whose amounts nobody shows are named: in the check of the timeline and in `data_quality`."""
+
+import json
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipeline.assets.billing import amounts_known
+from tests.history.stripe_json import CALENDAR, History, item, price, state
+
+BEGUN = datetime(2026, 1, 10, 8, tzinfo=UTC)
+
+
+def test_they_are_counted_and_named() -> None:
+    """Two items of a deleted plan with tiers, beside two of a listed one."""
+    gone = price("p_gone", 0) | {
+        "billing_scheme": "tiered",
+        "tiers_mode": "volume",
+        "unit_amount_decimal": None,
+    }
+    history = History([price("p", 1_000)])
+    for customer in ("a", "b"):
+        shown = item(f"si_{customer}", "p_gone") | {"price": gone}
+        history.states((BEGUN, state(shown, item(f"si_{customer}2", "p"))), customer=customer)
+    result, row = amounts_known(history.folded(), "run", CALENDAR)
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "1 (p_gone usd). Their 2 items count as nothing, inferred." in str(result.description)
+    assert (row["run_id"], row["check"]) == ("run", "item_timeline amounts_known")
+    assert (row["passed"], row["severity"]) == (False, "warning")
+    assert json.loads(row["figures"]) == {"prices": 1, "items": 2}
+    assert json.loads(row["examples"]) == ["p_gone usd"]
+
+
+def test_without_any_the_check_holds() -> None:
+    history = History([price("p", 1_000)]).states((BEGUN, state(item("si", "p"))))
+    result, row = amounts_known(history.folded(), "run", CALENDAR)
+    assert (result.passed, row["passed"], row["severity"]) == (True, True, "info")

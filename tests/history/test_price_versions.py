@@ -1,0 +1,239 @@
+"""What prices charge in other currencies than their own, as it was edited: which month has which amount, how sure.
+
+A price of $10 charges 9.50 euros, edited to 11 in March. Two seats in euros are 19, then 22.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline import billing, schemas
+from pipeline.sandbox.company import FEATURES
+from tests.history.records import _row, sync_id
+from tests.history.stripe_json import NOW, START, History, item, price, state
+from tests.history.test_properties import KINDS, WIDE, compared
+from tests.history.turns import histories
+
+BEGUN = datetime(2026, 1, 10, 8, tzinfo=UTC)
+JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2026, month, 1) for month in range(1, 6))
+OLD = datetime(2024, 1, 1, tzinfo=UTC)
+TWO = item("si", "p", 2)
+Json = dict[str, Any]
+
+
+def at(month: int, day: int, hour: int = 8) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def euro(amount: str | None, created: datetime = START, **more: Any) -> Json:
+    """The price with its euro option, or without one."""
+    options = {} if amount is None else {"eur": {"unit_amount_decimal": amount}}
+    return (
+        price("p", 1_000)
+        | {"created": int(created.timestamp()), "currency_options": options}
+        | more
+    )
+
+
+class Synced(History):
+    """A history with several syncs, each of which lists the price: (when, what the list says)."""
+
+    def __init__(
+        self, *syncs: tuple[datetime, Json], covered: Sequence[tuple[datetime, datetime]] = ()
+    ) -> None:
+        super().__init__([])
+        self.rows.append(_row("product", {"id": "prod_a", "name": "prod_a"}, NOW))
+        stored: Json | None = None
+        for when, shown in syncs:
+            if shown != stored:  # landing keeps what differs from what was stored last
+                self.rows.append(_row("price", shown, when))
+            stored = shown
+        instants = [START, *(when for when, _ in syncs), NOW]
+        spans = covered or list(pairwise(instants))
+        self.coverage = [
+            {
+                "source_account": "",
+                "covered_from": start,
+                "covered_to": end,
+                "sync_id": sync_id(end),
+            }
+            for start, end in spans
+        ]
+        self.states((BEGUN, state(TWO)), currency="eur")
+
+    def updated(self, *instants: datetime) -> "Synced":
+        """Events that say that the price was updated; they show no options."""
+        for when in instants:
+            data = {"object": {"id": "p", "object": "price"}, "previous_attributes": {}}
+            self._event("price.updated", int(when.timestamp()), data)
+        return self
+
+    def folded(self) -> billing.Billing:
+        return billing.fold(
+            pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
+            pl.LazyFrame(self.coverage, schema=schemas.COVERAGE.schema),
+        )
+
+    def told(self, *months: date) -> list[tuple[float, str]]:
+        """(euros a month, grade) of the item at the end of each month."""
+        found = [self.snapshot(month)["si"] for month in months]
+        return [(row["mrr_native"] / 1e6, row["evidence"]) for row in found]
+
+
+def test_an_edit_that_an_event_dates_changes_the_months_from_there_on() -> None:
+    """Lists of 14 and 16 March differ, one event between them: nothing else can have happened."""
+    history = Synced((at(3, 14), euro("950")), (at(3, 16), euro("1100"))).updated(at(3, 15))
+    assert history.told(FEBRUARY, MARCH, APRIL) == [(19, "exact"), (22, "exact"), (22, "exact")]
+    spans = history.folded().item_timeline.sort("valid_from")
+    assert spans["price_version"].to_list() == [0, 1]
+    assert spans["valid_from"].to_list() == [BEGUN, at(3, 15)]
+    assert spans["opened_by"].to_list() == ["evt_0001", "evt_0002"]
+    assert spans["closed_by"].to_list() == ["evt_0002", None]
+
+
+def test_an_edit_is_a_component_of_price() -> None:
+    """3 euros more at March's rate of 1.09."""
+    history = Synced((at(3, 14), euro("950")), (at(3, 16), euro("1100"))).updated(at(3, 15))
+    found = history.movements(MARCH)
+    assert found.types == {"price": 3.27}
+    assert (found.movement, found.evidence) == ({"cus_a": ("expansion", 3.27)}, {"cus_a": "exact"})
+    assert history.movements(FEBRUARY).found.movement["delta_mrr"].to_list() == [0]
+
+
+def test_without_an_event_it_takes_effect_at_the_later_list() -> None:
+    """Lists of 20 March and 2 April differ: at the end of March either may have held."""
+    history = Synced((at(3, 20), euro("950")), (at(4, 2), euro("1100")))
+    assert history.told(FEBRUARY, MARCH, APRIL) == [(19, "exact"), (19, "bounded"), (22, "exact")]
+    bounded = history.folded().item_timeline.filter(evidence="bounded")
+    assert bounded.select("valid_from", "valid_to").rows() == [(at(3, 20), at(4, 2))]
+
+
+def test_lists_that_stored_nothing_new_bound_it_as_well() -> None:
+    """The list of 30 March said what that of 20 March had said."""
+    same = euro("950")
+    history = Synced((at(3, 20), same), (at(3, 30), same), (at(4, 2), euro("1100")))
+    bounded = history.folded().item_timeline.filter(evidence="bounded")
+    assert bounded.select("valid_from", "valid_to").rows() == [(at(3, 30), at(4, 2))]
+
+
+def test_an_edit_that_was_taken_back_between_two_lists_leaves_a_doubt() -> None:
+    """Two events of 31 March and 2 April: what held between them no list shows."""
+    same = euro("950")
+    history = Synced((at(3, 30), same), (at(4, 3), same)).updated(at(3, 31), at(4, 2))
+    assert history.told(FEBRUARY, MARCH, APRIL) == [(19, "exact"), (19, "bounded"), (19, "exact")]
+
+
+def test_one_event_between_equal_lists_leaves_none() -> None:
+    """It was archived, say: one edit cannot have been taken back."""
+    history = Synced((at(3, 30), euro("950")), (at(4, 3), euro("950", active=False)))
+    history.updated(at(3, 31))
+    assert history.told(MARCH, APRIL) == [(19, "exact"), (19, "exact")]
+
+
+def test_an_option_that_is_gone_keeps_what_it_was_last() -> None:
+    """And its items are inferred: nobody says what they pay."""
+    history = Synced((at(3, 14), euro("950")), (at(3, 16), euro(None))).updated(at(3, 15))
+    assert history.told(FEBRUARY, MARCH, APRIL) == [
+        (19, "exact"),
+        (19, "inferred"),
+        (19, "inferred"),
+    ]
+
+
+def test_one_that_comes_back_is_known_again() -> None:
+    history = Synced((at(2, 14), euro("950")), (at(3, 16), euro(None)), (at(4, 16), euro("1100")))
+    history.updated(at(3, 15), at(4, 15))
+    assert history.told(FEBRUARY, MARCH, APRIL) == [(19, "exact"), (19, "inferred"), (22, "exact")]
+
+
+def test_before_every_event_is_known_it_may_have_been_edited() -> None:
+    """The price is of 2024, the first list of 10 March, events are known from 1 January; one is of 20 February."""
+    history = Synced((at(3, 10), euro("950", OLD))).updated(at(2, 20))
+    assert history.told(JANUARY, FEBRUARY, MARCH) == [
+        (19, "inferred"),
+        (19, "exact"),
+        (19, "exact"),
+    ]
+
+
+def test_a_price_that_did_not_exist_before_was_not_edited() -> None:
+    history = Synced((at(3, 10), euro("950", START)))
+    assert history.folded().price.filter(currency="eur").height == 1
+    assert history.told(JANUARY, MARCH) == [(19, "exact"), (19, "exact")]
+
+
+def test_where_events_are_missing_it_may_have_been_edited_and_edited_back() -> None:
+    """None are known of 20 February to 25 April; the list of 1 May says what that of 20 February said."""
+    history = Synced(
+        (at(2, 20), euro("950")),
+        (at(5, 1), euro("950")),
+        covered=[(START, at(2, 20)), (at(4, 25), at(5, 1)), (at(5, 1), NOW)],
+    )
+    grades = history.folded().price.filter(currency="eur").sort("price_version")
+    assert grades.select("valid_from", "evidence").rows() == [
+        (None, "exact"), (at(2, 20), "bounded"), (at(4, 25), "exact"),
+    ]  # fmt: skip
+    history.updated(
+        at(4, 28)
+    )  # and that the last event before the list is the first one nobody knows
+    assert history.folded().price.filter(evidence="bounded")["valid_to"].to_list() == [at(4, 28)]
+
+
+def test_items_in_the_price_s_own_currency_stay_exact_and_whole() -> None:
+    history = Synced((at(3, 14), euro("950", OLD)), (at(3, 16), euro("1100", OLD)))
+    history.updated(at(3, 15)).states((BEGUN, state(item("si_usd", "p"))), customer="b")
+    spans = history.folded().item_timeline.filter(subscription_item_id="si_usd")
+    assert spans.select("price_version", "evidence").rows() == [(0, "exact")]
+
+
+def test_usage_is_worth_what_was_billed_whatever_the_option_says() -> None:
+    usage = price("p", 1_000, usage=True)["recurring"]
+    syncs = [
+        (at(3, 14), euro("950", OLD, recurring=usage)),
+        (at(3, 16), euro("1100", OLD, recurring=usage)),
+    ]
+    history = Synced(*syncs)
+    assert history.folded().price.filter(currency="eur")["evidence"].to_list() == ["exact"]
+    assert history.told(MARCH) == [(0, "exact")]
+
+
+def test_an_edited_option_with_tiers() -> None:
+    """2 units: 9 and 9 in the first tier; then 10 for the first unit and 8 for the second."""
+
+    def tiers(*steps: tuple[int | None, str]) -> Json:
+        told = [{"up_to": up_to, "unit_amount_decimal": unit} for up_to, unit in steps]
+        shown = euro(None) | {
+            "billing_scheme": "tiered",
+            "tiers_mode": "graduated",
+            "unit_amount_decimal": None,
+        }
+        base = [{"up_to": None, "unit_amount_decimal": "1000"}]
+        return shown | {"tiers": base, "currency_options": {"eur": {"tiers": told}}}
+
+    before, after = tiers((5, "900"), (None, "800")), tiers((1, "1000"), (None, "800"))
+    history = Synced((at(3, 14), before), (at(3, 16), after)).updated(at(3, 15))
+    assert history.told(FEBRUARY, MARCH) == [(18, "exact"), (18, "exact")]
+    assert history.folded().price.filter(currency="eur")["price_version"].sort().to_list() == [0, 1]
+
+
+# random companies
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_companies(kind: str) -> None:
+    """Options that are edited, edited back, removed and given again: what is graded exact is true."""
+    features = FEATURES - {WIDE} | {"currencies", "lookup_keys", "option_edits"}
+    random = histories("options", features, kind, 14)
+    graded, wrong, silent = compared(random)
+    assert silent == []
+    assert graded["exact"] > 0
+    price = random.folded().price
+    assert price.select("price_id", "currency", "price_version").is_unique().all()
+    assert price["price_version"].max() > 0
+    if kind == "often":
+        assert graded["exact"] > 0.6 * graded.total()
+        assert set(wrong) <= {"bounded", "inferred"}
