@@ -5,6 +5,7 @@ Belongs here: joining PRICE by time, so that a row has one version. A price with
 
 import polars as pl
 
+from pipeline.billing.cutting import cut
 from pipeline.billing.evidence import worst
 
 PAIR = ["price_id", "currency"]
@@ -26,33 +27,16 @@ def with_versions(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
         .select(
             *PAIR,
             "price_version",
+            "proof",
             since="valid_from",
             until="valid_to",
             how_sure="evidence",
-            shown_by="proof",
-            next_shown_by=pl.col("proof").shift(-1).over(PAIR),
+            next_proof=pl.col("proof").shift(-1).over(PAIR),
         )
     )
     columns = [*rows.collect_schema().names(), "price_version"]
-    starts = (pl.col("since") > pl.col("valid_from")).fill_null(value=False)
-    lasts = pl.col("valid_to").is_null()
-    ends = pl.col("until").is_not_null() & (lasts | (pl.col("until") < pl.col("valid_to")))
-    begun = pl.col("since").is_null() | lasts | (pl.col("since") < pl.col("valid_to"))
-    running = pl.col("until").is_null() | (pl.col("until") > pl.col("valid_from"))
-    split = (
-        rows.join(versions, on=PAIR)
-        .filter(begun & running)
-        .with_columns(
-            evidence=worst(pl.col("evidence"), pl.col("how_sure")),
-            opened_by=pl.when(starts)
-            .then(pl.coalesce("shown_by", "opened_by"))
-            .otherwise("opened_by"),
-            closed_by=pl.when(ends)
-            .then(pl.coalesce("next_shown_by", "closed_by"))
-            .otherwise("closed_by"),
-            valid_from=pl.when(starts).then("since").otherwise("valid_from"),
-            valid_to=pl.when(ends).then("until").otherwise("valid_to"),
-        )
+    split = cut(rows, versions, PAIR).with_columns(
+        evidence=worst(pl.col("evidence"), pl.col("how_sure"))
     )
     settled = rows.join(changing.lazy(), on=PAIR, how="anti").with_columns(
         price_version=pl.lit(0, dtype=pl.Int64)

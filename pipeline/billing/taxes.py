@@ -6,6 +6,7 @@ Source of the rule: docs/method.md, "Value of an item". Exclusive tax stands bes
 
 import polars as pl
 
+from pipeline.billing.cutting import cut
 from pipeline.billing.evidence import worst
 
 PPM = 1_000_000
@@ -222,21 +223,6 @@ def _taxed(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 def _split(rows: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
     """One row per row and share that holds in it; the whole price, `early`, where no line tells a share."""
-    whole = pl.lit(1, dtype=pl.Int64)
-    starts = (pl.col("since") > pl.col("valid_from")).fill_null(value=False)
-    lasts = pl.col("valid_to").is_null()
-    ends = pl.col("until").is_not_null() & (lasts | (pl.col("until") < pl.col("valid_to")))
-    begun = pl.col("since").is_null() | lasts | (pl.col("since") < pl.col("valid_to"))
-    running = pl.col("until").is_null() | (pl.col("until") > pl.col("valid_from"))
-    return (
-        rows.join(shares, on=ITEM, how="left")
-        .filter(begun & running)
-        .with_columns(
-            pl.col(SHARE).fill_null(whole),
-            pl.col("early").fill_null(value=True),
-            valid_from=pl.when(starts).then("since").otherwise("valid_from"),
-            opened_by=pl.when(starts).then("proof").otherwise("opened_by"),
-            valid_to=pl.when(ends).then("until").otherwise("valid_to"),
-            closed_by=pl.when(ends).then("next_proof").otherwise("closed_by"),
-        )
+    return cut(rows, shares, [ITEM], how="left").with_columns(
+        pl.col(SHARE).fill_null(pl.lit(1, dtype=pl.Int64)), pl.col("early").fill_null(value=True)
     )

@@ -5,8 +5,7 @@ Int128 until the end; amounts are micro-units a month in the item's own currency
 Source of the rules: docs/method.md, "Value of an item".
 
 A row to value has: price_id, currency, price_version, quantity (licensed) or charge_num/charge_den (metered), and
-`steps`: its
-discounts in order of application, each either a share kept (`num`/`den`) or an amount taken off (`amount`).
+`steps`: its discounts in order of application, each a share kept (`num`/`den`) or an amount taken off (`amount`).
 """
 
 import polars as pl
