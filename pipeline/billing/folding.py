@@ -6,7 +6,7 @@ that of folding everything at once.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -18,9 +18,9 @@ from pipeline.billing.decode import Evidence, decode
 from pipeline.billing.ids import numbered
 from pipeline.billing.known import spans
 
-TOGETHER = 100_000
+TOGETHER = 120_000
 """Rows of evidence that are folded together; more need more memory, fewer more time."""
-READ = 10
+READ = 8
 """Groups that are read together: rows are stored by the thousands, so reading fewer would read most of them again."""
 OWN = ("subscription", "invoice", "invoice_item")
 """The evidence that belongs to one customer."""
@@ -130,15 +130,20 @@ def in_groups(
     """
     parts: list[tuple[pl.DataFrame, ...]] = []
     # Every customer's tax rates are in `shared`.
-    evidence = replace(evidence, subscription=evidence.subscription.drop("tax_rates"))
+    own = {name: getattr(evidence, name).drop("tax_rates", strict=False) for name in OWN}
+    evidence = replace(evidence, **own)
     with (
         pl.Config(engine_affinity="in-memory"),
         ThreadPoolExecutor(pl.thread_pool_size()) as pool,
     ):
+        begun: list[Future[tuple[pl.DataFrame, ...]]] = []
         for several in groups(evidence, READ * together):
+            # Read while those before are folded, but no further ahead: memory is bounded.
             read = {name: getattr(several, name).collect().lazy() for name in OWN}
+            parts += [each.result() for each in begun]
             small = groups(replace(several, **read), together)
-            parts += pool.map(lambda each: folded(each, coverage, shared), small)
+            begun = [pool.submit(folded, each, coverage, shared) for each in small]
+        parts += [each.result() for each in begun]
     return parts
 
 

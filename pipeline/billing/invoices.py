@@ -48,7 +48,7 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
             threshold=pl.col("billing_reason").eq_missing("subscription_threshold"),
         )
         .filter(pl.col("invoice_status").ne_missing("deleted"))
-        .drop("observed_at", "hash", "tax_rates", "billing_reason", "ended")
+        .drop("observed_at", "hash", "billing_reason", "ended")
         .explode("lines", empty_as_null=False, keep_nulls=False)
         .unnest("lines")
         .join(named, on="invoice_item_id", how="left")

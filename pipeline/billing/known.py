@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.billing import chosen
 from pipeline.billing.history import ITEM
-from pipeline.billing.observations import ON
+from pipeline.billing.observations import ON, SUBSCRIPTION_TOLD
 from pipeline.billing.taxes import inside
 from pipeline.schemas.observed import ITEM_STATE
 
@@ -16,9 +16,6 @@ OVER = ("canceled", "incomplete_expired")
 COMPARED = ("price_id", "quantity", "item_discounts", "period_start", "tax_ppm")
 ALWAYS_SHOWN = ("price_id", "quantity")
 """What the object of any event shows as it was just before, even of a deletion."""
-COMPARED_SUBSCRIPTION = (
-    "status", "collection_paused", "cancel_at", "subscription_discounts", "default_tax_ppm", "automatic_tax",
-)  # fmt: skip
 
 
 def spans(coverage: pl.LazyFrame) -> pl.LazyFrame:
@@ -116,7 +113,7 @@ def initial(before: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _items(rows: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
     """One row per item of each point."""
     inside = (pl.col("item_trial_start") <= pl.col("at")) & (
         pl.col("at") < pl.col("item_trial_end")
@@ -133,7 +130,8 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
         for field in ITEM_STATE.fields
     ]
     return (
-        rows.explode("items", empty_as_null=False, keep_nulls=False)
+        rows.join(lists, on="record")
+        .explode("items", empty_as_null=False, keep_nulls=False)
         .with_columns(fields)
         .with_columns(
             # Before basil the period stood on the subscription; an item that came later may have begun within it.
@@ -149,15 +147,11 @@ def _items(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _ids() -> pl.Expr:
-    """The ids of the items as one text."""
+def _ids(rows: pl.LazyFrame, lists: pl.LazyFrame, name: str, at: str) -> pl.LazyFrame:
+    """The ids of the items of each point as one text, `name`, beside its instant, `at`."""
     ids = pl.col("items").list.eval(pl.element().struct.field("id").cast(pl.String))
-    return ids.list.sort().list.join(",")
-
-
-def _state() -> pl.Expr:
-    """A number that is equal for equal states: comparing it is much cheaper than comparing lists of items."""
-    return pl.struct("items", "created_at", "subscription_period", *COMPARED_SUBSCRIPTION).hash()
+    text = ids.list.sort().list.join(",").alias(name)
+    return rows.join(lists, on="record").select(*ON, pl.col("at").alias(at), text)
 
 
 def _same(name: str) -> pl.Expr:
@@ -240,13 +234,14 @@ ITEM_FIELDS = [
 ]  # fmt: skip
 
 
-def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame) -> pl.LazyFrame:
+def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
     """Rows for items that an event leaves out: it lists ten at most, the others keep their state.
 
     An item not listed is there if it was seen since the last complete list of items, or if a later point shows it
     with an earlier date of creation.
     """
-    partial = sequence.filter(pl.col("more")).drop("items").collect().lazy()
+    partial = sequence.filter(pl.col("more")).join(lists.drop("items"), on="record")
+    partial = partial.collect().lazy()
     large = partial.select(ON).unique()
     sequence, sighted = (each.join(large, on=ON, how="semi") for each in (sequence, sighted))
     seen = sighted.select(*ITEM, "at", *ITEM_FIELDS, seen_at="at").sort("at")
@@ -271,36 +266,37 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([forward.filter(known), later], how="diagonal").drop("seen_at", "complete_at")
 
 
-def first_items(every: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+def first_items(every: pl.LazyFrame, known: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
     """The items that a subscription's first point shows; those an ended one is listed with are those it ended with.
 
     One row per item: ITEM, price_id, quantity, item_created.
     """
     columns = [*ITEM, "price_id", "quantity", "item_created"]
     first = chosen.first(every.sort("at"), *ON)
-    over = _items(first.filter(pl.col("status").is_in(OVER))).select(columns)
+    over = _items(first.filter(pl.col("status").is_in(OVER)), lists).select(columns)
     running = known.join(
         first.select(*ON, valid_from="at"), on=[*ON, "valid_from"], how="semi"
     ).select(columns)
     return pl.concat([running, over])
 
 
-def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
+def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
     """Spans of item states that events and listings show, with their grade.
 
     Args:
         every: `sequence(before, after, covered)`.
         before: the state before each point.
+        lists: the lists of both (`observations.apart`).
     """
-    told = before.select(*ON, next_at="at", told="checked", cut="more", state_before=_state())
-    following = every.select(*ON, "next_at", state=_state()).join(
+    told = before.select(*ON, next_at="at", told="checked", cut="more", state_before="state")
+    following = every.select(*ON, "next_at", "state").join(
         told, on=[*ON, "next_at"], how="left", maintain_order="left"
     )
     unchanged = pl.col("state").eq_missing(pl.col("state_before"))
     beside = following.select("told", "cut", unchanged=unchanged)
     every = pl.concat([every, beside], how="horizontal").collect().lazy()
-    sighted = _items(every).collect().lazy()
-    carried = _carried(every, sighted).collect().lazy()
+    sighted = _items(every, lists).collect().lazy()
+    carried = _carried(every, sighted, lists).collect().lazy()
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
     running = sighted.filter(pl.col("status").is_in(OVER).not_())
     shown = running.join(whole, on=[*ON, "at"], how="left").with_columns(
@@ -315,12 +311,12 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
             .select(columns),
         ]
     )
-    compared = (*COMPARED, *COMPARED_SUBSCRIPTION)
+    compared = (*COMPARED, *SUBSCRIPTION_TOLD)
     changed = every.filter(pl.col("unchanged").not_())
-    ids = changed.select(*ON, "at", ids=_ids())
+    ids = _ids(changed, lists, "ids", "at")
     reached = before.join(changed.select(*ON, at="next_at"), on=[*ON, "at"], how="semi")
-    ids_before = reached.select(*ON, next_at="at", ids_before=_ids())
-    earlier = _items(reached).select(
+    ids_before = _ids(reached, lists, "ids_before", "next_at")
+    earlier = _items(reached, lists).select(
         *ITEM,
         next_at="at",
         found=pl.lit(value=True),

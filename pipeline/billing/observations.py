@@ -24,6 +24,22 @@ ITEM_STATE = ("price_id", "quantity", "in_trial", "item_discounts", "subscriptio
 ON = ["source_account", "subscription_id"]
 """What identifies a subscription."""
 POINT_KEY = ("source_account", "subscription_id", "at")
+SUBSCRIPTION_TOLD = (
+    "status", "collection_paused", "cancel_at", "subscription_discounts", "default_tax_ppm", "automatic_tax",
+)  # fmt: skip
+"""What must not change between two points of a subscription that follow each other."""
+LISTS = ("items", "subscription_discounts")
+
+
+def apart(observed: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """OBSERVED_SUBSCRIPTION without its lists, and the lists: moving those along with every point would be slow.
+
+    Both have `record`, the row's number. `state` is a number that is equal for equal states of a subscription:
+    comparing it is much cheaper than comparing lists of items.
+    """
+    state = pl.struct("items", "created_at", "subscription_period", *SUBSCRIPTION_TOLD).hash()
+    numbered = observed.with_row_index("record").collect().lazy()
+    return numbered.with_columns(state=state).drop(LISTS), numbered.select("record", *LISTS)
 
 
 def state_key() -> pl.Expr:
@@ -57,6 +73,8 @@ def state_key() -> pl.Expr:
 
 def _unchanged(observed: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
     """Listings that were not stored because nothing in them differed: after a gap everything was listed."""
+    if found.collect().is_empty():
+        return observed.clear()
     listed = observed.filter(pl.col("kind") == "listing")
     return (
         listed.select(ON)
@@ -84,14 +102,17 @@ def _unchanged(observed: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def points(
+    observed: pl.LazyFrame, lists: pl.LazyFrame, found: pl.LazyFrame
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """One `before` and one `after` row per (subscription, instant).
 
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
     and the state after is the one that no other of them starts from; a listing at the same instant comes last.
 
     Args:
-        observed: OBSERVED_SUBSCRIPTION rows.
+        observed: subscriptions without their lists (`apart`).
+        lists: these lists.
         found: the syncs that found events missing (`known.found_again`).
 
     Returns:
@@ -105,10 +126,16 @@ def points(observed: pl.LazyFrame, found: pl.LazyFrame) -> tuple[pl.LazyFrame, p
     several = ordered.filter(another).select("point").unique().collect().to_series().implode()
     alone = ordered.filter(pl.col("point").is_in(several).not_())
     before_side, after_side = pl.col("side") != "after", pl.col("side") != "before"
-    sides = ordered.filter(pl.col("point").is_in(several)).with_columns(state=state_key())
-    sides = sides.collect().lazy()
+    sides = (
+        ordered.filter(pl.col("point").is_in(several))
+        .join(lists, on="record")
+        .with_columns(told=state_key())
+        .drop(LISTS)
+        .collect()
+        .lazy()
+    )
     before, after = sides.filter(before_side), sides.filter(after_side)
-    links = [*POINT_KEY, "state"]
+    links = [*POINT_KEY, "told"]
     event_before = before.filter(pl.col("kind") != "listing")
     event_after = after.filter(pl.col("kind") != "listing")
     rank = (

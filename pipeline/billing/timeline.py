@@ -12,7 +12,7 @@ from pipeline import schemas
 from pipeline.billing.history import ITEM, history
 from pipeline.billing.invoices import as_states, valid
 from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
-from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, points
+from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, apart, points
 from pipeline.billing.periods import with_discounts
 from pipeline.billing.price_versions import with_versions
 from pipeline.billing.taxes import with_net
@@ -77,16 +77,17 @@ def item_timeline(
     The result depends on the set of evidence alone, not on its order or on how often it was seen.
     """
     covered = spans(coverage).collect().lazy()
-    before, after = points(observed, found_again(coverage, covered))
+    states, lists = apart(observed)
+    before, after = points(states, lists, found_again(coverage, covered))
     before, after = before.collect().lazy(), after.collect().lazy()
     every = sequence(before, after, covered).collect().lazy()
-    known = known_spans(every, before).collect().lazy()
+    known = known_spans(every, before, lists).collect().lazy()
     subscriptions = _subscriptions(after, covered, before).collect().lazy()
     early = history(
         as_states(lines, prices),
         valid(invoice_items, lines),
         subscriptions,
-        first_items(every, known),
+        first_items(every, known, lists),
     ).with_columns(
         collection_paused=pl.lit(value=False),
         in_trial=pl.lit(value=False),
