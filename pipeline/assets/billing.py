@@ -88,10 +88,14 @@ def billing_assets() -> list[dg.AssetsDefinition]:
 def amounts_known(
     folded: billing.Billing, run_id: str, calendar: Calendar
 ) -> tuple[dg.AssetCheckResult, dict[str, Any]]:
-    """Which prices in use have amounts that no list gives: a warning, and a row of `data_quality`."""
+    """Which prices in use have amounts that no list gives: a warning, and a row of `data_quality`.
+
+    Items that ended count as nothing too, but nobody can move them to another price: they do not warn for ever.
+    """
     unknown = folded.price.filter(pl.col("amount_known").not_()).select("price_id", "currency")
     used = (
-        folded.item_timeline.join(unknown, on=["price_id", "currency"])
+        folded.item_timeline.filter(pl.col("valid_to").is_null())
+        .join(unknown, on=["price_id", "currency"])
         .group_by("price_id", "currency")
         .agg(items=pl.col("subscription_item_id").n_unique())
         .sort("price_id", "currency")

@@ -118,7 +118,12 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat(
         [
             said.select(
-                *SEEN, "gone_at", **fields, end=p.instant(p.field("end")), said_at="created"
+                *SEEN,
+                "gone_at",
+                **fields,
+                end=p.instant(p.field("end")),
+                announced_end=p.instant(p.field("end")),
+                said_at="created",
             ),
             switched.select(*SEEN, "gone_at", **fields, said_at="created"),
         ],

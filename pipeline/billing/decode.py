@@ -89,7 +89,7 @@ def _decoded(raw: pl.LazyFrame) -> Evidence:
     found = Evidence(*(frame.lazy() for frame in pl.collect_all(conformed)))
     shown = pricing.inline(raw, found.subscription, found.price)
     priced = pl.concat([found.price, schemas.OBSERVED_PRICE.conform(shown)]).collect().lazy()
-    named = pricing.billed(found.invoice, priced)
+    named = pricing.billed(found.invoice, found.invoice_item, priced)
     every = pl.concat([priced, named], how="diagonal").collect().lazy()
     return replace(found, price=every)
 
@@ -330,6 +330,7 @@ def invoice_items(raw: pl.LazyFrame) -> pl.LazyFrame:
         "hash",
         invoice_item_id="id",
         customer_id=p.field("customer"),
+        currency=p.field("currency"),
         proration=p.field("proration"),
         changed_at=p.instant(p.field("date")),
         amount=p.field("amount"),

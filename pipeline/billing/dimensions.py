@@ -65,9 +65,9 @@ def discounts(evidence: Evidence, covered: pl.LazyFrame) -> pl.LazyFrame:
         evidence.discount.sort("observed_at", "said_at", "hash", nulls_last=False)
         .group_by("discount_id")
         .agg(
-            pl.exclude("gone_at", "end").last(),
+            pl.exclude("gone_at", "end", "announced_end").last(),
             # Of a discount that was switched the event gives no end.
-            pl.col("end").filter(pl.col("gone_at").is_null()).last(),
+            pl.col("end", "announced_end").filter(pl.col("gone_at").is_null()).last(),
             pl.col("gone_at").min(),
             coupons=pl.col("coupon_id").drop_nulls().n_unique(),
         )

@@ -11,12 +11,14 @@ from pipeline.billing import chosen
 PERIOD = ["subscription_item_id", "period_start"]
 
 
-def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
+def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts in force at the start of each item's service period, as the first point in it shows them.
 
     One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no later
     than the start, or the item began with it, so nothing can have changed before), at_once (those of `shown` that were
-    given in the very second in which the period begins, but not with the item: before or after it?).
+    given in the very second in which the period begins, but not with the item: before or after it?), moved (in that
+    second others were taken away, or their order changed; what is over by then as it announced, or is used up by the
+    period's own invoice, was not).
     """
     item = "subscription_item_id"
     followed = (
@@ -31,7 +33,10 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         rows.select(needed)
         .with_row_index("place")
         .sort(item, "valid_from")
-        .with_columns(followed=followed.fill_null(value=False))
+        .with_columns(
+            followed=followed.fill_null(value=False),
+            earlier=pl.when(pl.col(item) == pl.col(item).shift(1)).then(pl.col("place").shift(1)),
+        )
         .collect()
         .lazy()
     )
@@ -44,15 +49,29 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
         .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
         .join(rows.select(lists).with_row_index("place"), on="place", maintain_order="left")
+        .join(
+            rows.select(
+                "valid_to", before=joined("item_discounts", "subscription_discounts")
+            ).with_row_index("place"),
+            left_on=["earlier", "valid_from"],
+            right_on=["place", "valid_to"],
+            how="left",
+            maintain_order="left",
+        )
         .collect()
         .lazy()
     )
+    once = coupons.filter(pl.col("duration") == "once").collect().get_column("coupon_id")
     dates = refs.select(
-        "discount_id", "start", "end", given_to="customer_id", on_subscription="subscription_id",
+        "discount_id", "start", "end", "announced_end", given_to="customer_id", on_subscription="subscription_id",
         on_item="subscription_item_id", one_off=pl.col("one_off").fill_null(value=False),
+        used_up=pl.col("coupon_id").is_in(once.implode()).fill_null(value=False),
     )  # fmt: skip
     since = (pl.col("start") <= pl.col("begun")).fill_null(value=True)
     until = (pl.col("begun") < pl.col("end")).fill_null(value=True)
+    announced = (pl.col("announced_end") <= pl.col("begun")).fill_null(value=False)
+    lasting = (announced | pl.col("used_up")).fill_null(value=False).not_()
+    taken = (pl.col("end") == pl.col("begun")).fill_null(value=False) & lasting
 
     def listed(name: str) -> pl.LazyFrame:
         return (
@@ -75,16 +94,27 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     customers = (
         first.select(*PERIOD, "begun", "customer_id")
         .join(of_customers, left_on="customer_id", right_on="given_to")
-        .filter(since & until)
+        .filter(since & (until | taken))
         .group_by(PERIOD)
         .agg(
-            customer_discounts=pl.col("discount_id").sort(),
-            # Given in the very second in which the period begins: before or after it?
-            tied=(pl.col("start") == pl.col("begun")).any(),
+            customer_discounts=pl.col("discount_id").filter(until).sort(),
+            # Given or taken away in the very second in which the period begins: before or after it?
+            tied=((pl.col("start") == pl.col("begun")) | taken).any(),
         )
+    )
+    moved = (
+        first.select(*PERIOD, "begun", now=joined(*lists[1:]), discount_id="before")
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(dates, on="discount_id", how="left", maintain_order="left")
+        .filter(lasting)
+        .group_by(PERIOD, maintain_order=True)
+        .agg(pl.col("now").first(), before="discount_id")
+        .filter(pl.col("before").list.join(",") != pl.col("now").list.join(","))
+        .select(*PERIOD, moved=pl.lit(value=True))
     )
     return (
         first.select(*PERIOD, "early")
+        .join(moved, on=PERIOD, how="left")
         .join(listed("item_discounts"), on=PERIOD, how="left")
         .join(listed("subscription_discounts"), on=PERIOD, how="left")
         .join(customers, on=PERIOD, how="left")
@@ -95,6 +125,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         .select(
             *PERIOD,
             "early",
+            pl.col("moved").fill_null(value=False),
             shown=joined("item_discounts", "above"),
             at_once=joined("item_discounts_at_once", "subscription_discounts_at_once"),
         )

@@ -158,7 +158,7 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
     other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
-    (`tied`) any may be the last.
+    (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them.
     """
     void = pl.col("invoice_status") == "void"
     key = ["subscription_item_id", "period_start"]
@@ -191,6 +191,11 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
         .group_by(key, maintain_order=True)
         .agg(ids=ids)
     )
+    blank = (
+        ordinary.join(last.select(*key, "invoice_id"), on=[*key, "invoice_id"], how="semi")
+        .group_by(key)
+        .agg(blank=pl.col("reduced").sum() <= 0)
+    )
     equal = ("void", "settled", "invoiced_at")
     tied = (
         ordinary.join(last.filter("several"), on=[*key, *equal], how="semi")
@@ -203,6 +208,7 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
         last.drop("invoice_id", "several")
         .join(last_ids, on=key, how="left")
         .join(tied, on=key, how="left")
+        .join(blank, on=key, how="left")
         .with_columns(
             pl.col("ids").fill_null(pl.lit([], dtype=pl.List(pl.String))),
             pl.col("tied").fill_null(value=False),

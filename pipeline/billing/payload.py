@@ -120,6 +120,7 @@ INVOICE_ITEM = pl.Struct(
     {
         "id": S,
         "customer": S,
+        "currency": S,
         "date": N,
         "amount": N,
         "quantity": N,

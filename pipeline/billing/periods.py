@@ -26,7 +26,9 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     billed = (
         period_discounts(lines)
         .rename({"ids": "invoiced"})
-        .with_columns(billed_at=pl.min_horizontal("period_start", "invoiced_at"))
+        .with_columns(
+            billed_at=pl.min_horizontal("period_start", "invoiced_at"), line_start="period_start"
+        )
         .sort("period_start")
     )
     given_back = (
@@ -38,8 +40,10 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         .sort("period_start")
     )
     whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
-    covers = (pl.col("period_start") < pl.col("period_end")) & whole
-    columns = ("invoiced", "product_id", "billed_at", "tied", "settled")
+    # What was voided for this very period tells more of its start than a line that goes on from before.
+    own = pl.col("invoiced_void").is_null() | (pl.col("line_start") == pl.col("period_start"))
+    covers = (pl.col("period_start") < pl.col("period_end")) & whole & own
+    columns = ("invoiced", "product_id", "billed_at", "tied", "settled", "blank")
     return (
         rows.select(PERIOD)
         .unique()
@@ -77,11 +81,11 @@ def _ahead() -> pl.Expr:
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """`periods` with `ids`, the discounts that count: those invoiced, and `extra`, what the invoice could not show.
 
-    A discount that applies to the invoiced product and did not reduce its line was not in force. One that is for
-    other products leaves no trace on the line, yet counts when the item changes to such a product in the period. A line
-    that the customer's discount reduced proves that the subscription had none. What was in force when months were
-    billed ahead is not asked. Both are in the order in which they are in force; where that does not name every invoiced
-    one, the order is open (`unordered`).
+    A discount that applies to the invoiced product and did not reduce its line was not in force, unless nothing was
+    left of the line (`blank`). One that is for other products leaves no trace on the line, yet counts when the item
+    changes to such a product in the period. A line that the customer's discount reduced proves that the subscription
+    had none. What was in force when months were billed ahead is not asked. Both are in the order in which they are in
+    force; where that does not name every invoiced one, the order is open (`unordered`).
     """
     periods = periods.collect().lazy()
     given = refs.select("discount_id", "coupon_id", level=level_of_discount())
@@ -93,14 +97,16 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         .unique()
     )
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
-    others = pl.col("product_id").is_null() | pl.col("applies_to").list.contains(
-        pl.col("product_id")
-    ).not_().fill_null(value=False)
+    others = (
+        pl.col("blank")
+        | pl.col("product_id").is_null()
+        | pl.col("applies_to").list.contains(pl.col("product_id")).not_().fill_null(value=False)
+    )
     displaced = pl.col("by_customer").fill_null(value=False) & (pl.col("level") == "subscription")
     billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
     extra = (
         periods.filter(_ahead().not_())
-        .select(*PERIOD, "product_id", "invoiced", discount_id="shown")
+        .select(*PERIOD, "product_id", "invoiced", "blank", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(given, on="discount_id", how="left", maintain_order="left")
         .join(limited, on="coupon_id", how="left", maintain_order="left")
@@ -138,22 +144,28 @@ def with_discounts(
 ) -> pl.LazyFrame:
     """`rows` with the discounts of their service period and the grade of that."""
     both = _beside(
-        _invoiced(rows, lines).join(in_force(known, refs), on=PERIOD, how="left"), refs, coupons
+        _invoiced(rows, lines).join(in_force(known, refs, coupons), on=PERIOD, how="left"),
+        refs,
+        coupons,
     )
     both = both.join(_drafts_in_doubt(both, refs), on=PERIOD, how="left").collect().lazy()
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     given_at_once = given_at_once.fill_null(value=False)
-    unclear = pl.col("tied") | pl.col("in_doubt") | (pl.col("invoiced").is_null() & given_at_once)
+    moved = given_at_once | pl.col("moved").fill_null(value=False)
+    early = pl.col("early").fill_null(value=False)
+    # A line with nothing left does not show what would have reduced it.
+    untold = pl.col("invoiced").is_null() | pl.col("blank")
+    unclear = pl.col("tied") | pl.col("in_doubt") | (untold & (moved | early.not_() | _ahead()))
     ids = both.select(
         *PERIOD,
         "shown",
         "ids",
         "unordered",
-        late=_ahead() | pl.col("early").fill_null(value=False).not_() | given_at_once,
+        late=_ahead() | early.not_() | moved,
         billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
         discount_evidence=pl.when(unclear)
         .then(pl.lit("bounded"))
-        .when(pl.col("invoiced").is_not_null() | pl.col("early").fill_null(value=False))
+        .when(pl.col("invoiced").is_not_null() | early)
         .then(pl.lit("exact"))
         .otherwise(pl.lit("bounded")),
     )
@@ -214,12 +226,17 @@ def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         ids = pl.col("discounts").list.eval(pl.element().struct.field("discount_id")).list.sort()
         return with_references(given, refs, PERIOD).select(*PERIOD, ids.alias(name))
 
-    unproved = pl.col("early").fill_null(value=False).not_()
+    given = pl.col("shown").list.set_intersection(pl.col("at_once")).list.len() > 0
+    unproved = (
+        pl.col("early").fill_null(value=False).not_()
+        | pl.col("moved").fill_null(value=False)
+        | given.fill_null(value=False)
+    )
     return (
-        drafts.select(*PERIOD, "early")
+        drafts.select(*PERIOD, unproved=unproved)
         .join(counted("ids"), on=PERIOD)
         .join(counted("shown"), on=PERIOD)
-        .filter(unproved | (pl.col("ids") != pl.col("shown")))
+        .filter(pl.col("unproved") | (pl.col("ids") != pl.col("shown")))
         .select(*PERIOD, in_doubt=pl.lit(value=True))
     )
 

@@ -30,7 +30,7 @@ def prices(
     Args:
         observed: OBSERVED_PRICE.
         edits: OBSERVED_PRICE_EDIT.
-        coverage: COVERAGE; each of its rows is a sync, which listed every price.
+        coverage: COVERAGE; each of its rows is a sync, which listed every price some time after `covered_to`.
         covered: `known.spans` of it.
     """
     listed = observed.filter("listed")
@@ -42,9 +42,13 @@ def prices(
     # Usage is worth what was billed for it, whatever the price says.
     once = pl.concat([newest, latest(listed.filter(pl.col("own").not_() & metered), *PAIR)])
     options = listed.filter(pl.col("own").not_() & metered.not_()).collect().lazy()
-    versions = _versions(_told(options, listed, coverage), edits, coverage, covered).join(
-        terms, on=PRICE
-    )
+    versions = _versions(
+        _told(options, listed, coverage),
+        edits,
+        coverage,
+        covered,
+        listed.filter("own").select(PRICE, listed_at="observed_at"),
+    ).join(terms, on=PRICE)
     settled = pl.concat([once, _unlisted(observed, listed, terms)], how="diagonal").with_columns(
         price_version=pl.lit(0, dtype=pl.Int64),
         valid_from=pl.lit(None, dtype=INSTANT),
@@ -136,13 +140,18 @@ def _told(options: pl.LazyFrame, listed: pl.LazyFrame, coverage: pl.LazyFrame) -
 
 
 def _versions(
-    told: pl.LazyFrame, edits: pl.LazyFrame, coverage: pl.LazyFrame, covered: pl.LazyFrame
+    told: pl.LazyFrame,
+    edits: pl.LazyFrame,
+    coverage: pl.LazyFrame,
+    covered: pl.LazyFrame,
+    lists: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Versions of the options: PAIR, price_version, valid_from, valid_to, AMOUNTS, evidence, proof, amount_known.
 
     What a list said first held since the last event before it, or since every event is known; whatever was before that
     may have been something else, unless the price did not exist. What a later list said holds since the last event
-    before it, or, if no event told, from that list on. An option that is gone keeps what it was last.
+    before it, or, if no event told, from that list on. An option that is gone keeps what it was last. `lists`: when
+    each price was listed with new content (price_id, listed_at).
     """
     dated = _dated(told, edits, covered).collect().lazy()
     states = pl.concat(
@@ -165,7 +174,7 @@ def _versions(
         .with_columns(pl.col("held").forward_fill().backward_fill().over(PAIR))
         .select(*PAIR, "since", "evidence", "proof", "held")
     )
-    doubts = _doubts(dated, edits, coverage, covered)
+    doubts = _doubts(dated, edits, coverage, covered, lists)
     points = pl.concat(
         [
             states.select(*PAIR, "since"),
@@ -233,7 +242,11 @@ def _dated(told: pl.LazyFrame, edits: pl.LazyFrame, covered: pl.LazyFrame) -> pl
 
 
 def _doubts(
-    dated: pl.LazyFrame, edits: pl.LazyFrame, coverage: pl.LazyFrame, covered: pl.LazyFrame
+    dated: pl.LazyFrame,
+    edits: pl.LazyFrame,
+    coverage: pl.LazyFrame,
+    covered: pl.LazyFrame,
+    lists: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """When an option may have been something else than is told: PAIR, doubted_from, doubted_to.
 
@@ -242,20 +255,41 @@ def _doubts(
     """
     pairs = dated.select(*PAIR, ACCOUNT).unique()
     syncs = coverage.select(ACCOUNT, synced_at="covered_to").unique().sort("synced_at")
-    between = (
-        edits.sort("at")
+    # A sync lists prices some time after its watermark and before the next one: between two events there surely was a
+    # list if one was stored, or if a watermark and the one after it are between them.
+    surely = (pl.col("listed_at") >= pl.col("doubted_from")) | (
+        pl.col("next_sync") <= pl.col("doubted_to")
+    )
+    several = (
+        pairs.join(
+            edits.sort(PRICE, "at").select(
+                PRICE, doubted_to="at", doubted_from=pl.col("at").shift(1).over(PRICE)
+            ),
+            on=PRICE,
+        )
+        .drop_nulls("doubted_from")
+        .sort("doubted_to")
         .join_asof(
-            syncs,
-            left_on="at",
+            lists.sort("listed_at"),
+            left_on="doubted_to",
+            right_on="listed_at",
+            by=PRICE,
+            strategy="backward",
+            check_sortedness=False,
+            coalesce=False,
+        )
+        .sort("doubted_from")
+        .join_asof(
+            syncs.with_columns(next_sync=pl.col("synced_at").shift(-1).over(ACCOUNT)),
+            left_on="doubted_from",
             right_on="synced_at",
             by=ACCOUNT,
             strategy="forward",
             check_sortedness=False,
+            coalesce=False,
         )
-        .group_by(PRICE, "synced_at")
-        .agg(doubted_from=pl.col("at").min(), doubted_to=pl.col("at").max())
+        .filter(surely.fill_null(value=False).not_())
     )
-    several = pairs.join(between, on=PRICE)
     silent = dated.filter("open").with_columns(doubted_from="same_at", doubted_to="listed_at")
     gaps = (
         covered.sort("covered_from")

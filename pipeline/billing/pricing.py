@@ -180,22 +180,23 @@ def inline(raw: pl.LazyFrame, subscriptions: pl.LazyFrame, listed: pl.LazyFrame)
     )
 
 
-def billed(invoices: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    """OBSERVED_PRICE of the prices and currencies that only lines of invoices name: without terms or amounts.
+def billed(
+    invoices: pl.LazyFrame, invoice_items: pl.LazyFrame, known: pl.LazyFrame
+) -> pl.LazyFrame:
+    """OBSERVED_PRICE of the prices and currencies that only bills name: without terms or amounts.
 
     Args:
         invoices: OBSERVED_INVOICE.
+        invoice_items: OBSERVED_INVOICE_ITEM.
         known: OBSERVED_PRICE of the same records.
     """
+    named = ["source_account", "currency", "observed_at", "hash"]
+    lines = invoices.select(
+        *named,
+        price_id=pl.col("lines").list.eval(pl.element().struct.field("price_id")).list.unique(),
+    ).explode("price_id", empty_as_null=False, keep_nulls=False)
     return (
-        invoices.select(
-            "source_account",
-            "currency",
-            "observed_at",
-            "hash",
-            price_id=pl.col("lines").list.eval(pl.element().struct.field("price_id")).list.unique(),
-        )
-        .explode("price_id", empty_as_null=False, keep_nulls=False)
+        pl.concat([lines, invoice_items.select(*named, "price_id")])
         .drop_nulls(PAIR)
         .join(known, on=PAIR, how="anti")
         .group_by(PAIR)

@@ -127,7 +127,7 @@ class Lake:
                 also(connection)
         self._write_manifest()
         for path in retired:  # who reads them still has the whole grace of `collect_orphans`
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # it is committed, whatever becomes of old files
                 os.utime(self.root / path)
 
     def generation(self, name: str) -> int:
@@ -186,19 +186,27 @@ class Lake:
             return manifest.restore(self.root, connection)
 
     def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
-        """Delete objects that are not live, nor were within `grace`; returns how many files were deleted."""
+        """Delete objects that are not live, nor were within `grace`; returns how many files were deleted.
+
+        Raises:
+            OSError: some could not be deleted; all others were.
+        """
         cutoff = time.time() - grace.total_seconds()
         instant = datetime.fromtimestamp(cutoff, UTC)
         with self.engine.begin() as connection:
             lock_ledger(connection)
             kept = {str(row.path) for row in ledger.live(connection)}
-            deleted = 0
+            deleted, failed = 0, []
             for path in files(self.root):
                 name = path.relative_to(self.root).as_posix()
-                with suppress(FileNotFoundError):
+                try:
                     old = path.stat().st_mtime < cutoff
                     if old and (path.suffix == PART or name not in kept):
                         deleted += delete(path)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    failed.append(error)
             dead = select(lake_object.c.path).where(
                 ~lake_object.c.live, lake_object.c.created_at < instant
             )
@@ -210,6 +218,8 @@ class Lake:
             if gone:
                 forget = sql_delete(lake_object).where(lake_object.c.path == bindparam("gone"))
                 connection.execute(forget, gone)
+        if failed:
+            raise failed[0]
         return deleted
 
     def _write_manifest(self) -> None:

@@ -127,6 +127,7 @@ DISCOUNT = Table(
         flag("one_off", "Given on one invoice or invoice item: never the customer's own."),
         instant("start", "In force from here."),
         instant("end", "In force before this instant; null for ever."),
+        instant("announced_end", "The end that it announced itself; null where it announced none."),
     ),
 )
 

@@ -121,6 +121,7 @@ OBSERVED_INVOICE_ITEM = Table(
         text("source_account", "The Stripe account; empty for the key's own.", key=True),
         text("invoice_item_id", "Stripe invoice item id.", key=True),
         text("customer_id", "Stripe customer id."),
+        text("currency", "Its currency."),
         flag("proration", "A change of a subscription made it."),
         instant("changed_at", "Its date: when the subscription changed."),
         count("amount", "Minor units; negative where it credits."),

@@ -35,3 +35,13 @@ def test_without_any_the_check_holds() -> None:
     history = History([price("p", 1_000)]).states((BEGUN, state(item("si", "p"))))
     result, row = amounts_known(history.folded(), "run", CALENDAR)
     assert (result.passed, row["passed"], row["severity"]) == (True, True, "info")
+
+
+def test_what_has_ended_does_not_warn_for_ever() -> None:
+    gone = price("p_gone", 0) | {"billing_scheme": "tiered", "unit_amount_decimal": None}
+    shown = item("si", "p_gone") | {"price": gone}
+    history = History([price("p", 1_000)]).states(
+        (BEGUN, state(shown)), (BEGUN.replace(month=3), state(shown, status="canceled"))
+    )
+    result, _ = amounts_known(history.folded(), "run", CALENDAR)
+    assert result.passed

@@ -37,6 +37,8 @@ LISTED = (
 MEMORY = timedelta(days=30)
 LOOKBACK = timedelta(days=40)
 """How far before the last sync a night lists invoices, but for drafts and open ones."""
+LAGS = (timedelta(0), timedelta(minutes=5), timedelta(hours=2))
+"""How long after its watermark a sync reads lists."""
 CURRENCIES = ("usd", "eur", "gbp", "jpy", "krw", "kwd", "bhd", "isk", "ugx")
 
 
@@ -78,11 +80,31 @@ def _within(invoice: dict[str, Any], since: float) -> bool:
     return invoice["created"] >= since or invoice["status"] in {"draft", "open"}
 
 
-class Evidence:
-    """Raw records and coverage that accumulate sync by sync."""
+def _without_zeros(invoice: dict[str, Any]) -> dict[str, Any]:
+    """The invoice without amounts of zero among its lines' discounts: whether Stripe lists them is not known."""
+    lines = [
+        line
+        | {"discount_amounts": [each for each in line["discount_amounts"] if each["amount"] != 0]}
+        for line in invoice["lines"]["data"]
+    ]
+    return invoice | {"lines": invoice["lines"] | {"data": lines}}
 
-    def __init__(self, source_account: str = "") -> None:
+
+class Evidence:
+    """Raw records and coverage that accumulate sync by sync.
+
+    Args:
+        source_account: the Stripe account.
+        lag: how long after the watermark, up to which events are read, lists are read.
+        terse: invoices do not list discounts of zero.
+    """
+
+    def __init__(
+        self, source_account: str = "", lag: timedelta = timedelta(0), *, terse: bool = False
+    ) -> None:
         self.source_account = source_account
+        self.lag = lag
+        self.terse = terse
         self.rows: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self._last: dict[tuple[str, str], str] = {}
@@ -92,6 +114,9 @@ class Evidence:
         now = company.now
         oldest = (now - MEMORY).timestamp()
         events = [e for e in company.objects["event"].values() if e["created"] >= oldest]
+        if (now + self.lag).timestamp() < company.end:
+            company.advance(now + self.lag)
+        seen = company.now
         self._coupons = re.compile(f'"({"|".join(company.objects["coupon"]) or "-"})"')
         known = self.coverage[-1]["covered_to"] if self.coverage else None
         gap = known is None or known < now - MEMORY
@@ -100,8 +125,10 @@ class Evidence:
             records = self._listed(company, stream)
             if stream == "invoice":
                 records = (each for each in records if _within(each, since))
-            self._add(stream, records, now)
-        self._add("event", events, now)
+            if stream == "invoice" and self.terse:
+                records = (_without_zeros(each) for each in records)
+            self._add(stream, records, seen, sync_id(now))
+        self._add("event", events, now, sync_id(now))
         start = (
             max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY
         )
@@ -132,9 +159,11 @@ class Evidence:
                 inside = {name: value for name, value in record.items() if name not in hidden}
                 yield inside | {"embedded": True}
 
-    def _add(self, stream: str, records: Iterable[dict[str, Any]], now: datetime) -> None:
+    def _add(
+        self, stream: str, records: Iterable[dict[str, Any]], seen: datetime, sync: str
+    ) -> None:
         for record in records:
-            row = _row(stream, record, now)
+            row = _row(stream, record, seen) | {"sync_id": sync}
             if self._last.get((stream, row["id"])) != row["hash"]:
                 self._last[stream, row["id"]] = row["hash"]
                 self.rows.append(self._of_account(row))
@@ -226,7 +255,9 @@ class Histories:
             company = Company(
                 life.seed, life.customers, life.months, end, life.features, life.upgrades
             )
-            evidence = Evidence(f"acct_{life.seed}")
+            evidence = Evidence(
+                f"acct_{life.seed}", LAGS[life.seed % len(LAGS)], terse=life.seed % 2 == 1
+            )
             for now in life.instants(company.now, end):
                 company.advance(now)
                 evidence.sync(company)

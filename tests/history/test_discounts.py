@@ -153,3 +153,133 @@ def test_two_invoices_of_one_second_that_differ_leave_it_open() -> None:
         line("again", MARCH, APRIL, 10_000),
     )
     assert march(history)[1] == "bounded"
+
+
+MID_MARCH = MARCH.replace(day=20)
+
+
+def drafted(history: History) -> History:
+    """The same with all its invoices as drafts."""
+    for row in history.rows:
+        if row["stream"] == "invoice":
+            row["payload"] = row["payload"].replace('"paid"', '"draft"')
+    return history
+
+
+def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
+    """No units at the renewal and one later; $100 off and 20% off $100, then three units: (300 - 100) less 20%."""
+    half = {"discounts": ["di_half"]}
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan", 0), **half)),
+        (MARCH, state(item("si", "plan", 0), period=MARCH, **half)),
+        (MID_MARCH, state(item("si", "plan"), **half)),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    assert march(billed(history, line("march", MARCH, APRIL, 0))) == (50_000_000, "exact")
+
+    both = {"discounts": ["di_all", "di_fifth"]}
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), **both)),
+        (MARCH, state(item("si", "plan"), period=MARCH, **both)),
+        (MID_MARCH, state(item("si", "plan", 3), **both)),
+    )
+    history.records("coupon", coupon("ALL", amount_off=10_000, currency="usd"))
+    history.records("coupon", coupon("FIFTH", percent_off=20.0))
+    history.records("discount", discount("di_all", "ALL", FEBRUARY))
+    history.records("discount", discount("di_fifth", "FIFTH", FEBRUARY))
+    billed(history, line("march", MARCH, APRIL, 10_000, di_all=10_000))
+    assert march(history) == (160_000_000, "exact")
+
+
+def test_taken_away_in_the_second_of_a_renewal_it_may_have_counted() -> None:
+    """Without an invoice, and with a draft, which may be edited."""
+    taken = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_half"])),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+    )
+    taken.records("coupon", coupon("HALF", percent_off=50.0))
+    taken.records("discount", discount("di_half", "HALF", FEBRUARY))
+    assert march(taken) == (100_000_000, "bounded")
+    assert march(drafted(billed(taken, line("march", MARCH, APRIL, 10_000))))[1] == "bounded"
+
+
+def test_over_as_announced_it_did_not_count() -> None:
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_half"])),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY, end=MARCH))
+    assert march(history) == (100_000_000, "exact")
+
+
+def test_the_customer_s_taken_away_in_the_second_of_a_renewal_may_have_counted() -> None:
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))), (MARCH, state(item("si", "plan"), period=MARCH))
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    own = discount("di_own", "HALF", FEBRUARY, subscription=None)
+    for number, (kind, at) in enumerate((("created", FEBRUARY), ("deleted", MARCH))):
+        event = {
+            "id": f"evt_own{number}", "object": "event", "type": f"customer.discount.{kind}",
+            "created": int(at.timestamp()), "data": {"object": own},
+        }  # fmt: skip
+        history.records("event", event)
+    assert march(history) == (100_000_000, "bounded")
+
+
+def test_another_order_in_the_second_of_a_renewal_leaves_it_open() -> None:
+    """$10 off $100 and then half is 45, the other way round 40."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_half", "di_ten"])),
+        (MARCH, state(item("si", "plan"), period=MARCH, discounts=["di_ten", "di_half"])),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("coupon", coupon("TEN", amount_off=1_000, currency="usd"))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    history.records("discount", discount("di_ten", "TEN", FEBRUARY))
+    assert march(history) == (45_000_000, "bounded")
+
+
+def test_a_draft_proves_no_discount_of_its_own_second() -> None:
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))),
+        (MARCH, state(item("si", "plan"), period=MARCH, discounts=["di_half"])),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    billed(history, line("march", MARCH, APRIL, 10_000, di_half=5_000))
+    assert march(drafted(history)) == (50_000_000, "bounded")
+
+
+def test_what_was_voided_for_a_period_tells_more_of_it_than_a_line_from_before() -> None:
+    """A line of February reaches to May; the anchor moved to March without half off, and that bill was voided."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_half"])),
+        (FEBRUARY.replace(day=20), state(item("si", "plan"))),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    ahead = line("february", FEBRUARY, datetime(2026, 5, 10, 8, tzinfo=UTC), 10_000, di_half=5_000)
+    billed(history, ahead, line("march", MARCH, APRIL, 10_000))
+    for row in history.rows:
+        if row["id"] == "in_1":
+            row["payload"] = row["payload"].replace('"paid"', '"void"')
+    assert march(history) == (100_000_000, "exact")
+
+
+def test_a_line_with_nothing_left_that_was_billed_ahead_leaves_the_discounts_open() -> None:
+    """March was billed in February for no units: nobody knows whether half off was in force then."""
+    half = {"discounts": ["di_half"]}
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan", 0), **half)),
+        (MARCH, state(item("si", "plan", 0), period=MARCH, **half)),
+        (MID_MARCH, state(item("si", "plan"), **half)),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    _, ahead = line("march", MARCH, APRIL, 0)
+    billed(history, (FEBRUARY, ahead))
+    assert march(history)[1] == "bounded"

@@ -4,7 +4,7 @@ A price of $10 charges 9.50 euros, edited to 11 in March. Two seats in euros are
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -237,3 +237,15 @@ def test_random_companies(kind: str) -> None:
     if kind == "often":
         assert graded["exact"] > 0.6 * graded.total()
         assert set(wrong) <= {"bounded", "inferred"}
+
+
+def test_two_edits_with_a_watermark_but_no_list_between_them_leave_it_open() -> None:
+    """The second edit came two minutes after a sync's watermark and three before its list: what was between?"""
+    nights = [at(3, 31, 3), at(4, 1, 3), at(4, 2, 3)]
+    spans = list(zip([START, *nights], [*nights, NOW], strict=True))
+    lists = [each + timedelta(minutes=5) for each in nights]
+    edited = (at(3, 31, 12), nights[1] + timedelta(minutes=2))
+    for after in ("950", "1100"):
+        listed = zip(lists, (euro("950"), euro(after), euro(after)), strict=True)
+        history = Synced(*listed, covered=spans).updated(*edited)
+        assert history.told(MARCH) == [(19.0, "bounded")]

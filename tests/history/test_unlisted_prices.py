@@ -135,6 +135,22 @@ def test_so_does_one_that_only_an_invoice_names() -> None:
     assert told(history, date(2025, 12, 1), "si") == (0, "inferred")
 
 
+def test_so_does_one_that_only_an_invoice_item_names() -> None:
+    """A proration in euros that no invoice took up; the list has the price without euros."""
+    pending = {
+        "id": "ii", "object": "invoiceitem", "customer": "cus_a", "currency": "eur", "date": seconds(2025, 12, 10),
+        "amount": 2_400, "quantity": 2, "proration": True,
+        "period": {"start": seconds(2025, 12, 10), "end": seconds(2026, 1, 10)},
+        "pricing": {"price_details": {"price": "p_gone", "product": "prod_a"}},
+        "parent": {"type": "subscription_details", "subscription_details": {
+            "subscription": "sub_a", "subscription_item": "si",
+        }},
+    }  # fmt: skip
+    history = listed(GONE).records("invoiceitem", pending)
+    rows = history.folded().price.filter(price_id="p_gone").sort("currency")
+    assert rows.select("currency", "amount_known").rows() == [("eur", False), ("usd", True)]
+
+
 def test_usage_of_tiers_that_nobody_shows_is_worth_what_was_billed() -> None:
     usage = TIERED | {"recurring": GONE["recurring"] | {"usage_type": "metered"}}
     history = listed().states((BEGUN, showing(usage, quantity=None)))
