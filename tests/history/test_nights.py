@@ -17,10 +17,24 @@ KINDS = ("often", "late", "gap")
 NIGHTS = 8
 
 
+def shown(histories: Histories) -> dict[tuple[str, str], datetime]:
+    """When each sync shows what it read, all at once: after its last list."""
+    last: dict[tuple[str, str], datetime] = {}
+    for row in histories.rows:
+        sync = (row["source_account"], row["sync_id"])
+        last[sync] = max(last.get(sync, row["observed_at"]), row["observed_at"])
+    for span in histories.coverage:
+        last.setdefault((span["source_account"], span["sync_id"]), span["covered_to"])
+    return last
+
+
 def observed_by(histories: Histories, until: datetime) -> tuple[Evidence, pl.LazyFrame]:
     """What is known at an instant."""
-    rows = [row for row in histories.rows if row["observed_at"] <= until]
-    spans = [row for row in histories.coverage if row["covered_to"] <= until]
+    done = {sync for sync, at in shown(histories).items() if at <= until}
+    rows, spans = (
+        [row for row in each if (row["source_account"], row["sync_id"]) in done]
+        for each in (histories.rows, histories.coverage)
+    )
     raw = pl.LazyFrame(rows, schema=RAW_RECORD.schema)
     return billing.decode(raw), pl.LazyFrame(spans, schema=COVERAGE.schema)
 
@@ -45,7 +59,7 @@ def assert_equal(one: billing.Billing, other: billing.Billing) -> None:
 def test_a_night_says_what_folding_everything_says(seed: int) -> None:
     draw = random.Random(seed)
     histories = random_histories(draw, 4, KINDS)
-    instants = sorted({row["observed_at"] for row in histories.rows})
+    instants = sorted(set(shown(histories).values()))
     nights = sorted(draw.sample(instants, min(NIGHTS, len(instants))))
     known, covered = observed_by(histories, nights[0])
     told = billing.fold_evidence(known, covered)
