@@ -61,7 +61,7 @@ cat >"$cache/fonts.conf" <<XML
   <cachedir>$cache/fonts</cachedir>
 </fontconfig>
 XML
-libraries=$(find "$cache/root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+libraries=$(find "$cache/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
 cat >"$cache/chromium.new" <<SH
 #!/bin/sh
 export LD_LIBRARY_PATH='$libraries' FONTCONFIG_FILE='$cache/fonts.conf'
