@@ -5,18 +5,22 @@ Belongs here: joining PRICE by time, so that a row has one version. A price with
 
 import polars as pl
 
+from pipeline.billing.charges import PAIR, PRICED_BY, WIDE, charges
 from pipeline.billing.cutting import cut
 from pipeline.billing.evidence import worst
 
-PAIR = ["price_id", "currency"]
+ITEM = "subscription_item_id"
 
 
-def with_versions(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
+def with_versions(rows: pl.LazyFrame, prices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """`rows` of the timeline with `price_version`, split where it changes, and graded as the version is.
 
+    A version that is `inferred` is `invoiced` where every bill of the item charges its amount.
+
     Args:
-        rows: price_id, currency, valid_from, valid_to, evidence, opened_by, closed_by.
+        rows: subscription_item_id, price_id, currency, valid_from, valid_to, evidence, opened_by, closed_by.
         prices: PRICE.
+        lines: `invoices.lines`.
     """
     changing = _changing(prices).collect()
     if changing.is_empty():
@@ -35,13 +39,50 @@ def with_versions(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
         )
     )
     columns = [*rows.collect_schema().names(), "price_version"]
-    split = cut(rows, versions, PAIR).with_columns(
-        evidence=worst(pl.col("evidence"), pl.col("how_sure"))
-    )
+    split = cut(rows, versions, PAIR).collect().lazy()
+    billed = pl.when("billed").then(pl.lit("invoiced")).otherwise("how_sure")
+    split = split.join(
+        _billed(split, prices, lines), on=[ITEM, "valid_from"], how="left"
+    ).with_columns(evidence=worst(pl.col("evidence"), billed))
     settled = rows.join(changing.lazy(), on=PAIR, how="anti").with_columns(
         price_version=pl.lit(0, dtype=pl.Int64)
     )
     return pl.concat([settled.select(columns), split.select(columns)])
+
+
+def _billed(split: pl.LazyFrame, prices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
+    """The spans of `inferred` versions in which the item was billed, and always at the version's amount.
+
+    Returns:
+        ITEM, valid_from, `billed`: true where every bill of a service period in the span has the amount, else false.
+    """
+    asked = prices.filter(
+        pl.col("usage_type") == "licensed", pl.col("evidence") == "inferred", "amount_known"
+    )
+    doubtful = split.join(asked.select(PRICED_BY), on=PRICED_BY, how="semi")
+    ordinary = pl.col("settled") & (pl.col("invoice_status") != "void") & ~pl.col("proration")
+    # Tiers have a line each, rounded to minor units. A bill of nothing was a trial's: it shows no amount.
+    bills = (
+        lines.filter(ordinary)
+        .join(doubtful.select(ITEM, *PAIR).unique(), on=[ITEM, *PAIR], how="semi")
+        .group_by(ITEM, *PAIR, "invoice_id", "period_start")
+        .agg(pl.col("period_end").max(), pl.col("quantity", "amount").sum(), rounded=pl.len())
+        .filter(pl.col("amount") > 0)
+    )
+    at = doubtful.select(ITEM, *PRICED_BY, "valid_from", "valid_to").join(bills, on=[ITEM, *PAIR])
+    lasts = pl.col("valid_to").is_null()
+    within = at.filter(
+        pl.col("period_end") > pl.col("valid_from"),
+        lasts | (pl.col("period_start") < pl.col("valid_to")),
+    )
+    size = pl.lit(10, dtype=pl.Int64).pow("scale").cast(WIDE)
+    off = (pl.col("amount").cast(WIDE) * size - pl.col("charge")).abs()
+    same = (off * 2 <= pl.col("rounded").cast(WIDE) * size).fill_null(value=False)
+    return (
+        within.join(charges(asked, within), on=[*PRICED_BY, "quantity"], how="left")
+        .group_by(ITEM, "valid_from")
+        .agg(billed=same.all())
+    )
 
 
 def _changing(prices: pl.LazyFrame) -> pl.LazyFrame:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.charges import PAIR
 from pipeline.billing.chosen import latest
 from pipeline.billing.evidence import worst
 
-PAIR = ["price_id", "currency"]
 ACCOUNT, PRICE = "source_account", "price_id"
 INSTANT = pl.Datetime("us", "UTC")
 ALWAYS = pl.lit(datetime.min.replace(tzinfo=UTC), dtype=INSTANT)

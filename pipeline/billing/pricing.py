@@ -9,9 +9,9 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing import payload as p
+from pipeline.billing.charges import PAIR
 
 SEEN = ("source_account", "sync_id", "observed_at", "hash")
-PAIR = ["price_id", "currency"]
 
 
 def _fraction(amount: pl.Expr) -> pl.Expr:

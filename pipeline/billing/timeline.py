@@ -108,7 +108,7 @@ def item_timeline(
     fewer = _merged(known.select(columns).filter(lasting), *WITHIN).select(columns)
     shown = pl.concat([early.select(columns).filter(lasting), fewer]).collect().lazy()
     rows = pl.concat([shown, _unseen(shown, subscriptions)], how="diagonal").collect().lazy()
-    rows = with_versions(with_net(rows, lines), prices).collect().lazy()
+    rows = with_versions(with_net(rows, lines), prices, lines).collect().lazy()
     ended = subscriptions.select(*ON, "ended_at", end_reason="cancel_reason")
     merged = _merged(with_discounts(rows, lines, refs, coupons, known, prices), *VALUED)
     return schemas.ITEM_TIMELINE.conform(  # merged first: the reason is known at the end alone

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from pipeline import mrr
+from pipeline.billing.charges import PRICED_BY
 from pipeline.explain import grounds, words
 from pipeline.explain.explanation import Component, End, Proof
 from pipeline.explain.steps import ITEM
-from pipeline.mrr.value import PRICED_BY
 
 Row = Mapping[str, Any]
 

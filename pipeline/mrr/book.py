@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipeline import schemas
-from pipeline.mrr.value import PRICED_BY
+from pipeline.billing.charges import PRICED_BY
 
 
 @dataclass(frozen=True, slots=True)

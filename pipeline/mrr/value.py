@@ -10,66 +10,14 @@ A row to value has: price_id, currency, price_version, quantity (licensed) or ch
 
 import polars as pl
 
+from pipeline.billing.charges import PRICED_BY, WIDE, charges
 from pipeline.money import micro_per_minor, round_half_even
 
-WIDE = pl.Int128
 STEP = pl.Struct({"discount_id": pl.String, "num": pl.Int64, "den": pl.Int64, "amount": pl.Int64})
 """One discount: keeps num/den of what is left (1/1 for an amount), then takes `amount` micro-units a month off."""
 
-PRICED_BY = ["price_id", "currency", "price_version"]
-"""What names one row of PRICE."""
-
 WIDEST = 1e37
 TEN = pl.lit(10, dtype=pl.Int64)
-
-
-def _units(prices: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Charge per billing interval of each distinct PRICED_BY and quantity, in 10^-scale minor units (Int128)."""
-    key = [*PRICED_BY, "quantity"]
-    wanted = rows.select(key).unique().join(prices, on=PRICED_BY)
-    quantity = pl.col("quantity").fill_null(1)
-    packs = (
-        pl.when(pl.col("divide_by").is_null())
-        .then(quantity)
-        .when(pl.col("round") == "up")
-        .then(-((-quantity) // pl.col("divide_by")))
-        .otherwise(quantity // pl.col("divide_by"))
-    )
-    flat = wanted.filter(pl.col("billing_scheme") != "tiered").select(
-        *key, "scale", charge=packs.cast(WIDE) * pl.col("unit").cast(WIDE)
-    )
-    tier = pl.col("tiers").struct
-    upper = pl.coalesce(tier.field("up_to"), pl.lit(2**62))
-    steps = (
-        wanted.filter(pl.col("billing_scheme") == "tiered")
-        .with_columns(quantity_=quantity)
-        .explode("tiers", empty_as_null=False, keep_nulls=False)
-        .with_columns(upper=upper, unit_=tier.field("unit"), flat_=tier.field("flat"))
-        .sort(*key, "upper", nulls_last=False)
-        .with_columns(lower=pl.col("upper").shift(1).over(key).fill_null(0))
-        .with_columns(
-            graduated=(pl.min_horizontal("quantity_", "upper") - pl.col("lower")).clip(
-                lower_bound=0
-            ),
-            reached=(pl.col("quantity_") > pl.col("lower")) | (pl.col("lower") == 0),
-            chosen=((pl.col("quantity_") > pl.col("lower")) | (pl.col("lower") == 0))
-            & (pl.col("quantity_") <= pl.col("upper")),
-        )
-    )
-    volume = pl.col("tiers_mode") == "volume"
-    used = (
-        pl.when(volume)
-        .then(pl.col("quantity_") * pl.col("chosen").cast(pl.Int64))
-        .otherwise("graduated")
-    )
-    fee = pl.when(volume).then("chosen").otherwise("reached").cast(pl.Int64)
-    charge = used.cast(WIDE) * pl.col("unit_").cast(WIDE) + fee.cast(WIDE) * pl.col("flat_").cast(
-        WIDE
-    )
-    tiered = steps.group_by(key).agg(
-        pl.col("scale").first(), charge=pl.when(charge.is_null().any().not_()).then(charge.sum())
-    )
-    return pl.concat([flat, tiered.select(flat.collect_schema().names())])
 
 
 def with_list(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
@@ -93,7 +41,7 @@ def with_list(rows: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
         .otherwise(TEN.cast(WIDE).pow(pl.col("scale").fill_null(0)).cast(WIDE))
     )
     return (
-        rows.join(_units(prices, licensed), on=key, how="left", nulls_equal=True)
+        rows.join(charges(prices, licensed), on=key, how="left", nulls_equal=True)
         .with_columns(
             list_num=billed_num * micro * pl.col("factor_num").cast(WIDE),
             list_den=billed_den * pl.col("factor_den").cast(WIDE),

@@ -203,11 +203,17 @@ class History:
         return self
 
     def _invoice(
-        self, customer: str, invoice: str, at: datetime, lines: list[dict[str, Any]]
+        self,
+        customer: str,
+        invoice: str,
+        at: datetime,
+        lines: list[dict[str, Any]],
+        currency: str = "usd",
+        status: str = "paid",
     ) -> None:
         record = {
-            "id": invoice, "object": "invoice", "status": "paid", "customer": f"cus_{customer}",
-            "created": int(at.timestamp()), "currency": "usd", "lines": {"data": lines, "has_more": False},
+            "id": invoice, "object": "invoice", "status": status, "customer": f"cus_{customer}",
+            "created": int(at.timestamp()), "currency": currency, "lines": {"data": lines, "has_more": False},
         }  # fmt: skip
         self.rows.append(_row("invoice", record, NOW))
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline import billing, schemas
 from pipeline.sandbox.company import FEATURES
 from tests.history.records import _row, sync_id
-from tests.history.stripe_json import NOW, START, History, item, price, state
+from tests.history.stripe_json import NOW, START, History, _line, item, price, state
 from tests.history.test_properties import KINDS, WIDE, compared
 from tests.history.turns import histories
 
@@ -70,6 +70,21 @@ class Synced(History):
         for when in instants:
             data = {"object": {"id": "p", "object": "price"}, "previous_attributes": {}}
             self._event("price.updated", int(when.timestamp()), data)
+        return self
+
+    def billed(
+        self, month: int, *cents: int, proration: bool = False, status: str = "paid"
+    ) -> "Synced":
+        """An invoice of the item's two seats, in one line or two, for the period from the 10th of a month on."""
+        details = {"subscription_item": "si", "subscription": "sub_a", "proration": proration}
+        start, end = at(month, 10), at(month + 1, 10)
+        lines = []
+        for number, amount in enumerate(cents):
+            line = _line(f"{month}_{number}", amount, "p", start, end)
+            line["quantity"] = 2 // len(cents)
+            line["parent"]["subscription_item_details"] = details
+            lines.append(line)
+        self._invoice("a", f"in_{month}", start, lines, "eur", status)
         return self
 
     def folded(self) -> billing.Billing:
@@ -142,6 +157,7 @@ def test_an_option_that_is_gone_keeps_what_it_was_last() -> None:
         (19, "inferred"),
         (19, "inferred"),
     ]
+    assert history.billed(4, 1_900).told(MARCH, APRIL) == [(19, "invoiced"), (19, "invoiced")]
 
 
 def test_one_that_comes_back_is_known_again() -> None:
@@ -158,6 +174,59 @@ def test_before_every_event_is_known_it_may_have_been_edited() -> None:
         (19, "exact"),
         (19, "exact"),
     ]
+
+
+def edited_before() -> Synced:
+    """January is before the event of 20 February, and so before anything says what the option was."""
+    return Synced((at(3, 10), euro("950", OLD))).updated(at(2, 20))
+
+
+def test_invoices_that_charged_the_amount_prove_it() -> None:
+    assert edited_before().billed(1, 1_900).told(JANUARY, MARCH) == [
+        (19, "invoiced"),
+        (19, "exact"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "bill",
+    [
+        {"cents": 1_901},
+        {"cents": 0},  # a trial's
+        {"cents": 1_900, "proration": True},
+        {"cents": 1_900, "status": "void"},
+        {"cents": 1_900, "status": "draft"},
+    ],
+    ids=lambda bill: ",".join(map(str, bill.values())),
+)
+def test_no_other_line_proves_it(bill: Json) -> None:
+    cents, more = bill["cents"], {key: bill[key] for key in bill.keys() - {"cents"}}
+    assert edited_before().billed(1, cents, **more).told(JANUARY) == [(19, "inferred")]
+
+
+def test_one_line_of_another_amount_leaves_it_open() -> None:
+    """Billed at 9.50 in January, at 9.00 in February."""
+    history = edited_before().billed(1, 1_900).billed(2, 1_800)
+    assert history.told(JANUARY) == [(19, "inferred")]
+
+
+def test_a_line_of_fractional_cents_is_rounded() -> None:
+    """Two seats at 9.505 cents are 19.01 cents, billed as 19."""
+    history = Synced((at(3, 10), euro("9.505", OLD))).updated(at(2, 20)).billed(1, 19)
+    assert history.told(JANUARY) == [(0.1901, "invoiced")]
+
+
+@pytest.mark.parametrize(("second", "grade"), [(700, "invoiced"), (702, "inferred")])
+def test_tiers_are_billed_by_a_line_each(second: int, grade: str) -> None:
+    """The first seat at 9.50, the second at 7.005: lines of 9.50 and, rounded, 7.00."""
+    tiers = [
+        {"up_to": 1, "unit_amount_decimal": "950"},
+        {"up_to": None, "unit_amount_decimal": "700.5"},
+    ]
+    tiered = euro(None, OLD, billing_scheme="tiered", tiers_mode="graduated", tiers=tiers)
+    history = Synced((at(3, 10), tiered | {"currency_options": {"eur": {"tiers": tiers}}}))
+    history.updated(at(2, 20)).billed(1, 950, second)
+    assert history.told(JANUARY) == [(16.505, grade)]
 
 
 def test_a_price_that_did_not_exist_before_was_not_edited() -> None:
