@@ -196,11 +196,14 @@ def _before(events: pl.LazyFrame) -> pl.LazyFrame:
     """The state before: `object` with `previous_attributes` laid over it."""
 
     def read(*path: str) -> pl.Expr:
-        return (
-            pl.when(pl.col("previous_keys").list.contains(path[0]))
-            .then(p.field("data", "previous_attributes", *path))
-            .otherwise(p.field("data", "object", *path))
-        )
+        before = p.field("data", "previous_attributes", *path)
+        after = p.field("data", "object", *path)
+        if (
+            path[0] == "items"
+        ):  # of the list, too, only what changed: its data, or whether there are more
+            before = pl.coalesce(before, after)
+        changed = pl.col("previous_keys").list.contains(path[0])
+        return pl.when(changed).then(before).otherwise(after)
 
     keys = pl.col("previous_keys").list
     singular = keys.contains("discount") & keys.contains("discounts").not_()
@@ -318,6 +321,7 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         invoiced_at=p.instant(p.field("created")),
         currency=p.field("currency"),
         lines=p.field("lines", "data").list.eval(line),
+        invoice_discounts=p.field("discounts"),
         tax_rates=_rates(p.field("default_tax_rates")),
     )
 

@@ -159,7 +159,8 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     evidence, coverage, refs = numbered(evidence, coverage, refs.collect().lazy())
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
     lines = taxes.with_rates(
-        invoices.lines(evidence.invoice, invoice_items), shared.tax_rates.lazy()
+        invoices.lines(evidence.invoice, invoice_items, invoices.whole_discounts(refs, coupon)),
+        shared.tax_rates.lazy(),
     )
     lines = lines.collect().lazy()
     items = timeline.item_timeline(

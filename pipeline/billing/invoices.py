@@ -17,7 +17,7 @@ LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
 KEY = ["source_account", "invoice_id"]
 
 
-def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
+def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.Series) -> pl.LazyFrame:
     """One row per line of the newest listing of each invoice that is about a subscription item.
 
     An event tells the status alone. The lines of a draft may change until it is finalised (`settled`); a deleted draft
@@ -26,12 +26,15 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
     Args:
         invoices: OBSERVED_INVOICE rows.
         items: `invoice_items` of the same evidence.
+        whole: `whole_discounts`.
 
     Columns: invoice_id, invoice_status, settled, threshold (it bills usage within a period), invoiced_at, customer_id,
     source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
-    price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order),
-    reduced, included, line_tax_rates.
+    price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order:
+    the `whole` ones of the invoice, since a share of less than half a minor unit leaves no trace on the line, then the
+    line's), reduced, included, line_tax_rates.
     """
+    above = pl.col("invoice_discounts").list.filter(pl.element().is_in(whole.implode()))
     named = items.select("invoice_item_id", item_item="subscription_item_id")
     event = pl.col("lines").is_null()
     life = pl.col("invoice_status").cast(LIFE, strict=False)
@@ -52,10 +55,24 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
         .explode("lines", empty_as_null=False, keep_nulls=False)
         .unnest("lines")
         .join(named, on="invoice_item_id", how="left")
-        .with_columns(subscription_item_id=pl.coalesce("line_item", "item_item"))
-        .drop("line_item", "item_item")
+        .with_columns(
+            subscription_item_id=pl.coalesce("line_item", "item_item"),
+            line_discounts=pl.concat_list(
+                each.fill_null([]) for each in (above, pl.col("line_discounts"))
+            ).list.unique(maintain_order=True),
+        )
+        .drop("line_item", "item_item", "invoice_discounts")
         .filter(pl.col("subscription_item_id").is_not_null())
     )
+
+
+def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.Series:
+    """The ids of the discounts (DISCOUNT) of which it is known what they are limited to.
+
+    Of another one only the lines that it reduced tell which products it is for.
+    """
+    known = coupons.filter("full").select("coupon_id")
+    return refs.join(known, on="coupon_id", how="semi").collect().get_column("discount_id")
 
 
 def valid(items: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:

@@ -187,7 +187,6 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
             next_proof=following("proof"),
             next_status=following("status"),
             next_ended=following("ended_at"),
-            next_more=following("more").fill_null(value=False),
             turns=pl.any_horizontal(
                 pl.col(name).ne_missing(pl.col(name).shift(1)) for name in (*ON, "status")
             ),
@@ -329,6 +328,7 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
     ) & pl.col("found").fill_null(value=False)
     cut = pl.col("cut") | pl.col("more")
     untouched = pl.col("cut") & pl.col("found").is_null()
+    more_came = pl.col("cut") & pl.col("more").not_()
     proved = (
         pl.when(pl.col("told").is_null() | pl.col("unchanged") | untouched)
         .then(pl.lit(value=True))
@@ -341,7 +341,10 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
         .with_columns(
             evidence=pl.when(pl.col("guessed"))
             .then(pl.lit("inferred"))
-            .when(pl.col("covered") & pl.col("carried").not_() & proved.fill_null(value=False))
+            .when(
+                pl.col("covered") & pl.col("carried").not_() & proved.fill_null(value=False),
+                more_came.fill_null(value=False).not_(),
+            )
             .then(pl.lit("exact"))
             .otherwise(pl.lit("bounded")),
             valid_from="at",

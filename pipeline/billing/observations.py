@@ -59,6 +59,7 @@ def state_key() -> pl.Expr:
     return pl.concat_str(
         pl.col("status").fill_null("-"),
         pl.col("collection_paused").cast(pl.String),
+        pl.col("more").cast(pl.String),
         pl.col("cancel_at").dt.epoch("s").cast(pl.String).fill_null("-"),
         pl.col("cancel_requested_at").dt.epoch("s").cast(pl.String).fill_null("-"),
         pl.col("trial_end").dt.epoch("s").cast(pl.String).fill_null("-"),

@@ -103,6 +103,7 @@ INVOICE = pl.Struct(
         "billing_reason": S,
         "created": N,
         "currency": S,
+        "discounts": pl.List(S),
         "default_tax_rates": pl.List(TAX_RATE),
         "lines": pl.Struct({"data": pl.List(LINE)}),
     }

@@ -45,8 +45,8 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     covers = (pl.col("period_start") < pl.col("period_end")) & whole & own
     columns = ("invoiced", "product_id", "billed_at", "tied", "settled", "blank")
     return (
-        rows.select(PERIOD)
-        .unique()
+        rows.group_by(PERIOD)
+        .agg(metered=pl.col("quantity").is_null().all())
         .sort("period_start")
         .join_asof(
             given_back,
@@ -65,6 +65,7 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         .join(billed.filter("void"), on=PERIOD, how="left", suffix="_void")
         .select(
             *PERIOD,
+            "metered",
             *(
                 pl.when(covers).then(pl.col(name)).otherwise(pl.col(f"{name}_void")).alias(name)
                 for name in columns
@@ -85,7 +86,8 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     left of the line (`blank`). One that is for other products leaves no trace on the line, yet counts when the item
     changes to such a product in the period. A line that the customer's discount reduced proves that the subscription
     had none. What was in force when months were billed ahead is not asked. Both are in the order in which they are in
-    force; where that does not name every invoiced one, the order is open (`unordered`).
+    force; where that does not name every invoiced one, the order is open (`unordered`). An invoice names the discounts
+    above its lines: usage, billed at the end, has no others; what else is shown with a blank line is `contradicted`.
     """
     periods = periods.collect().lazy()
     given = refs.select("discount_id", "coupon_id", level=level_of_discount())
@@ -103,23 +105,28 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         | pl.col("applies_to").list.contains(pl.col("product_id")).not_().fill_null(value=False)
     )
     displaced = pl.col("by_customer").fill_null(value=False) & (pl.col("level") == "subscription")
+    over = pl.col("metered") & pl.col("blank") & (pl.col("level") != "item")
     billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
     extra = (
         periods.filter(_ahead().not_())
-        .select(*PERIOD, "product_id", "invoiced", "blank", discount_id="shown")
+        .select(*PERIOD, "product_id", "invoiced", "blank", "metered", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(given, on="discount_id", how="left", maintain_order="left")
         .join(limited, on="coupon_id", how="left", maintain_order="left")
         .join(by_customer, on=PERIOD, how="left", maintain_order="left")
         .with_columns(
             billed=billed,
-            beside=others & billed.not_() & displaced.fill_null(value=False).not_(),
+            beside=others
+            & billed.not_()
+            & displaced.fill_null(value=False).not_()
+            & over.fill_null(value=False).not_(),
         )
         .filter(pl.col("billed") | pl.col("beside"))
         .group_by(PERIOD, maintain_order=True)
         .agg(
             pl.col("billed").sum(),
             pl.col("beside").any(),
+            contradicted=(pl.col("beside") & pl.col("blank") & (pl.col("level") != "item")).any(),
             both="discount_id",
             extra=pl.col("discount_id").filter("beside"),
         )
@@ -130,6 +137,7 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         *periods.collect_schema().names(),
         "extra",
         ids=pl.when(mixed & whole).then("both").otherwise(joined("invoiced", "extra")),
+        contradicted=pl.col("contradicted").fill_null(value=False),
         unordered=mixed & whole.not_(),
     )
 
@@ -155,7 +163,8 @@ def with_discounts(
     early = pl.col("early").fill_null(value=False)
     # A line with nothing left does not show what would have reduced it.
     untold = pl.col("invoiced").is_null() | pl.col("blank")
-    unclear = pl.col("tied") | pl.col("in_doubt") | (untold & (moved | early.not_() | _ahead()))
+    open_question = pl.any_horizontal("tied", "in_doubt", "contradicted")
+    unclear = open_question | (untold & (moved | early.not_() | _ahead()))
     ids = both.select(
         *PERIOD,
         "shown",

@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline import mrr
 from pipeline.billing.evidence import worst_of
+from pipeline.billing.invoices import whole_discounts
 from pipeline.explain import grounds, records
 from pipeline.explain.account import Account
 from pipeline.explain.explanation import Explanation, Rate
@@ -164,7 +165,8 @@ def _proofs(
     customers: list[str],
 ) -> pl.DataFrame:
     """Every record that each part rests on, with what it is."""
-    lines = records.lines_of(basis.raw, customers)
+    whole = whole_discounts(basis.discount, basis.book.coupon)
+    lines = records.lines_of(basis.raw, customers, whole)
     every = pl.concat(
         [
             based,

@@ -152,10 +152,11 @@ def with_records(steps: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def lines_of(raw: pl.LazyFrame, customers: Sequence[str]) -> pl.DataFrame:
-    """The invoice lines of these customers (`invoices.lines`)."""
+def lines_of(raw: pl.LazyFrame, customers: Sequence[str], whole: pl.Series) -> pl.DataFrame:
+    """The invoice lines of these customers (`invoices.lines`); `whole`: see there."""
     seen = billing.decode(of_customers(raw, customers).collect().lazy())
-    return invoices.lines(seen.invoice, invoices.invoice_items(seen.invoice_item)).collect()
+    items = invoices.invoice_items(seen.invoice_item)
+    return invoices.lines(seen.invoice, items, whole).collect()
 
 
 def period_lines(steps: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

@@ -107,6 +107,11 @@ OBSERVED_INVOICE = Table(
         instant("invoiced_at", "When the invoice was created."),
         text("currency", "Currency of the invoice."),
         Column("lines", pl.List(INVOICE_LINE), "Its lines; null in an event's row."),
+        Column(
+            "invoice_discounts",
+            pl.List(pl.String),
+            "Ids of the discounts above its lines, in order; null in an event's row.",
+        ),
         Column("tax_rates", pl.List(TAX_RATE), "Its default rates."),
         *SEEN,
     ),

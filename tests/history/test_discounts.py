@@ -1,5 +1,6 @@
 """Whose a discount is, and what it takes off, where Stripe's objects could mislead; written by hand."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -65,13 +66,13 @@ def line(
     }  # fmt: skip
 
 
-def billed(history: History, *lines: tuple[datetime, Json]) -> History:
-    """An invoice for each line, paid at once."""
+def billed(history: History, *lines: tuple[datetime, Json], above: Sequence[str] = ()) -> History:
+    """An invoice for each line, paid at once; it names the discounts `above` its lines."""
     for number, (at, each) in enumerate(lines):
         invoice = {
             "id": f"in_{number}", "object": "invoice", "status": "paid", "customer": "cus_a",
             "created": int(at.timestamp()), "currency": "usd",
-            "lines": {"data": [each], "has_more": False},
+            "discounts": list(above), "lines": {"data": [each], "has_more": False},
         }  # fmt: skip
         history.records("invoice", invoice)
     return history
@@ -176,7 +177,8 @@ def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
     )
     history.records("coupon", coupon("HALF", percent_off=50.0))
     history.records("discount", discount("di_half", "HALF", FEBRUARY))
-    assert march(billed(history, line("march", MARCH, APRIL, 0))) == (50_000_000, "exact")
+    billed(history, line("march", MARCH, APRIL, 0), above=["di_half"])
+    assert march(history) == (50_000_000, "exact")
 
     both = {"discounts": ["di_all", "di_fifth"]}
     history = History(PRICES).states(
@@ -188,7 +190,8 @@ def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
     history.records("coupon", coupon("FIFTH", percent_off=20.0))
     history.records("discount", discount("di_all", "ALL", FEBRUARY))
     history.records("discount", discount("di_fifth", "FIFTH", FEBRUARY))
-    billed(history, line("march", MARCH, APRIL, 10_000, di_all=10_000))
+    named = ["di_all", "di_fifth"]
+    billed(history, line("march", MARCH, APRIL, 10_000, di_all=10_000), above=named)
     assert march(history) == (160_000_000, "exact")
 
 
@@ -283,3 +286,57 @@ def test_a_line_with_nothing_left_that_was_billed_ahead_leaves_the_discounts_ope
     _, ahead = line("march", MARCH, APRIL, 0)
     billed(history, (FEBRUARY, ahead))
     assert march(history)[1] == "bounded"
+
+
+def seldom(limits: dict[str, Any]) -> History:
+    """Half off from before every event on, taken away in March; the line of February does not name it."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=["di_half"])),
+        (FEBRUARY.replace(day=20), state(item("si", "plan"))),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0, **limits))
+    history.records("discount", discount("di_half", "HALF", JANUARY))
+    return history
+
+
+def february(history: History) -> tuple[int, str]:
+    row: dict[str, Any] = history.snapshot(date(2026, 2, 1))["si"]
+    return row["mrr_native"], row["evidence"]
+
+
+def test_an_invoice_names_what_left_no_trace_on_its_lines() -> None:
+    """A share of less than half a cent, say."""
+    unnamed = billed(seldom({}), line("february", FEBRUARY, MARCH, 10_000))
+    assert february(unnamed) == (100_000_000, "exact")
+    named = billed(seldom({}), line("february", FEBRUARY, MARCH, 10_000), above=["di_half"])
+    assert february(named) == (50_000_000, "exact")
+
+
+def test_what_an_invoice_names_may_be_for_other_products() -> None:
+    other = seldom({"applies_to": {"products": ["prod_b"]}})
+    billed(other, line("february", FEBRUARY, MARCH, 10_000), above=["di_half"])
+    assert february(other) == (100_000_000, "exact")
+    unlisted = seldom({"embedded": True})  # deleted before a list said what it is limited to
+    billed(unlisted, line("february", FEBRUARY, MARCH, 10_000), above=["di_half"])
+    assert february(unlisted)[0] == 100_000_000
+
+
+def test_usage_left_with_nothing_has_the_discounts_that_its_invoice_names() -> None:
+    """$12 off went before February's usage of nothing was billed: the yearly plan has all of it, a dollar a month."""
+    metered, yearly = (
+        price("calls", 0, "prod_c", usage=True),
+        price("plan", 120_000, interval="year"),
+    )
+    calls, plan = item("si_calls", "calls", None), item("si", "plan")
+    history = History([yearly, metered]).states(
+        (FEBRUARY, state(plan, calls, discounts=["di_ten"])),
+        (FEBRUARY.replace(day=20), state(plan, calls)),
+    )
+    history.records("coupon", coupon("TEN", amount_off=1_200, currency="usd"))
+    history.records("discount", discount("di_ten", "TEN", FEBRUARY))
+    _, usage = line("calls", FEBRUARY, MARCH, 0)
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    at, first = line("plan", FEBRUARY, FEBRUARY.replace(year=2027), 120_000, di_ten=1_200)
+    billed(history, (at, first), (MARCH, usage))
+    assert february(history) == (99_000_000, "exact")
