@@ -105,6 +105,8 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         | pl.col("applies_to").list.contains(pl.col("product_id")).not_().fill_null(value=False)
     )
     displaced = pl.col("by_customer").fill_null(value=False) & (pl.col("level") == "subscription")
+    own = pl.col("level") == "subscription"
+    above = own | ((pl.col("level") == "customer") & own.any().not_())
     over = pl.col("metered") & pl.col("blank") & (pl.col("level") != "item")
     billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
     extra = (
@@ -126,7 +128,7 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         .agg(
             pl.col("billed").sum(),
             pl.col("beside").any(),
-            contradicted=(pl.col("beside") & pl.col("blank") & (pl.col("level") != "item")).any(),
+            contradicted=(pl.col("beside") & pl.col("blank") & above).any(),
             both="discount_id",
             extra=pl.col("discount_id").filter("beside"),
         )
