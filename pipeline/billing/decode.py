@@ -198,9 +198,8 @@ def _before(events: pl.LazyFrame) -> pl.LazyFrame:
     def read(*path: str) -> pl.Expr:
         before = p.field("data", "previous_attributes", *path)
         after = p.field("data", "object", *path)
-        if (
-            path[0] == "items"
-        ):  # of the list, too, only what changed: its data, or whether there are more
+        if path[0] == "items":
+            # Of the list, too, only what changed: its data, or whether there are more.
             before = pl.coalesce(before, after)
         changed = pl.col("previous_keys").list.contains(path[0])
         return pl.when(changed).then(before).otherwise(after)
