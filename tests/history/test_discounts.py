@@ -128,6 +128,14 @@ def test_a_discount_on_other_products_keeps_its_place() -> None:
     assert march(history) == (90_000_000, "exact")
 
 
+def gone_at_the_renewal(each: str) -> History:
+    """A discount on the subscription in February, none since the renewal of March."""
+    return History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=[each])),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+    )
+
+
 def test_two_invoices_of_one_second_that_agree_leave_nothing_open() -> None:
     """The anchor is moved in the very second of the renewal: credited and charged again."""
     history = History(PRICES).states(
@@ -142,10 +150,7 @@ def test_two_invoices_of_one_second_that_agree_leave_nothing_open() -> None:
 
 
 def test_two_invoices_of_one_second_that_differ_leave_it_open() -> None:
-    history = History(PRICES).states(
-        (FEBRUARY, state(item("si", "plan"), discounts=["di_1"])),
-        (MARCH, state(item("si", "plan"), period=MARCH)),
-    )
+    history = gone_at_the_renewal("di_1")
     history.records("coupon", coupon("C20", percent_off=20.0))
     history.records("discount", discount("di_1", "C20", FEBRUARY))
     billed(
@@ -197,10 +202,7 @@ def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
 
 def test_taken_away_in_the_second_of_a_renewal_it_may_have_counted() -> None:
     """Without an invoice, and with a draft, which may be edited."""
-    taken = History(PRICES).states(
-        (FEBRUARY, state(item("si", "plan"), discounts=["di_half"])),
-        (MARCH, state(item("si", "plan"), period=MARCH)),
-    )
+    taken = gone_at_the_renewal("di_half")
     taken.records("coupon", coupon("HALF", percent_off=50.0))
     taken.records("discount", discount("di_half", "HALF", FEBRUARY))
     assert march(taken) == (100_000_000, "bounded")
@@ -208,10 +210,7 @@ def test_taken_away_in_the_second_of_a_renewal_it_may_have_counted() -> None:
 
 
 def test_over_as_announced_it_did_not_count() -> None:
-    history = History(PRICES).states(
-        (FEBRUARY, state(item("si", "plan"), discounts=["di_half"])),
-        (MARCH, state(item("si", "plan"), period=MARCH)),
-    )
+    history = gone_at_the_renewal("di_half")
     history.records("coupon", coupon("HALF", percent_off=50.0))
     history.records("discount", discount("di_half", "HALF", FEBRUARY, end=MARCH))
     assert march(history) == (100_000_000, "exact")
