@@ -173,6 +173,8 @@ class History:
             bounds |= {start + 1 for start, _ in ledger.states}
             bounds |= {period.start + 1 for period in ledger.periods}
             bounds |= {usage.end for usage in ledger.usages}
+            for price in {state.price for _, state in ledger.states if state is not None}:
+                bounds |= {until + 1 for until, *_ in self.prices[price].earlier}
         for bound in sorted(bounds):
             if any(each.native > 0 for each in self.of_subscription(ledgers, bound)):
                 return bound
