@@ -140,7 +140,11 @@ class ClientTurns(Turns):
             self._after(days, self._begin_abroad, customer, seats, rng)
 
     def _begin_abroad(self, customer: Customer, seats: int, rng: Random) -> None:
-        if customer.deleted or any(not each.ended for each in customer.subscriptions):
+        promised = any(
+            each["customer"] == customer.id and each["status"] == "not_started"
+            for each in self.books.objects["subscription_schedule"].values()
+        )
+        if customer.deleted or promised or any(not each.ended for each in customer.subscriptions):
             return
         customer.currency = OTHER.get(customer.currency, "usd")
         self.books.change_customer(customer, currency=customer.currency)

@@ -336,6 +336,6 @@ class Turns:
             self._after(lag, self._begin, sub, orders)
 
     def _begin(self, sub: Subscription, orders: list[Order]) -> None:
-        if not sub.customer.deleted:
+        if not sub.customer.deleted and sub.customer.currency == sub.currency:
             new = self.edits.create(sub.customer, orders)
             self.sign_up.on_subscription(new)
