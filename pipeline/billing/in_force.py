@@ -18,7 +18,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     than the start, or the item began with it, so nothing can have changed before), at_once (those of `shown` that were
     given in the very second in which the period begins, but not with the item: before or after it?), moved (in that
     second others were taken away, or their order changed; what is over by then as it announced, or is used up by the
-    period's own invoice, was not).
+    period's own invoice, was not), moved_on_item (so did the item's own).
     """
     item = "subscription_item_id"
     followed = (
@@ -103,14 +103,24 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         )
     )
     moved = (
-        first.select(*PERIOD, "begun", now=joined(*lists[1:]), discount_id="before")
+        first.select(
+            *PERIOD, "begun", "item_discounts", now=joined(*lists[1:]), discount_id="before"
+        )
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(dates, on="discount_id", how="left", maintain_order="left")
         .filter(lasting)
         .group_by(PERIOD, maintain_order=True)
-        .agg(pl.col("now").first(), before="discount_id")
-        .filter(pl.col("before").list.join(",") != pl.col("now").list.join(","))
-        .select(*PERIOD, moved=pl.lit(value=True))
+        .agg(
+            pl.col("now", "item_discounts").first(),
+            before="discount_id",
+            before_on_item=pl.col("discount_id").filter(pl.col("on_item").is_not_null()),
+        )
+        .select(
+            *PERIOD,
+            moved=pl.col("before").list.join(",") != pl.col("now").list.join(","),
+            moved_on_item=pl.col("before_on_item").list.join(",")
+            != pl.col("item_discounts").fill_null([]).list.join(","),
+        )
     )
     return (
         first.select(*PERIOD, "early")
@@ -125,7 +135,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         .select(
             *PERIOD,
             "early",
-            pl.col("moved").fill_null(value=False),
+            pl.col("moved", "moved_on_item").fill_null(value=False),
             shown=joined("item_discounts", "above"),
             at_once=joined("item_discounts_at_once", "subscription_discounts_at_once"),
         )

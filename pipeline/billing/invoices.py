@@ -32,7 +32,7 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.Series) -> pl.L
     source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
     price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order:
     the `whole` ones of the invoice, since a share of less than half a minor unit leaves no trace on the line, then the
-    line's), reduced, included, line_tax_rates.
+    line's), named (the invoice names discounts, all of them `whole`), reduced, included, line_tax_rates.
     """
     above = pl.col("invoice_discounts").list.filter(pl.element().is_in(whole.implode()))
     named = items.select("invoice_item_id", item_item="subscription_item_id")
@@ -60,6 +60,8 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.Series) -> pl.L
             line_discounts=pl.concat_list(
                 each.fill_null([]) for each in (above, pl.col("line_discounts"))
             ).list.unique(maintain_order=True),
+            named=(above.list.len() > 0)
+            & (above.list.len() == pl.col("invoice_discounts").list.len()),
         )
         .drop("line_item", "item_item", "invoice_discounts")
         .filter(pl.col("subscription_item_id").is_not_null())
@@ -175,7 +177,8 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
     other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
-    (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them.
+    (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
+    what reduced the whole invoice it may name (`named`).
     """
     void = pl.col("invoice_status") == "void"
     key = ["subscription_item_id", "period_start"]
@@ -189,7 +192,8 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     last = (
         ordinary.group_by(key)
         .agg(
-            pl.col("product_id", "currency", "invoiced_at", "settled", "invoice_id", "void").last(),
+            pl.col("product_id", "currency", "invoiced_at").last(),
+            pl.col("settled", "invoice_id", "void", "named").last(),
             pl.col("period_end").max(),
             several=pl.col("invoice_id").min() != pl.col("invoice_id").max(),
         )

@@ -43,7 +43,7 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     # What was voided for this very period tells more of its start than a line that goes on from before.
     own = pl.col("invoiced_void").is_null() | (pl.col("line_start") == pl.col("period_start"))
     covers = (pl.col("period_start") < pl.col("period_end")) & whole & own
-    columns = ("invoiced", "product_id", "billed_at", "tied", "settled", "blank")
+    columns = ("invoiced", "product_id", "billed_at", "tied", "settled", "blank", "named")
     return (
         rows.group_by(PERIOD)
         .agg(metered=pl.col("quantity").is_null().all())
@@ -152,7 +152,10 @@ def with_discounts(
     known: pl.LazyFrame,
     prices: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """`rows` with the discounts of their service period and the grade of that."""
+    """`rows` with the discounts of their service period and the grade of that.
+
+    The grade counts where the discounts do: nothing is taken off a trial, and usage has those of its own bill.
+    """
     both = _beside(
         _invoiced(rows, lines).join(in_force(known, refs, coupons), on=PERIOD, how="left"),
         refs,
@@ -161,9 +164,11 @@ def with_discounts(
     both = both.join(_drafts_in_doubt(both, refs), on=PERIOD, how="left").collect().lazy()
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     given_at_once = given_at_once.fill_null(value=False)
-    moved = given_at_once | pl.col("moved").fill_null(value=False)
+    # A line with nothing left does not show what would have reduced it. Its invoice names what stands above the lines.
+    on_item = pl.col("named").fill_null(value=False) & _ahead().not_()
+    moved = pl.when(on_item).then("moved_on_item").otherwise("moved").fill_null(value=False)
+    moved = given_at_once | moved
     early = pl.col("early").fill_null(value=False)
-    # A line with nothing left does not show what would have reduced it.
     untold = pl.col("invoiced").is_null() | pl.col("blank")
     open_question = pl.any_horizontal("tied", "in_doubt", "contradicted")
     unclear = open_question | (untold & (moved | early.not_() | _ahead()))
@@ -188,7 +193,12 @@ def with_discounts(
         .collect()
         .lazy()
     )
-    products = prices.select("price_id", "product_id").unique("price_id")
+    products = prices.select("price_id", "product_id", "usage_type").unique("price_id")
+    reduces = pl.any_horizontal(
+        pl.col("status").eq_missing("trialing"),
+        pl.col("in_trial"),
+        pl.col("usage_type").eq_missing("metered"),
+    ).not_()
     elsewhere = pl.col("billed_product").ne_missing(pl.col("product_id"))
     none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
     doubtful = pl.col("unknown_limits") | (pl.col("late") & pl.col("has_limited"))
@@ -208,9 +218,13 @@ def with_discounts(
         .with_columns(
             evidence=worst(
                 pl.col("evidence"),
-                pl.col("discount_evidence").fill_null("bounded"),
-                pl.when(unknown).then(pl.lit("inferred")),
-                pl.when(pl.col("unordered") & elsewhere).then(pl.lit("bounded")),
+                pl.when(reduces).then(
+                    worst(
+                        pl.col("discount_evidence").fill_null("bounded"),
+                        pl.when(unknown).then(pl.lit("inferred")),
+                        pl.when(pl.col("unordered") & elsewhere).then(pl.lit("bounded")),
+                    )
+                ),
             ),
         )
     )

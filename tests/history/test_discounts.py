@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
+
 from tests.history.stripe_json import History, Json, coupon, discount, item, price, state
 
 PRICES = [price("plan", 10_000, "prod_a")]
@@ -285,6 +287,71 @@ def test_a_line_with_nothing_left_that_was_billed_ahead_leaves_the_discounts_ope
     _, ahead = line("march", MARCH, APRIL, 0)
     billed(history, (FEBRUARY, ahead))
     assert march(history)[1] == "bounded"
+
+
+def free_for_march(history: History, *above: str) -> History:
+    """In the second of the renewal half off ends; the item's own $100 off leaves nothing of $100, later there are 3."""
+    history.states(
+        (FEBRUARY, state(item("si", "plan", 1, "di_all"), discounts=["di_half"])),
+        (MARCH, state(item("si", "plan", 1, "di_all"), period=MARCH, discounts=["di_fifth"])),
+        (MID_MARCH, state(item("si", "plan", 3, "di_all"), discounts=["di_fifth"])),
+    )
+    history.records("coupon", coupon("ALL", amount_off=10_000, currency="usd"))
+    history.records("coupon", coupon("FIFTH", percent_off=20.0), coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_all", "ALL", FEBRUARY, subscription_item="si"))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    history.records("discount", discount("di_fifth", "FIFTH", MARCH))
+    return billed(history, line("march", MARCH, APRIL, 10_000, di_all=10_000), above=above)
+
+
+def test_an_invoice_names_what_was_in_force_above_a_line_with_nothing_left() -> None:
+    """What was exchanged in the second of the renewal is no open question then; without its names it is."""
+    assert march(free_for_march(History(PRICES), "di_fifth")) == (160_000_000, "exact")
+    assert march(free_for_march(History(PRICES)))[1] == "bounded"
+
+
+def test_an_invoice_does_not_name_what_was_in_force_on_an_item_with_nothing_left() -> None:
+    """In the second of the renewal the item's $100 off gives way to half off; the subscription's is named."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan", 0, "di_all"), discounts=["di_half"])),
+        (MARCH, state(item("si", "plan", 0, "di_item"), period=MARCH, discounts=["di_half"])),
+        (MID_MARCH, state(item("si", "plan", 3, "di_item"), discounts=["di_half"])),
+    )
+    history.records("coupon", coupon("ALL", amount_off=10_000, currency="usd"))
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_all", "ALL", FEBRUARY, subscription_item="si"))
+    history.records("discount", discount("di_item", "HALF", MARCH, subscription_item="si"))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    billed(history, line("march", MARCH, APRIL, 0), above=["di_half"])
+    assert march(history)[1] == "bounded"
+
+
+@pytest.mark.parametrize(("trial", "grade"), [("active", "bounded"), ("trialing", "exact")])
+def test_the_discounts_of_a_trial_reduce_nothing(trial: str, grade: str) -> None:
+    """Given in the very second in which the trial begins: before or after it?"""
+    begins = state(item("si", "plan"), period=MARCH, discounts=["di_half"], status=trial)
+    history = History(PRICES).states((FEBRUARY, state(item("si", "plan"))), (MARCH, begins))
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    assert (
+        history.folded().item_timeline.sort("valid_from").row(-1, named=True)["evidence"] == grade
+    )
+
+
+def test_usage_has_the_discounts_of_its_own_bill() -> None:
+    """What is given in the second in which its next period begins is no question of the month before."""
+    calls = item("si_calls", "calls", None)
+    history = History([price("calls", 100, "prod_c", usage=True)]).states(
+        (FEBRUARY, state(calls)), (MARCH, state(calls, period=MARCH, discounts=["di_half"]))
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    _, usage = line("calls", FEBRUARY, MARCH, 5_000)
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    billed(history, (MARCH, usage))
+    found = history.snapshot(date(2026, 3, 1))["si_calls"]
+    assert (found["mrr_native"], found["evidence"]) == (50_000_000, "exact")
 
 
 def seldom(limits: dict[str, Any]) -> History:
