@@ -6,6 +6,7 @@ Prices are in `prices`.
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.asof import asof
 from pipeline.billing.chosen import latest
 from pipeline.billing.decode import Evidence
 
@@ -115,16 +116,7 @@ def _unlisted(
         .sort("observed_at")
         .group_by("discount_id", maintain_order=True)
         .first()
-        .sort("observed_at")
-        .join_asof(
-            covered.sort("covered_from"),
-            left_on="observed_at",
-            right_on="covered_from",
-            by="source_account",
-            strategy="backward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        .pipe(asof, "observed_at", covered, "covered_from", "source_account")
         .select(
             "discount_id",
             unlisted_at=pl.when(told).then("covered_from").otherwise("observed_at"),

@@ -7,6 +7,7 @@ docs/method.md, "Evidence".
 import polars as pl
 
 from pipeline.billing import chosen
+from pipeline.billing.asof import asof
 from pipeline.billing.history import ITEM
 from pipeline.billing.observations import ON, SUBSCRIPTION_TOLD
 from pipeline.billing.taxes import inside
@@ -60,16 +61,7 @@ def _held(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
         points.select(ON)
         .unique()
         .join(ends.select("source_account", "covered_from", "covered_to"), on="source_account")
-        .sort("covered_to")
-        .join_asof(
-            points.with_columns(point_at="at").sort("at"),
-            left_on="covered_to",
-            right_on="at",
-            by=ON,
-            strategy="backward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        .pipe(asof, "covered_to", points.rename({"at": "point_at"}), "point_at", ON)
         .filter(
             (pl.col("point_at") >= pl.col("covered_from"))
             & (pl.col("point_at") < pl.col("covered_to"))
@@ -81,20 +73,12 @@ def _held(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
 
 def initial(before: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     """The state at the start of each span of coverage: that before the first point in or after it."""
-    starts = before.select(ON).unique().join(covered, on="source_account").sort("covered_from")
-    following = before.filter(pl.col("kind") != "created").sort("at")
+    starts = before.select(ON).unique().join(covered, on="source_account")
+    following = before.filter(pl.col("kind") != "created").with_columns(point_at="at")
     unknown = pl.col("checked").not_()
     in_trial = pl.col("trial_end").is_not_null() & (pl.col("at") <= pl.col("trial_end"))
     return (
-        starts.join_asof(
-            following.with_columns(point_at="at"),
-            left_on="covered_from",
-            right_on="at",
-            by=ON,
-            strategy="forward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        asof(starts, "covered_from", following, "point_at", ON, "forward")
         .filter(pl.col("point_at").is_not_null() & (pl.col("created_at") < pl.col("point_at")))
         .with_columns(
             status=pl.when(unknown & in_trial)
@@ -210,19 +194,11 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
 
 def _coverage_of(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     """The end of the span of coverage that begins at each point or last before it: covered_to, in the same order."""
-    starts = covered.select("source_account", "covered_from", "covered_to").sort("covered_from")
+    starts = covered.select("source_account", "covered_from", "covered_to")
     return (
         points.select("source_account", "at")
         .with_row_index("row")
-        .sort("at")
-        .join_asof(
-            starts,
-            left_on="at",
-            right_on="covered_from",
-            by="source_account",
-            strategy="backward",
-            check_sortedness=False,
-        )
+        .pipe(asof, "at", starts, "covered_from", "source_account")
         .sort("row")
         .select("covered_to")
     )
@@ -243,23 +219,21 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame, lists: pl.LazyFrame)
     partial = partial.collect().lazy()
     large = partial.select(ON).unique()
     sequence, sighted = (each.join(large, on=ON, how="semi") for each in (sequence, sighted))
-    seen = sighted.select(*ITEM, "at", *ITEM_FIELDS, seen_at="at").sort("at")
-    complete = sequence.filter(pl.col("more").not_()).select(*ON, "at", complete_at="at").sort("at")
+    seen = sighted.select(*ITEM, *ITEM_FIELDS, seen_at="at")
+    complete = sequence.filter(pl.col("more").not_()).select(*ON, complete_at="at")
     unseen = (
         partial.join(sighted.select(ITEM).unique(), on=ON)
         .join(sighted.select(*ITEM, "at"), on=[*ITEM, "at"], how="anti")
-        .sort("at")
-        .join_asof(complete, on="at", by=ON, strategy="backward", check_sortedness=False)
+        .pipe(asof, "at", complete, "complete_at", ON)
     )
-    forward = unseen.join_asof(seen, on="at", by=ITEM, strategy="backward", check_sortedness=False)
+    forward = asof(unseen, "at", seen, "seen_at", ITEM)
     known = pl.col("seen_at").is_not_null() & (
         pl.col("complete_at").is_null() | (pl.col("seen_at") >= pl.col("complete_at"))
     )
     later = (
         forward.filter(known.not_())
         .drop("seen_at", *ITEM_FIELDS)
-        .sort("at")
-        .join_asof(seen, on="at", by=ITEM, strategy="forward", check_sortedness=False)
+        .pipe(asof, "at", seen, "seen_at", ITEM, "forward")
         .filter(pl.col("item_created") <= pl.col("at"))
     )
     return pl.concat([forward.filter(known), later], how="diagonal").drop("seen_at", "complete_at")

@@ -13,6 +13,8 @@ A point whose subscription has no items has no rows; the point itself stays in t
 
 import polars as pl
 
+from pipeline.billing.asof import asof
+
 SUBSCRIPTION_STATE = (
     "status",
     "collection_paused",
@@ -87,16 +89,7 @@ def _unchanged(observed: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
             right_on=[*ON, "proof"],
             how="anti",
         )
-        .sort("found_at")
-        .join_asof(
-            listed.with_columns(listed_at="at").sort("at"),
-            left_on="found_at",
-            right_on="at",
-            by=ON,
-            strategy="backward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        .pipe(asof, "found_at", listed.with_columns(listed_at="at"), "listed_at", ON)
         .filter(pl.col("listed_at").is_not_null())
         .with_columns(at="found_at", proof="sync_id")
         .select(observed.collect_schema().names())

@@ -6,6 +6,7 @@ docs/method.md, "Value of an item": a discount counts for whole service periods.
 
 import polars as pl
 
+from pipeline.billing.asof import asof
 from pipeline.billing.evidence import worst
 from pipeline.billing.in_force import PERIOD, in_force, joined
 from pipeline.billing.invoices import (
@@ -29,15 +30,15 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             billed_at=pl.min_horizontal("period_start", "invoiced_at"), line_start="period_start"
         )
-        .sort("period_start")
     )
+    item = "subscription_item_id"
+    charged = billed.filter(pl.col("void").not_()).drop("period_start")
     given_back = (
         lines.filter((pl.col("invoice_status") != "void") & pl.col("proration"))
         .group_by(PERIOD)
         .agg(alone=(pl.col("amount") < 0).all())
         .filter("alone")
-        .select(*PERIOD, credited_at="period_start")
-        .sort("period_start")
+        .select("subscription_item_id", credited_at="period_start")
     )
     whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
     # What was voided for this very period tells more of its start than a line that goes on from before.
@@ -47,21 +48,8 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     return (
         rows.group_by(PERIOD)
         .agg(metered=pl.col("quantity").is_null().all())
-        .sort("period_start")
-        .join_asof(
-            given_back,
-            on="period_start",
-            by="subscription_item_id",
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .join_asof(
-            billed.filter(pl.col("void").not_()),
-            on="period_start",
-            by="subscription_item_id",
-            strategy="backward",
-            check_sortedness=False,
-        )
+        .pipe(asof, "period_start", given_back, "credited_at", item)
+        .pipe(asof, "period_start", charged, "line_start", item)
         .join(billed.filter("void"), on=PERIOD, how="left", suffix="_void")
         .select(
             *PERIOD,

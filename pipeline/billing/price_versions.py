@@ -5,6 +5,7 @@ Belongs here: joining PRICE by time, so that a row has one version. A price with
 
 import polars as pl
 
+from pipeline.billing.asof import asof
 from pipeline.billing.charges import PAIR, PRICED_BY, WIDE, charges
 from pipeline.billing.cutting import cut
 from pipeline.billing.evidence import worst
@@ -102,15 +103,7 @@ def version_at(rows: pl.LazyFrame, prices: pl.LazyFrame, at: str) -> pl.LazyFram
     if later.collect().is_empty():
         return rows.with_columns(price_version=pl.lit(0, dtype=pl.Int64))
     return (
-        rows.sort(at)
-        .join_asof(
-            later.sort("since"),
-            left_on=at,
-            right_on="since",
-            by=PAIR,
-            strategy="backward",
-            check_sortedness=False,
-        )
+        asof(rows, at, later, "since", PAIR)
         .with_columns(pl.col("price_version").fill_null(0))
         .drop("since")
     )

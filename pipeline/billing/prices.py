@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.asof import asof
 from pipeline.billing.charges import PAIR
 from pipeline.billing.chosen import latest
 from pipeline.billing.evidence import worst
@@ -123,11 +124,7 @@ def _told(options: pl.LazyFrame, listed: pl.LazyFrame, coverage: pl.LazyFrame) -
         .join(pairs, on=PRICE)
         .join(shown, on=[*PAIR, "observed_at", "hash"], how="left")
         .with_columns(pl.col("there").fill_null(value=False))
-        .sort("observed_at", "hash")
-        .join_asof(
-            syncs, left_on="observed_at", right_on="synced_at", by=ACCOUNT, strategy="backward",
-            check_sortedness=False,
-        )
+        .pipe(asof, "observed_at", syncs, "synced_at", ACCOUNT)
         .sort(*PAIR, "observed_at", "hash")
         .with_columns(
             number=pl.int_range(pl.len()).over(PAIR),
@@ -184,15 +181,8 @@ def _versions(
     ).unique()
     doubted = (pl.col("since") < pl.col("doubted_to")).fill_null(value=False)
     return (
-        points.sort("since")
-        .join_asof(
-            states.with_columns(state_since="since").sort("since"),
-            on="since", by=PAIR, strategy="backward", check_sortedness=False,
-        )
-        .join_asof(
-            doubts.sort("doubted_from"),
-            left_on="since", right_on="doubted_from", by=PAIR, strategy="backward", check_sortedness=False,
-        )
+        asof(points, "since", states.rename({"since": "state_since"}), "state_since", PAIR)
+        .pipe(asof, "since", doubts, "doubted_from", PAIR)
         .sort(*PAIR, "since")
         .with_columns(
             price_version=pl.int_range(pl.len()).over(PAIR),
@@ -209,7 +199,7 @@ def _versions(
 def _dated(told: pl.LazyFrame, edits: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     """`told` with `since` (null: since ever), its `proof`, and `open`: no event says when it changed."""
     last = edits.select(PRICE, edited_at="at", edit="proof").sort("edited_at", "edit")
-    spans = covered.select(ACCOUNT, "covered_from").sort("covered_from")
+    spans = covered.select(ACCOUNT, "covered_from")
     first = pl.col("number") == 0
     known_from = pl.when(first).then("covered_from").otherwise("same_at")
     edited = (pl.col("edited_at") > known_from) | (first & (pl.col("edited_at") == known_from))
@@ -218,15 +208,8 @@ def _dated(told: pl.LazyFrame, edits: pl.LazyFrame, covered: pl.LazyFrame) -> pl
     later = edited & (gap.not_() | (pl.col("edited_at") >= pl.col("covered_from")))
     born = (pl.col("created_at") >= pl.col("covered_from")).fill_null(value=False)
     return (
-        told.sort("listed_at")
-        .join_asof(
-            last, left_on="listed_at", right_on="edited_at", by=PRICE, strategy="backward",
-            check_sortedness=False, coalesce=False,
-        )
-        .join_asof(
-            spans, left_on="listed_at", right_on="covered_from", by=ACCOUNT, strategy="backward",
-            check_sortedness=False, coalesce=False,
-        )
+        asof(told, "listed_at", last, "edited_at", PRICE)
+        .pipe(asof, "listed_at", spans, "covered_from", ACCOUNT)
         .with_columns(
             since=pl.when(later)
             .then("edited_at")
@@ -260,6 +243,7 @@ def _doubts(
     surely = (pl.col("listed_at") >= pl.col("doubted_from")) | (
         pl.col("next_sync") <= pl.col("doubted_to")
     )
+    following = syncs.with_columns(next_sync=pl.col("synced_at").shift(-1).over(ACCOUNT))
     several = (
         pairs.join(
             edits.sort(PRICE, "at").select(
@@ -268,26 +252,8 @@ def _doubts(
             on=PRICE,
         )
         .drop_nulls("doubted_from")
-        .sort("doubted_to")
-        .join_asof(
-            lists.sort("listed_at"),
-            left_on="doubted_to",
-            right_on="listed_at",
-            by=PRICE,
-            strategy="backward",
-            check_sortedness=False,
-            coalesce=False,
-        )
-        .sort("doubted_from")
-        .join_asof(
-            syncs.with_columns(next_sync=pl.col("synced_at").shift(-1).over(ACCOUNT)),
-            left_on="doubted_from",
-            right_on="synced_at",
-            by=ACCOUNT,
-            strategy="forward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        .pipe(asof, "doubted_to", lists, "listed_at", PRICE)
+        .pipe(asof, "doubted_from", following, "synced_at", ACCOUNT, "forward")
         .filter(surely.fill_null(value=False).not_())
     )
     silent = dated.filter("open").with_columns(doubted_from="same_at", doubted_to="listed_at")
@@ -299,29 +265,11 @@ def _doubts(
             begins="covered_from",
         )
         .drop_nulls()
-        .sort("begins")
-        .join_asof(
-            syncs,
-            left_on="begins",
-            right_on="synced_at",
-            by=ACCOUNT,
-            strategy="forward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        .pipe(asof, "begins", syncs, "synced_at", ACCOUNT, "forward")
     )
     missed = (
         pairs.join(gaps, on=ACCOUNT)
-        .sort("synced_at")
-        .join_asof(
-            edits.select(PRICE, "at").sort("at"),
-            left_on="synced_at",
-            right_on="at",
-            by=PRICE,
-            strategy="backward",
-            check_sortedness=False,
-            coalesce=False,
-        )
+        .pipe(asof, "synced_at", edits.select(PRICE, "at"), "at", PRICE)
         .with_columns(doubted_to=pl.max_horizontal("begins", "at"))
     )
     columns = [*PAIR, "doubted_from", "doubted_to"]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
+from pipeline.billing.asof import asof
 from pipeline.billing.evidence import worst_of
 from pipeline.mrr.book import Book
 from pipeline.mrr.discounts import with_steps
@@ -52,7 +53,7 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
     """
     seconds = (pl.col("period_end") - pl.col("period_start")).dt.total_seconds()
     per_day = policy.usage == "per_day"
-    charges = usage.sort("period_end").select(
+    charges = usage.select(
         "subscription_item_id",
         ended="period_end",
         charge_num=pl.col("amount").cast(pl.Int128) * (MONTH_SECONDS if per_day else 1),
@@ -62,14 +63,7 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
         usage_net_den="net_den",
         usage_evidence="evidence",
     )
-    joined = rows.sort("at").join_asof(
-        charges,
-        left_on="at",
-        right_on="ended",
-        by="subscription_item_id",
-        strategy="backward",
-        check_sortedness=False,
-    )
+    joined = asof(rows, "at", charges, "ended", "subscription_item_id")
     metered = pl.col("usage_type") == "metered"
     if per_day:
         whole = metered & pl.col("charge_num").is_not_null()
