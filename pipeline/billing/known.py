@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.billing import chosen
 from pipeline.billing.asof import asof
+from pipeline.billing.decode import EVENT_ITEMS
 from pipeline.billing.history import ITEM
 from pipeline.billing.observations import ON, SUBSCRIPTION_TOLD
 from pipeline.billing.taxes import inside
@@ -302,7 +303,11 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
     ) & pl.col("found").fill_null(value=False)
     cut = pl.col("cut") | pl.col("more")
     untouched = pl.col("cut") & pl.col("found").is_null()
-    more_came = pl.col("cut") & pl.col("more").not_()
+    full = every.filter(pl.col("cut") & pl.col("more").not_()).join(lists, on="record")
+    # As many items as an event lists were all, and to the next event there are more: some came unseen.
+    more_came = full.filter(pl.col("items").list.len() <= EVENT_ITEMS).select(
+        *ON, "at", more_came=pl.lit(value=True)
+    )
     proved = (
         pl.when(pl.col("told").is_null() | pl.col("unchanged") | untouched)
         .then(pl.lit(value=True))
@@ -312,12 +317,13 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
         rows.join(earlier, on=[*ITEM, "next_at"], how="left")
         .join(ids, on=[*ON, "at"], how="left")
         .join(ids_before, on=[*ON, "next_at"], how="left")
+        .join(more_came, on=[*ON, "at"], how="left")
         .with_columns(
             evidence=pl.when(pl.col("guessed"))
             .then(pl.lit("inferred"))
             .when(
                 pl.col("covered") & pl.col("carried").not_() & proved.fill_null(value=False),
-                more_came.fill_null(value=False).not_(),
+                pl.col("more_came").is_null(),
             )
             .then(pl.lit("exact"))
             .otherwise(pl.lit("bounded")),

@@ -112,9 +112,9 @@ class History:
             before = shown
         return self
 
-    def records(self, stream: str, *records: Json) -> "History":
-        """Records of a stream as they were listed at the end."""
-        self.rows += [_row(stream, each, NOW) for each in records]
+    def records(self, stream: str, *records: Json, at: datetime = NOW) -> "History":
+        """Records of a stream as they were listed, by default at the end."""
+        self.rows += [_row(stream, each, at) for each in records]
         return self
 
     def states(

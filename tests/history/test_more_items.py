@@ -73,3 +73,17 @@ def test_an_event_that_only_adds_an_eleventh_item_shows_the_ten_as_they_were() -
     found = changed(False, items=ELEVEN[:10], at=MARCH.replace(day=5)).snapshot(date(2026, 2, 1))
     assert len(found) == 10
     assert {row["evidence"] for row in found.values()} == {"exact"}
+
+
+def test_a_listing_shows_every_item_and_the_next_event_leaves_some_out() -> None:
+    """Nothing came: eleven are listed, and the event of the renewal says that there are more than its ten."""
+    start = int(FEBRUARY.timestamp())
+    eleven = [each | {"created": start, "current_period_start": start} for each in ELEVEN]
+    listed = {
+        "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "usd", "discounts": [],
+        "created": start, "status": "active", "ended_at": None,
+        "items": {"data": eleven, "has_more": False},
+    }  # fmt: skip
+    found = changed().records("subscription", listed, at=SWAPPED).snapshot(date(2026, 2, 1))
+    assert len(found) == len(ELEVEN)
+    assert [row["evidence"] for row in found.values()].count("exact") == len(ELEVEN)
