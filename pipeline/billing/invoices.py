@@ -17,7 +17,7 @@ LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
 KEY = ["source_account", "invoice_id"]
 
 
-def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.Series) -> pl.LazyFrame:
+def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> pl.LazyFrame:
     """One row per line of the newest listing of each invoice that is about a subscription item.
 
     An event tells the status alone. The lines of a draft may change until it is finalised (`settled`); a deleted draft
@@ -34,13 +34,13 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.Series) -> pl.L
     the `whole` ones of the invoice, since a share of less than half a minor unit leaves no trace on the line, then the
     line's), named (the invoice names discounts, all of them `whole`), reduced, included, line_tax_rates.
     """
-    above = pl.col("invoice_discounts").list.filter(pl.element().is_in(whole.implode()))
+    names = pl.col("invoice_discounts").list.len().fill_null(0) > 0
     named = items.select("invoice_item_id", item_item="subscription_item_id")
     event = pl.col("lines").is_null()
     life = pl.col("invoice_status").cast(LIFE, strict=False)
     ended = invoices.filter(event).group_by(KEY).agg(ended=life.max())
     later = (pl.col("ended") > life).fill_null(pl.col("ended").is_not_null())
-    return (
+    every = (
         latest(invoices.filter(event.not_()), *KEY)
         .join(ended, on=KEY, how="left")
         .with_columns(
@@ -55,26 +55,43 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.Series) -> pl.L
         .explode("lines", empty_as_null=False, keep_nulls=False)
         .unnest("lines")
         .join(named, on="invoice_item_id", how="left")
-        .with_columns(
-            subscription_item_id=pl.coalesce("line_item", "item_item"),
-            line_discounts=pl.concat_list(
-                each.fill_null([]) for each in (above, pl.col("line_discounts"))
-            ).list.unique(maintain_order=True),
-            named=(above.list.len() > 0)
-            & (above.list.len() == pl.col("invoice_discounts").list.len()),
-        )
-        .drop("line_item", "item_item", "invoice_discounts")
+        .with_columns(subscription_item_id=pl.coalesce("line_item", "item_item"))
+        .drop("line_item", "item_item")
         .filter(pl.col("subscription_item_id").is_not_null())
+        .collect()
+        .lazy()
     )
+    # Most invoices name none, and lists are slow to put together.
+    silent = every.filter(names.not_()).with_columns(named=pl.lit(value=False))
+    naming = every.filter(names)
+    above = (
+        naming.select(*KEY, discount_id="invoice_discounts")
+        .unique(KEY)
+        .explode("discount_id")
+        .join(whole, on="discount_id", how="semi", maintain_order="left")
+        .group_by(KEY, maintain_order=True)
+        .agg(above="discount_id")
+    )
+    both = pl.concat_list(pl.col(each).fill_null([]) for each in ("above", "line_discounts"))
+    naming = (
+        naming.join(above, on=KEY, how="left")
+        .with_columns(
+            named=(pl.col("above").list.len() == pl.col("invoice_discounts").list.len()),
+            line_discounts=both.list.unique(maintain_order=True),
+        )
+        .with_columns(pl.col("named").fill_null(value=False))
+        .drop("above")
+    )
+    return pl.concat([silent, naming]).drop("invoice_discounts")
 
 
-def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.Series:
-    """The ids of the discounts (DISCOUNT) of which it is known what they are limited to.
+def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """The ids of the discounts (DISCOUNT) of which it is known what they are limited to (`discount_id`).
 
     Of another one only the lines that it reduced tell which products it is for.
     """
     known = coupons.filter("full").select("coupon_id")
-    return refs.join(known, on="coupon_id", how="semi").collect().get_column("discount_id")
+    return refs.join(known, on="coupon_id", how="semi").select("discount_id")
 
 
 def valid(items: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
