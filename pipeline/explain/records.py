@@ -152,7 +152,7 @@ def with_records(steps: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def lines_of(raw: pl.LazyFrame, customers: Sequence[str], whole: pl.Series) -> pl.DataFrame:
+def lines_of(raw: pl.LazyFrame, customers: Sequence[str], whole: pl.LazyFrame) -> pl.DataFrame:
     """The invoice lines of these customers (`invoices.lines`); `whole`: see there."""
     seen = billing.decode(of_customers(raw, customers).collect().lazy())
     items = invoices.invoice_items(seen.invoice_item)
