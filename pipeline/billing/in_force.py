@@ -14,11 +14,11 @@ PERIOD = ["subscription_item_id", "period_start"]
 def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts in force at the start of each item's service period, as the first point in it shows them.
 
-    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point is no later
-    than the start, or the item began with it, so nothing can have changed before), at_once (those of `shown` that were
-    given in the very second in which the period begins, but not with the item: before or after it?), moved (in that
-    second others were taken away, or their order changed; what is over by then as it announced, or is used up by the
-    period's own invoice, was not), moved_on_item (so did the item's own).
+    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point shows the
+    item and is no later than the start, or the item began with it, so nothing can have changed before), at_once (those
+    of `shown` that were given in the very second in which the period begins, but not with the item: before or after
+    it?), moved (in that second others were taken away, or their order changed; what is over by then as it announced, or
+    is used up by the period's own invoice, was not), moved_on_item (so did the item's own).
     """
     item = "subscription_item_id"
     followed = (
@@ -27,7 +27,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         & (pl.col("evidence").shift(1) == "exact")
     )
     born = pl.col("item_created") >= pl.col("valid_from")
-    needed = (*PERIOD, "kind", "item_created", "valid_from", "valid_to", "evidence")
+    needed = (*PERIOD, "kind", "item_created", "valid_from", "valid_to", "evidence", "foreseen")
     lists = ("customer_id", "item_discounts", "subscription_discounts")
     spans = (
         rows.select(needed)
@@ -43,8 +43,14 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     first = (
         chosen.first(spans, *PERIOD)
         .with_columns(
-            early=(pl.col("valid_from") <= pl.col("period_start"))
-            | (pl.col("kind").is_in(["initial", "listing"]).not_() & (born | pl.col("followed")))
+            early=(
+                (pl.col("valid_from") <= pl.col("period_start"))
+                | (
+                    pl.col("kind").is_in(["initial", "listing"]).not_()
+                    & (born | pl.col("followed"))
+                )
+            )
+            & pl.col("foreseen").not_()
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
         .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))

@@ -199,10 +199,21 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     """
     void = pl.col("invoice_status") == "void"
     key = ["subscription_item_id", "period_start"]
+    order = ("settled", "invoiced_at", "invoice_id", "line_id")
     ordinary = (
         lines.filter(pl.col("proration").not_())
-        .with_columns(void=void)
-        .sort(pl.col("void").not_(), "settled", "invoiced_at", "invoice_id", "line_id")
+        .select(
+            *key,
+            *order,
+            "product_id",
+            "currency",
+            "period_end",
+            "named",
+            "reduced",
+            "line_discounts",
+            void=void,
+        )
+        .sort(pl.col("void").not_(), *order)
         .collect()
         .lazy()
     )

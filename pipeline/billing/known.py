@@ -214,7 +214,7 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame, lists: pl.LazyFrame)
     """Rows for items that an event leaves out: it lists ten at most, the others keep their state.
 
     An item not listed is there if it was seen since the last complete list of items, or if a later point shows it
-    with an earlier date of creation.
+    with an earlier date of creation (`foreseen`: it may have been otherwise then).
     """
     partial = sequence.filter(pl.col("more")).join(lists.drop("items"), on="record")
     partial = partial.collect().lazy()
@@ -236,8 +236,10 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame, lists: pl.LazyFrame)
         .drop("seen_at", *ITEM_FIELDS)
         .pipe(asof, "at", seen, "seen_at", ITEM, "forward")
         .filter(pl.col("item_created") <= pl.col("at"))
+        .with_columns(foreseen=pl.lit(value=True))
     )
-    return pl.concat([forward.filter(known), later], how="diagonal").drop("seen_at", "complete_at")
+    held = forward.filter(known).with_columns(foreseen=pl.lit(value=False))
+    return pl.concat([held, later], how="diagonal").drop("seen_at", "complete_at")
 
 
 def first_items(every: pl.LazyFrame, known: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
@@ -274,7 +276,7 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))
     running = sighted.filter(pl.col("status").is_in(OVER).not_())
     shown = running.join(whole, on=[*ON, "at"], how="left").with_columns(
-        carried=pl.col("more") & pl.col("accounted").is_null()
+        carried=pl.col("more") & pl.col("accounted").is_null(), foreseen=pl.lit(value=False)
     )
     columns = shown.collect_schema().names()
     rows = pl.concat(

@@ -22,7 +22,8 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """Every service period of `rows` with the discounts of the invoice line that covers its start (`invoiced`).
 
     One line may cover several periods, billed ahead, until it is credited: where nothing is charged instead, the rest
-    of it is given back (a new anchor, a trial).
+    of it is given back (a new anchor, a trial). Of the later ones of a voided line nobody knows whether they were
+    billed anew (`voided_ahead`).
     """
     billed = (
         period_discounts(lines)
@@ -32,7 +33,6 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         )
     )
     item = "subscription_item_id"
-    charged = billed.filter(pl.col("void").not_()).drop("period_start")
     given_back = (
         lines.filter((pl.col("invoice_status") != "void") & pl.col("proration"))
         .group_by(PERIOD)
@@ -41,23 +41,40 @@ def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
         .select("subscription_item_id", credited_at="period_start")
     )
     whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
-    # What was voided for this very period tells more of its start than a line that goes on from before.
-    own = pl.col("invoiced_void").is_null() | (pl.col("line_start") == pl.col("period_start"))
-    covers = (pl.col("period_start") < pl.col("period_end")) & whole & own
+    # What was given back before it began covers nothing, and another line may begin before it.
+    charged = (
+        billed.filter(pl.col("void").not_())
+        .drop("period_start")
+        .pipe(asof, "line_start", given_back, "credited_at", item)
+        .filter(whole)
+        .drop("credited_at")
+    )
     columns = ("invoiced", "product_id", "billed_at", "tied", "settled", "blank", "named")
+    voided = billed.filter("void").select(
+        item,
+        *(pl.col(name).alias(f"{name}_void") for name in columns),
+        void_start="line_start",
+        void_end="period_end",
+    )
+    # What was voided for this very period tells more of its start than a line that goes on from before.
+    this = (pl.col("void_start") == pl.col("period_start")).fill_null(value=False)
+    own = this.not_() | (pl.col("line_start") == pl.col("period_start"))
+    covers = ((pl.col("period_start") < pl.col("period_end")) & whole & own).fill_null(value=False)
+    ahead = (pl.col("period_start") < pl.col("void_end")) & this.not_() & covers.not_()
     return (
         rows.group_by(PERIOD)
         .agg(metered=pl.col("quantity").is_null().all())
         .pipe(asof, "period_start", given_back, "credited_at", item)
         .pipe(asof, "period_start", charged, "line_start", item)
-        .join(billed.filter("void"), on=PERIOD, how="left", suffix="_void")
+        .pipe(asof, "period_start", voided, "void_start", item)
         .select(
             *PERIOD,
             "metered",
             *(
-                pl.when(covers).then(pl.col(name)).otherwise(pl.col(f"{name}_void")).alias(name)
+                pl.when(covers).then(name).when(this).then(f"{name}_void").alias(name)
                 for name in columns
             ),
+            voided_ahead=ahead.fill_null(value=False),
         )
     )
 
@@ -158,7 +175,7 @@ def with_discounts(
     moved = given_at_once | moved
     early = pl.col("early").fill_null(value=False)
     untold = pl.col("invoiced").is_null() | pl.col("blank")
-    open_question = pl.any_horizontal("tied", "in_doubt", "contradicted")
+    open_question = pl.any_horizontal("tied", "in_doubt", "contradicted", "voided_ahead")
     unclear = open_question | (untold & (moved | early.not_() | _ahead()))
     ids = both.select(
         *PERIOD,

@@ -43,14 +43,16 @@ def _merged(rows: pl.LazyFrame, *more: str) -> pl.LazyFrame:
         )
     )
     ends = pl.col("begins").shift(-1).fill_null(value=True)
+    # The first and the last span of each run are left, side by side.
     return (
-        ordered.with_columns(run=pl.col("begins").cum_sum())
-        .filter(pl.col("begins") | ends)
-        .group_by("run", maintain_order=True)
-        .agg(
-            pl.col(key, *STATE, *more, "valid_from", "opened_by").first(),
-            pl.col("valid_to", "closed_by").last(),
+        ordered.with_columns(ends=ends)
+        .filter(pl.col("begins") | pl.col("ends"))
+        .with_columns(
+            pl.when("ends").then(name).otherwise(pl.col(name).shift(-1)).alias(name)
+            for name in ("valid_to", "closed_by")
         )
+        .filter("begins")
+        .select(key, *STATE, *more, "valid_from", "opened_by", "valid_to", "closed_by")
     )
 
 
