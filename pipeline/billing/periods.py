@@ -174,7 +174,7 @@ def with_discounts(
     moved = pl.when(on_item).then("moved_on_item").otherwise("moved").fill_null(value=False)
     moved = given_at_once | moved
     early = pl.col("early").fill_null(value=False)
-    untold = pl.col("invoiced").is_null() | pl.col("blank")
+    untold = pl.col("invoiced").is_null() | pl.col("blank").fill_null(value=False)
     open_question = pl.any_horizontal("tied", "in_doubt", "contradicted", "voided_ahead")
     unclear = open_question | (untold & (moved | early.not_() | _ahead()))
     ids = both.select(
@@ -183,7 +183,8 @@ def with_discounts(
         "ids",
         "unordered",
         late=_ahead() | early.not_() | moved,
-        billed_product=pl.when(pl.col("invoiced").is_not_null()).then("product_id"),
+        # What reduces this product: a line with nothing left does not show it.
+        billed_product=pl.when(untold.not_()).then("product_id"),
         discount_evidence=pl.when(unclear)
         .then(pl.lit("bounded"))
         .when(pl.col("invoiced").is_not_null() | early)

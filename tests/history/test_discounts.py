@@ -440,6 +440,19 @@ def test_what_an_invoice_names_may_be_for_other_products() -> None:
     assert february(unlisted)[0] == 100_000_000
 
 
+def test_a_line_with_nothing_left_does_not_show_what_an_unlisted_coupon_is_for() -> None:
+    """No units at the renewal and one later: whether half off is for its product, no list and no line tells."""
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan", 0, "di_half"))),
+        (MARCH, state(item("si", "plan", 0, "di_half"), period=MARCH)),
+        (MID_MARCH, state(item("si", "plan", 1, "di_half"))),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0, embedded=True))
+    history.records("discount", discount("di_half", "HALF", FEBRUARY, subscription_item="si"))
+    billed(history, line("march", MARCH, APRIL, 0))
+    assert march(history)[1] == "inferred"
+
+
 def test_usage_left_with_nothing_has_the_discounts_that_its_invoice_names() -> None:
     """$12 off went before February's usage of nothing was billed: the yearly plan has all of it, a dollar a month."""
     metered, yearly = (
