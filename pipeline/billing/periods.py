@@ -159,7 +159,8 @@ def with_discounts(
 ) -> pl.LazyFrame:
     """`rows` with the discounts of their service period and the grade of that.
 
-    The grade counts where the discounts do: nothing is taken off a trial, and usage has those of its own bill.
+    The grade counts where the discounts do: nothing is taken off a trial, and usage has those of its own bill, once
+    there was one.
     """
     both = _beside(
         _invoiced(rows, lines).join(in_force(known, refs, coupons), on=PERIOD, how="left"),
@@ -203,7 +204,8 @@ def with_discounts(
     reduces = pl.any_horizontal(
         pl.col("status").eq_missing("trialing"),
         pl.col("in_trial"),
-        pl.col("usage_type").eq_missing("metered"),
+        pl.col("usage_type").eq_missing("metered")
+        & (pl.col("billed_from") <= pl.col("valid_from")).fill_null(value=False),
     ).not_()
     elsewhere = pl.col("billed_product").ne_missing(pl.col("product_id"))
     none = pl.lit([], dtype=pl.List(DISCOUNT_REF))
@@ -215,6 +217,7 @@ def with_discounts(
         .join(_without_limits(found, refs, coupons), on=PERIOD, how="left")
         .join(_with_limited(refs, coupons), on="customer_id", how="left")
         .join(products, on="price_id", how="left")
+        .join(_first_bills(lines, prices), on="subscription_item_id", how="left")
         .with_columns(
             pl.col("discounts").fill_null(none),
             pl.col("unknown_coupon", "unknown_limits", "late", "has_limited").fill_null(
@@ -269,6 +272,18 @@ def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         .join(counted("shown"), on=PERIOD)
         .filter(pl.col("unproved") | (pl.col("ids") != pl.col("shown")))
         .select(*PERIOD, in_doubt=pl.lit(value=True))
+    )
+
+
+def _first_bills(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
+    """Until when usage was billed first, by subscription_item_id (`billed_from`)."""
+    metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
+    ordinary = pl.any_horizontal("proration", "threshold").not_()
+    return (
+        lines.filter((pl.col("invoice_status") != "void") & ordinary)
+        .join(metered, on="price_id", how="semi")
+        .group_by("subscription_item_id")
+        .agg(billed_from=pl.col("period_end").min())
     )
 
 
