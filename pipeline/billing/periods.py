@@ -171,8 +171,8 @@ def with_discounts(
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     given_at_once = given_at_once.fill_null(value=False)
     # A line with nothing left does not show what would have reduced it. Its invoice names what stands above the lines.
-    on_item = pl.col("named").fill_null(value=False) & _ahead().not_()
-    moved = pl.when(on_item).then("moved_on_item").otherwise("moved").fill_null(value=False)
+    above_told = pl.col("named").fill_null(value=False) & _ahead().not_()
+    moved = pl.when(above_told).then("moved_on_item").otherwise("moved").fill_null(value=False)
     moved = given_at_once | moved
     early = pl.col("early").fill_null(value=False)
     untold = pl.col("invoiced").is_null() | pl.col("blank").fill_null(value=False)

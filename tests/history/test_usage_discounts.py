@@ -1,0 +1,91 @@
+"""The discounts of usage, with a bill of its own and without; written by hand."""
+
+import json
+from datetime import date
+
+import pytest
+
+from tests.history.discounted import (
+    FEBRUARY,
+    JANUARY,
+    MARCH,
+    billed,
+    february,
+    line,
+)
+from tests.history.stripe_json import History, coupon, discount, item, price, state
+
+
+def test_usage_has_the_discounts_of_its_own_bill() -> None:
+    """What is given in the second in which its next period begins is no question of the month before."""
+    calls = item("si_calls", "calls", None)
+    history = History([price("calls", 100, "prod_c", usage=True)]).states(
+        (FEBRUARY, state(calls)), (MARCH, state(calls, period=MARCH, discounts=["di_half"]))
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    _, usage = line("calls", FEBRUARY, MARCH, 5_000)
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    billed(history, (MARCH, usage))
+    found = history.snapshot(date(2026, 3, 1))["si_calls"]
+    assert (found["mrr_native"], found["evidence"]) == (50_000_000, "exact")
+
+
+@pytest.mark.parametrize("billed_before", [True, False])
+def test_usage_without_a_bill_takes_part_in_what_is_off_its_subscription(
+    billed_before: bool,
+) -> None:
+    """$12 off goes in the second in which a month of usage begins: the plan has it by the year or by the month."""
+    plan, calls = item("si", "plan"), item("si_calls", "calls", None)
+    yearly, metered = (
+        price("plan", 120_000, interval="year"),
+        price("calls", 0, "prod_c", usage=True),
+    )
+    history = History([yearly, metered]).states(
+        (JANUARY, state(plan, calls, discounts=["di_ten"])),
+        (FEBRUARY, state(plan, calls, period=FEBRUARY, discounts=["di_ten"])),
+        (MARCH, state(plan, calls, period=MARCH)),
+    )
+    for row in history.rows:
+        if row["stream"] == "event":  # the plan's period is the year
+            event = json.loads(row["payload"])
+            previous = event["data"].get("previous_attributes", {}).get("items", {"data": []})
+            for each in (*event["data"]["object"]["items"]["data"], *previous["data"]):
+                if each["id"] == "si":
+                    each["current_period_start"] = int(JANUARY.timestamp())
+            row["payload"] = json.dumps(event, separators=(",", ":"))
+    history.records("coupon", coupon("TEN", amount_off=1_200, currency="usd"))
+    history.records("discount", discount("di_ten", "TEN", JANUARY))
+    at, first = line("plan", JANUARY, JANUARY.replace(year=2027), 120_000, di_ten=1_200)
+    bills = [(at, first)]
+    if billed_before:
+        _, usage = line("calls", JANUARY, FEBRUARY, 0)
+        usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+        usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+        bills.append((FEBRUARY, usage))
+    billed(history, *bills)
+    timeline = history.folded().item_timeline.filter(subscription_item_id="si_calls")
+    grade = timeline.sort("valid_from").row(-1, named=True)["evidence"]
+    assert grade == ("exact" if billed_before else "bounded")
+
+
+def test_usage_left_with_nothing_has_the_discounts_that_its_invoice_names() -> None:
+    """$12 off went before February's usage of nothing was billed: the yearly plan has all of it, a dollar a month."""
+    metered, yearly = (
+        price("calls", 0, "prod_c", usage=True),
+        price("plan", 120_000, interval="year"),
+    )
+    calls, plan = item("si_calls", "calls", None), item("si", "plan")
+    history = History([yearly, metered]).states(
+        (FEBRUARY, state(plan, calls, discounts=["di_ten"])),
+        (FEBRUARY.replace(day=20), state(plan, calls)),
+    )
+    history.records("coupon", coupon("TEN", amount_off=1_200, currency="usd"))
+    history.records("discount", discount("di_ten", "TEN", FEBRUARY))
+    _, usage = line("calls", FEBRUARY, MARCH, 0)
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    at, first = line("plan", FEBRUARY, FEBRUARY.replace(year=2027), 120_000, di_ten=1_200)
+    billed(history, (at, first), (MARCH, usage))
+    assert february(history) == (99_000_000, "exact")
