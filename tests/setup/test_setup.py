@@ -103,6 +103,7 @@ def test_dagster_accepts_its_settings(tmp_path: Path) -> None:
 
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.telemetry_enabled is False
+        assert instance.nux_enabled is False
         assert instance.run_monitoring_enabled is True
         limits = instance.global_op_concurrency_default_limit
     assert limits == 1
