@@ -1,8 +1,10 @@
-"""Cutting spans of the timeline where something else begins to hold.
+"""Cutting spans of the timeline where something else begins to hold, and putting them together where nothing does.
 
-Belongs here: the one way in which a span is split in time. Does not belong here: what begins to hold, how sure it is.
+Belongs here: the one way in which a span is split in time, and the one in which neighbours become one. Does not belong
+here: what begins to hold, how sure it is.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import polars as pl
@@ -37,4 +39,27 @@ def cut(
             .then(pl.coalesce("next_proof", "closed_by"))
             .otherwise("closed_by"),
         )
+    )
+
+
+def together(rows: pl.LazyFrame, begins: pl.Expr, last: Sequence[str]) -> pl.LazyFrame:
+    """One row per run of `rows`: its first row, with the `last` columns of its last one.
+
+    Args:
+        rows: in order; those of a run follow each other.
+        begins: whether a row begins a run; never null.
+        last: the columns that the last row of a run tells.
+    """
+    # The first and the last row of each run are left, side by side.
+    ends = pl.col("begins").shift(-1).fill_null(value=True)
+    return (
+        rows.with_columns(begins=begins)
+        .with_columns(ends=ends)
+        .filter(pl.col("begins") | pl.col("ends"))
+        .with_columns(
+            pl.when("ends").then(name).otherwise(pl.col(name).shift(-1)).alias(name)
+            for name in last
+        )
+        .filter("begins")
+        .drop("begins", "ends")
     )

@@ -24,7 +24,7 @@ def numbered(
     An account of the coverage or a customer of a discount that the evidence does not name becomes null.
     """
     frames = {
-        name: getattr(evidence, name).collect()
+        name: getattr(evidence, name).collect().rechunk()
         for name in ("subscription", "invoice", "invoice_item")
     }
     accounts = _enum([frame.get_column("source_account") for frame in frames.values()])
@@ -38,7 +38,9 @@ def numbered(
                 if name in frame.columns
             ),
             *(
-                frame.get_column(column).explode(empty_as_null=False).struct.field(name)
+                frame.get_column(column)
+                .list.eval(pl.element().struct.field(name))
+                .explode(empty_as_null=False)
                 for frame in frames.values()
                 for name, column in NESTED.items()
                 if column in frame.columns

@@ -7,6 +7,8 @@ is in `periods`.
 import polars as pl
 
 from pipeline.billing import chosen
+from pipeline.billing.invoices import NO_IDS
+from pipeline.billing.ordering import in_order
 
 PERIOD = ["subscription_item_id", "period_start"]
 
@@ -14,11 +16,11 @@ PERIOD = ["subscription_item_id", "period_start"]
 def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """The discounts in force at the start of each item's service period, as the first point in it shows them.
 
-    One row per (subscription_item_id, period_start): shown (discount ids in order), early (the first point shows the
-    item and is no later than the start, or the item began with it, so nothing can have changed before), at_once (those
-    of `shown` that were given in the very second in which the period begins, but not with the item: before or after
-    it?), moved (in that second others were taken away, or their order changed; what is over by then as it announced, or
-    is used up by the period's own invoice, was not), moved_on_item (so did the item's own).
+    One row per (subscription_item_id, period_start): shown (discount ids in order; null: none), early (the first point
+    shows the item and is no later than the start, or the item began with it, so nothing can have changed before),
+    at_once (those of `shown` that were given in the very second in which the period begins, but not with the item:
+    before or after it?), moved (in that second others were taken away, or their order changed; what is over by then as
+    it announced, or is used up by the period's own invoice, was not), moved_on_item (so did the item's own).
     """
     item = "subscription_item_id"
     followed = (
@@ -28,11 +30,19 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     )
     born = pl.col("item_created") >= pl.col("valid_from")
     needed = (*PERIOD, "kind", "item_created", "valid_from", "valid_to", "evidence", "foreseen")
-    lists = ("customer_id", "item_discounts", "subscription_discounts")
-    spans = (
-        rows.select(needed)
+    lists = ("item_discounts", "subscription_discounts")
+    # Most rows show no discount: lists are slow.
+    holds = (
+        rows.select("valid_to", *lists)
         .with_row_index("place")
-        .sort(item, "valid_from")
+        .filter(pl.any_horizontal(pl.col(name).list.len() > 0 for name in lists))
+        .collect()
+        .lazy()
+    )
+    spans = (
+        rows.select(*needed, "customer_id")
+        .with_row_index("place")
+        .pipe(in_order, item, "valid_from")
         .with_columns(
             followed=followed.fill_null(value=False),
             earlier=pl.when(pl.col(item) == pl.col(item).shift(1)).then(pl.col("place").shift(1)),
@@ -54,16 +64,6 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
         .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
-        .join(rows.select(lists).with_row_index("place"), on="place", maintain_order="left")
-        .join(
-            rows.select(
-                "valid_to", before=joined("item_discounts", "subscription_discounts")
-            ).with_row_index("place"),
-            left_on=["earlier", "valid_from"],
-            right_on=["place", "valid_to"],
-            how="left",
-            maintain_order="left",
-        )
         .collect()
         .lazy()
     )
@@ -78,77 +78,79 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     announced = (pl.col("announced_end") <= pl.col("begun")).fill_null(value=False)
     lasting = (announced | pl.col("used_up")).fill_null(value=False).not_()
     taken = (pl.col("end") == pl.col("begun")).fill_null(value=False) & lasting
+    at_once = (pl.col("start") == pl.col("begun")) & pl.col("first").not_()
 
-    def listed(name: str) -> pl.LazyFrame:
-        return (
-            first.select(*PERIOD, "begun", "first", discount_id=name)
-            .explode("discount_id", empty_as_null=False, keep_nulls=False)
-            .join(dates, on="discount_id", how="left", maintain_order="left")
-            .filter(since & until)
-            .group_by(PERIOD, maintain_order=True)
-            .agg(
-                pl.col("discount_id").alias(name),
-                pl.col("discount_id")
-                .filter((pl.col("start") == pl.col("begun")) & pl.col("first").not_())
-                .alias(f"{name}_at_once"),
-            )
+    def of(name: str, which: pl.Expr) -> pl.Expr:
+        """The ids of a list of which something holds."""
+        return pl.col("discount_id").filter((pl.col("list") == name) & which)
+
+    now = first.select("place", "begun", "first").join(holds.drop("valid_to"), on="place")
+    before = (
+        first.select("place", "begun", "first", "earlier", "valid_from")
+        .join(
+            holds, left_on=["earlier", "valid_from"], right_on=["place", "valid_to"],
+            maintain_order="left",
         )
-
+        .with_columns(before=joined(*lists))
+    )  # fmt: skip
+    listed = (
+        pl.concat(
+            frame.select("place", "begun", "first", discount_id=name, list=pl.lit(name))
+            for frame, name in ((now, lists[0]), (now, lists[1]), (before, "before"))
+        )
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .join(dates, on="discount_id", how="left", maintain_order="left")
+        .group_by("place", maintain_order=True)
+        .agg(
+            on_item=of("item_discounts", since & until),
+            on_subscription=of("subscription_discounts", since & until),
+            item_at_once=of("item_discounts", since & until & at_once),
+            subscription_at_once=of("subscription_discounts", since & until & at_once),
+            before=of("before", lasting),
+            before_on_item=of("before", lasting & pl.col("on_item").is_not_null()),
+        )
+    )
     of_customers = dates.filter(
         pl.col("on_subscription").is_null() & pl.col("on_item").is_null() & pl.col("one_off").not_()
     )
     customers = (
-        first.select(*PERIOD, "begun", "customer_id")
+        first.select("place", "begun", "customer_id")
         .join(of_customers, left_on="customer_id", right_on="given_to")
         .filter(since & (until | taken))
-        .group_by(PERIOD)
+        .group_by("place")
         .agg(
-            customer_discounts=pl.col("discount_id").filter(until).sort(),
+            on_customer=pl.col("discount_id").filter(until).sort(),
             # Given or taken away in the very second in which the period begins: before or after it?
             tied=((pl.col("start") == pl.col("begun")) | taken).any(),
         )
     )
-    moved = (
-        first.select(
-            *PERIOD, "begun", "item_discounts", now=joined(*lists[1:]), discount_id="before"
-        )
-        .explode("discount_id", empty_as_null=False, keep_nulls=False)
-        .join(dates, on="discount_id", how="left", maintain_order="left")
-        .filter(lasting)
-        .group_by(PERIOD, maintain_order=True)
-        .agg(
-            pl.col("now", "item_discounts").first(),
-            before="discount_id",
-            before_on_item=pl.col("discount_id").filter(pl.col("on_item").is_not_null()),
-        )
+    gone = pl.col("before").list.len() > 0
+    some = (
+        listed.join(customers, on="place", how="full", coalesce=True)
+        .join(holds.drop("valid_to"), on="place", how="left")
+        .with_columns(above=joined("on_subscription", "on_customer"), now=joined(*lists))
         .select(
-            *PERIOD,
-            moved=pl.col("before").list.join(",") != pl.col("now").list.join(","),
-            moved_on_item=pl.col("before_on_item").list.join(",")
-            != pl.col("item_discounts").fill_null([]).list.join(","),
+            "place",
+            "tied",
+            moved=gone & _differ("before", "now"),
+            moved_on_item=gone & _differ("before_on_item", "item_discounts"),
+            shown=joined("on_item", "above"),
+            at_once=joined("item_at_once", "subscription_at_once"),
         )
     )
     return (
-        first.select(*PERIOD, "early")
-        .join(moved, on=PERIOD, how="left")
-        .join(listed("item_discounts"), on=PERIOD, how="left")
-        .join(listed("subscription_discounts"), on=PERIOD, how="left")
-        .join(customers, on=PERIOD, how="left")
-        .with_columns(
-            above=joined("subscription_discounts", "customer_discounts"),
-            early=pl.col("early") & pl.col("tied").fill_null(value=False).not_(),
-        )
-        .select(
-            *PERIOD,
-            "early",
-            pl.col("moved", "moved_on_item").fill_null(value=False),
-            shown=joined("item_discounts", "above"),
-            at_once=joined("item_discounts_at_once", "subscription_discounts_at_once"),
-        )
+        first.select("place", *PERIOD, "early")
+        .join(some, on="place", how="left")
+        .with_columns(pl.col("tied", "moved", "moved_on_item").fill_null(value=False))
+        .with_columns(early=pl.col("early") & pl.col("tied").not_())
+        .drop("place", "tied")
     )
+
+
+def _differ(one: str, other: str) -> pl.Expr:
+    return pl.col(one).list.join(",") != pl.col(other).fill_null(NO_IDS).list.join(",")
 
 
 def joined(first: str, second: str) -> pl.Expr:
     """Two lists of ids one after the other; null counts as empty."""
-    none = pl.lit([], dtype=pl.List(pl.String))
-    return pl.concat_list(pl.col(first).fill_null(none), pl.col(second).fill_null(none))
+    return pl.concat_list(pl.col(first).fill_null(NO_IDS), pl.col(second).fill_null(NO_IDS))

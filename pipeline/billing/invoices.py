@@ -15,6 +15,10 @@ from pipeline.billing.taxes import SHARE, computed, share_of
 LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
 """An invoice's statuses: it only ever takes a later one, so the latest that any record tells is the newest."""
 KEY = ["source_account", "invoice_id"]
+BILLED = ["subscription_item_id", "period_start"]
+LATEST = ["settled", "invoiced_at", "invoice_id", "line_id"]
+"""Of several invoices of a period the last in this order decides."""
+NO_IDS = pl.lit([], dtype=pl.List(pl.String))
 
 
 def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> pl.LazyFrame:
@@ -197,28 +201,39 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
     what reduced the whole invoice it may name (`named`).
     """
-    void = pl.col("invoice_status") == "void"
-    key = ["subscription_item_id", "period_start"]
-    order = ("settled", "invoiced_at", "invoice_id", "line_id")
     ordinary = (
         lines.filter(pl.col("proration").not_())
         .select(
-            *key,
-            *order,
+            *BILLED,
+            *LATEST,
             "product_id",
             "currency",
             "period_end",
             "named",
             "reduced",
-            "line_discounts",
-            void=void,
+            void=pl.col("invoice_status") == "void",
+            ids=pl.col("line_discounts").fill_null(NO_IDS),
         )
-        .sort(pl.col("void").not_(), *order)
+        .with_columns(alone=pl.len().over(BILLED) == 1)
         .collect()
         .lazy()
     )
+    # Most periods have one line, and nothing to decide.
+    alone = ordinary.filter("alone").with_columns(
+        tied=pl.lit(value=False),
+        blank=pl.col("reduced").fill_null(0) <= 0,
+        ids=pl.col("ids").list.unique(maintain_order=True),
+    )
+    several = _of_several_lines(ordinary.filter(pl.col("alone").not_()))
+    columns = several.collect_schema().names()
+    return pl.concat([alone.select(columns), several])
+
+
+def _of_several_lines(ordinary: pl.LazyFrame) -> pl.LazyFrame:
+    """`period_discounts` of the periods with more than one line: the last invoice decides."""
+    ordinary = ordinary.sort(pl.col("void").not_(), *LATEST).collect().lazy()
     last = (
-        ordinary.group_by(key)
+        ordinary.group_by(BILLED)
         .agg(
             pl.col("product_id", "currency", "invoiced_at").last(),
             pl.col("settled", "invoice_id", "void", "named").last(),
@@ -229,39 +244,24 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
         .lazy()
     )
     # Tiers have a line each; a line of zero may not name what reduced the others.
-    ids = (
-        pl.col("line_discounts")
-        .explode(empty_as_null=False, keep_nulls=False)
-        .unique(maintain_order=True)
+    ids = pl.col("ids").explode(empty_as_null=False, keep_nulls=False).unique(maintain_order=True)
+    of_last = (
+        ordinary.join(last.select(*BILLED, "invoice_id"), on=[*BILLED, "invoice_id"], how="semi")
+        .group_by(BILLED, maintain_order=True)
+        .agg(ids=ids, blank=pl.col("reduced").sum() <= 0)
     )
-    reduced = ordinary.filter(pl.col("line_discounts").list.len() > 0)
-    last_ids = (
-        reduced.join(last.select(*key, "invoice_id"), on=[*key, "invoice_id"], how="semi")
-        .group_by(key, maintain_order=True)
-        .agg(ids=ids)
-    )
-    blank = (
-        ordinary.join(last.select(*key, "invoice_id"), on=[*key, "invoice_id"], how="semi")
-        .group_by(key)
-        .agg(blank=pl.col("reduced").sum() <= 0)
-    )
-    equal = ("void", "settled", "invoiced_at")
     tied = (
-        ordinary.join(last.filter("several"), on=[*key, *equal], how="semi")
-        .group_by(*key, "invoice_id", maintain_order=True)
+        ordinary.join(last.filter("several"), on=[*BILLED, "void", *LATEST[:2]], how="semi")
+        .group_by(*BILLED, "invoice_id", maintain_order=True)
         .agg(ids=ids)
-        .group_by(key)
+        .group_by(BILLED)
         .agg(tied=pl.col("ids").list.join(",").n_unique() > 1)
     )
     return (
         last.drop("invoice_id", "several")
-        .join(last_ids, on=key, how="left")
-        .join(tied, on=key, how="left")
-        .join(blank, on=key, how="left")
-        .with_columns(
-            pl.col("ids").fill_null(pl.lit([], dtype=pl.List(pl.String))),
-            pl.col("tied").fill_null(value=False),
-        )
+        .join(of_last, on=BILLED)
+        .join(tied, on=BILLED, how="left")
+        .with_columns(pl.col("tied").fill_null(value=False))
     )
 
 

@@ -8,14 +8,18 @@ import polars as pl
 
 from pipeline.billing import chosen
 from pipeline.billing.asof import asof
+from pipeline.billing.cutting import together
 from pipeline.billing.decode import EVENT_ITEMS
 from pipeline.billing.history import ITEM
 from pipeline.billing.observations import ON, SUBSCRIPTION_TOLD
+from pipeline.billing.ordering import in_order
 from pipeline.billing.taxes import inside
 from pipeline.schemas.observed import ITEM_STATE
 
 OVER = ("canceled", "incomplete_expired")
 COMPARED = ("price_id", "quantity", "item_discounts", "period_start", "tax_ppm")
+UNCOMPARED = ("customer_id", "currency", "cancel_requested_at", "cancel_reason", "past_due_since")
+"""What a point tells beside the state that is compared with the next one's."""
 ALWAYS_SHOWN = ("price_id", "quantity")
 """What the object of any event shows as it was just before, even of a deletion."""
 
@@ -58,10 +62,12 @@ def found_again(coverage: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
 def _held(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     """The state at the end of each span of coverage that another one follows: up to there every event is known."""
     ends = covered.filter(pl.col("covered_to") < pl.col("covered_to").max().over("source_account"))
+    ends = ends.select("source_account", "covered_from", "covered_to")
+    points = points.join(ends, on="source_account", how="semi")
     return (
         points.select(ON)
         .unique()
-        .join(ends.select("source_account", "covered_from", "covered_to"), on="source_account")
+        .join(ends, on="source_account")
         .pipe(asof, "covered_to", points.rename({"at": "point_at"}), "point_at", ON)
         .filter(
             (pl.col("point_at") >= pl.col("covered_from"))
@@ -73,9 +79,27 @@ def _held(points: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def initial(before: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
-    """The state at the start of each span of coverage: that before the first point in or after it."""
-    starts = before.select(ON).unique().join(covered, on="source_account")
-    following = before.filter(pl.col("kind") != "created").with_columns(point_at="at")
+    """The state at the start of each span of coverage: that before the first point in or after it.
+
+    Of a subscription that an event shows from its creation on nothing is asked in the span of that event.
+    """
+    born = before.filter((pl.col("kind") == "created") & (pl.col("at") == pl.col("created_at")))
+    seen = pl.col("covered_from") <= pl.col("born_at")
+    starts = (
+        before.select(ON)
+        .unique()
+        .join(covered, on="source_account")
+        .join(born.select(*ON, born_at="at"), on=ON, how="left")
+        .filter(seen.fill_null(value=False).not_())
+        .drop("born_at")
+        .collect()
+        .lazy()
+    )
+    following = (
+        before.filter(pl.col("kind") != "created")
+        .join(starts, on=ON, how="semi")
+        .with_columns(point_at="at")
+    )
     unknown = pl.col("checked").not_()
     in_trial = pl.col("trial_end").is_not_null() & (pl.col("at") <= pl.col("trial_end"))
     return (
@@ -161,7 +185,7 @@ def sequence(before: pl.LazyFrame, after: pl.LazyFrame, covered: pl.LazyFrame) -
 
     ordered = (
         pl.concat([points, _held(points, covered).select(columns)])
-        .sort(*ON, "at", pl.col("kind") != "initial")
+        .pipe(in_order, *ON, "at", pl.col("kind") != "initial")
         .collect()
         .lazy()
     )
@@ -245,10 +269,10 @@ def _carried(sequence: pl.LazyFrame, sighted: pl.LazyFrame, lists: pl.LazyFrame)
 def first_items(every: pl.LazyFrame, known: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
     """The items that a subscription's first point shows; those an ended one is listed with are those it ended with.
 
-    One row per item: ITEM, price_id, quantity, item_created.
+    One row per item: ITEM, price_id, quantity, item_created. `every` is in order (`sequence`).
     """
     columns = [*ITEM, "price_id", "quantity", "item_created"]
-    first = chosen.first(every.sort("at"), *ON)
+    first = chosen.first(every, *ON)
     over = _items(first.filter(pl.col("status").is_in(OVER)), lists).select(columns)
     running = known.join(
         first.select(*ON, valid_from="at"), on=[*ON, "valid_from"], how="semi"
@@ -256,21 +280,58 @@ def first_items(every: pl.LazyFrame, known: pl.LazyFrame, lists: pl.LazyFrame) -
     return pl.concat([running, over])
 
 
-def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
-    """Spans of item states that events and listings show, with their grade.
+def telling(sequence: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
+    """The points of `sequence` that tell something new, and what is known of the state before the next of them.
 
-    Args:
-        every: `sequence(before, after, covered)`.
-        before: the state before each point.
-        lists: the lists of both (`observations.apart`).
+    Most events and listings repeat what is known: they prove it further on, and their points are put together with the
+    one before. More columns: told (whether the next point tells the state before it), cut (it leaves items out),
+    unchanged (that is the state of this point).
     """
     told = before.select(*ON, next_at="at", told="checked", cut="more", state_before="state")
-    following = every.select(*ON, "next_at", "state").join(
+    following = sequence.select(*ON, "next_at", "state").join(
         told, on=[*ON, "next_at"], how="left", maintain_order="left"
     )
     unchanged = pl.col("state").eq_missing(pl.col("state_before"))
     beside = following.select("told", "cut", unchanged=unchanged)
-    every = pl.concat([every, beside], how="horizontal").collect().lazy()
+    every = pl.concat([sequence, beside], how="horizontal")
+    # An item's own trial may end with nothing said.
+    item = pl.element().struct.field("trial_end")
+    on_trial = lists.filter(pl.col("items").list.eval(item.is_not_null()).list.any())
+    trials = on_trial.select("record").collect().to_series().implode()
+    complete = pl.any_horizontal("more", pl.col("cut").fill_null(value=False)).not_()
+    exact = (
+        pl.col("covered")
+        & complete
+        & (pl.col("told").is_null() | pl.col("unchanged"))
+        & pl.col("record").is_in(trials).not_()
+    )
+    goes_on = pl.all_horizontal(
+        exact,
+        exact.shift(1),
+        pl.col("at") == pl.col("valid_to").shift(1),
+        *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in (*ON, "state", *UNCOMPARED)),
+    )
+    last = (
+        "next_at",
+        "next_proof",
+        "next_status",
+        "next_ended",
+        "valid_to",
+        "told",
+        "cut",
+        "unchanged",
+    )
+    return together(every, goes_on.fill_null(value=False).not_(), last)
+
+
+def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
+    """Spans of item states that events and listings show, with their grade.
+
+    Args:
+        every: the points that tell something new (`telling`).
+        before: the state before each point.
+        lists: the lists of both (`observations.apart`).
+    """
     sighted = _items(every, lists).collect().lazy()
     carried = _carried(every, sighted, lists).collect().lazy()
     whole = carried.select(*ON, "at").unique().with_columns(accounted=pl.lit(value=True))

@@ -14,6 +14,7 @@ A point whose subscription has no items has no rows; the point itself stays in t
 import polars as pl
 
 from pipeline.billing.asof import asof
+from pipeline.billing.ordering import in_order
 
 SUBSCRIPTION_STATE = (
     "status",
@@ -112,16 +113,28 @@ def points(
     Returns:
         (before, after), each unique on POINT_KEY.
     """
-    every = pl.concat([observed, _unchanged(observed, found)])
+    every = pl.concat([observed, _unchanged(observed, found)]).with_row_index("row").collect()
+
+    def named(rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Everything about some rows: it is not put in order with them, that would be slow."""
+        return every[rows.select("row").collect().to_series()].lazy()
+
     begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in POINT_KEY)
-    ordered = every.sort(POINT_KEY).with_columns(point=begins.cum_sum()).collect().lazy()
+    ordered = (
+        every.lazy()
+        .select("row", *POINT_KEY, "proof", "side")
+        .pipe(in_order, *POINT_KEY)
+        .with_columns(point=begins.cum_sum())
+        .collect()
+        .lazy()
+    )
     new = pl.col("point").ne_missing(pl.col("point").shift(1))
     another = new.not_() & (pl.col("proof") != pl.col("proof").shift(1))
     several = ordered.filter(another).select("point").unique().collect().to_series().implode()
     alone = ordered.filter(pl.col("point").is_in(several).not_())
     before_side, after_side = pl.col("side") != "after", pl.col("side") != "before"
     sides = (
-        ordered.filter(pl.col("point").is_in(several))
+        named(ordered.filter(pl.col("point").is_in(several)))
         .join(lists, on="record")
         .with_columns(told=state_key())
         .drop(LISTS)
@@ -156,12 +169,12 @@ def points(
         .group_by(*POINT_KEY, maintain_order=True)
         .last()
     )
-    columns = observed.collect_schema().names()
 
-    return (
-        pl.concat([alone.filter(before_side).filter(new).select(columns), first.select(columns)]),
-        pl.concat([alone.filter(after_side).filter(new).select(columns), last.select(columns)]),
-    )
+    def side(which: pl.Expr, chosen: pl.LazyFrame) -> pl.LazyFrame:
+        numbers = [each.select("row") for each in (alone.filter(which).filter(new), chosen)]
+        return named(pl.concat(numbers)).drop("row")
+
+    return side(before_side, first), side(after_side, last)
 
 
 def _others(rows: pl.LazyFrame, links: list[str], name: str) -> pl.LazyFrame:

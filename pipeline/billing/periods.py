@@ -114,6 +114,8 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     above = own | ((pl.col("level") == "customer") & own.any().not_())
     over = pl.col("metered") & pl.col("blank") & (pl.col("level") != "item")
     billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
+    mixed = pl.col("beside") & (pl.col("invoiced").list.len() > 0)
+    whole = pl.col("billed") == pl.col("invoiced").list.len()
     extra = (
         periods.filter(_ahead().not_())
         .select(*PERIOD, "product_id", "invoiced", "blank", "metered", discount_id="shown")
@@ -133,19 +135,22 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
         .agg(
             pl.col("billed").sum(),
             pl.col("beside").any(),
+            pl.col("invoiced").first(),
             contradicted=(pl.col("beside") & pl.col("blank") & above).any(),
             both="discount_id",
             extra=pl.col("discount_id").filter("beside"),
         )
+        .select(
+            *PERIOD,
+            "extra",
+            ids=pl.when(mixed & whole).then("both").otherwise(joined("invoiced", "extra")),
+            contradicted="contradicted",
+            unordered=mixed & whole.not_(),
+        )
     )
-    mixed = pl.col("beside") & (pl.col("invoiced").list.len() > 0)
-    whole = pl.col("billed") == pl.col("invoiced").list.len()
-    return periods.join(extra, on=PERIOD, how="left").select(
-        *periods.collect_schema().names(),
-        "extra",
-        ids=pl.when(mixed & whole).then("both").otherwise(joined("invoiced", "extra")),
-        contradicted=pl.col("contradicted").fill_null(value=False),
-        unordered=mixed & whole.not_(),
+    return periods.join(extra, on=PERIOD, how="left").with_columns(
+        pl.col("contradicted", "unordered").fill_null(value=False),
+        ids=pl.coalesce("ids", "invoiced"),
     )
 
 
@@ -167,6 +172,7 @@ def with_discounts(
         refs,
         coupons,
     )
+    both = both.collect().lazy()
     both = both.join(_drafts_in_doubt(both, refs), on=PERIOD, how="left").collect().lazy()
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     given_at_once = given_at_once.fill_null(value=False)
@@ -309,13 +315,14 @@ def _without_limits(found: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFra
     """
     partial = coupons.filter(pl.col("full").not_()).select("coupon_id").unique()
     doubtful = refs.join(partial, on="coupon_id", how="semi").select("discount_id")
-    ids = pl.concat_list(
-        pl.col("discounts").list.eval(pl.element().struct.field("discount_id")),
-        pl.col("shown").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+    held = found.select(*PERIOD, "discounts").explode(
+        "discounts", empty_as_null=False, keep_nulls=False
+    )
+    shown = found.select(*PERIOD, discount_id="shown").explode(
+        "discount_id", empty_as_null=False, keep_nulls=False
     )
     return (
-        found.select(*PERIOD, discount_id=ids)
-        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        pl.concat([held.select(*PERIOD, pl.col("discounts").struct.field("discount_id")), shown])
         .join(doubtful, on="discount_id", how="semi")
         .select(*PERIOD, unknown_limits=pl.lit(value=True))
         .unique()

@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.billing.cutting import cut
 from pipeline.billing.evidence import worst
+from pipeline.billing.ordering import in_order
 
 PPM = 1_000_000
 ITEM = "subscription_item_id"
@@ -210,7 +211,7 @@ def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     return (
         pl.concat([each.select(columns) for each in parts])
-        .sort(ITEM, "valid_from")
+        .pipe(in_order, ITEM, "valid_from")
         .with_columns(evidence=worst(pl.col("evidence"), pl.when(changes).then(pl.lit("bounded"))))
     )
 

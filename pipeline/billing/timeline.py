@@ -9,10 +9,20 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.cutting import together
 from pipeline.billing.history import ITEM, history
 from pipeline.billing.invoices import as_states, valid
-from pipeline.billing.known import first_items, found_again, initial, known_spans, sequence, spans
+from pipeline.billing.known import (
+    first_items,
+    found_again,
+    initial,
+    known_spans,
+    sequence,
+    spans,
+    telling,
+)
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, apart, points
+from pipeline.billing.ordering import in_order
 from pipeline.billing.periods import with_discounts
 from pipeline.billing.price_versions import with_versions
 from pipeline.billing.taxes import with_net
@@ -35,24 +45,13 @@ def _merged(rows: pl.LazyFrame, *more: str) -> pl.LazyFrame:
     ids = pl.col("discounts").list.eval(pl.element().struct.field("discount_id")).list.join(",")
     # The ids of discounts tell all, and a text compares faster than a list.
     same = [ids if name == "discounts" else pl.col(name) for name in (*STATE, *more)]
-    ordered = rows.sort(key, "valid_from").with_columns(
-        begins=pl.any_horizontal(
-            pl.col(key).ne_missing(pl.col(key).shift(1)),
-            pl.col("valid_from").ne_missing(pl.col("valid_to").shift(1)),
-            *(each.ne_missing(each.shift(1)) for each in same),
-        )
+    begins = pl.any_horizontal(
+        pl.col(key).ne_missing(pl.col(key).shift(1)),
+        pl.col("valid_from").ne_missing(pl.col("valid_to").shift(1)),
+        *(each.ne_missing(each.shift(1)) for each in same),
     )
-    ends = pl.col("begins").shift(-1).fill_null(value=True)
-    # The first and the last span of each run are left, side by side.
-    return (
-        ordered.with_columns(ends=ends)
-        .filter(pl.col("begins") | pl.col("ends"))
-        .with_columns(
-            pl.when("ends").then(name).otherwise(pl.col(name).shift(-1)).alias(name)
-            for name in ("valid_to", "closed_by")
-        )
-        .filter("begins")
-        .select(key, *STATE, *more, "valid_from", "opened_by", "valid_to", "closed_by")
+    return together(in_order(rows, key, "valid_from"), begins, ("valid_to", "closed_by")).select(
+        key, *STATE, *more, "valid_from", "opened_by", "valid_to", "closed_by"
     )
 
 
@@ -82,7 +81,7 @@ def item_timeline(
     states, lists = apart(observed)
     before, after = points(states, lists, found_again(coverage, covered))
     before, after = before.collect().lazy(), after.collect().lazy()
-    every = sequence(before, after, covered).collect().lazy()
+    every = telling(sequence(before, after, covered), before, lists).collect().lazy()
     known = known_spans(every, before, lists).collect().lazy()
     subscriptions = _subscriptions(after, covered, before).collect().lazy()
     early = history(
