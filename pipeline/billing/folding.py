@@ -21,7 +21,7 @@ from pipeline.billing.known import spans
 
 TOGETHER = 120_000
 """Rows of evidence that are folded together; more need more memory, fewer more time."""
-READ = 8
+READ = 4
 """Groups that are read together: rows are stored by the thousands, so reading fewer would read most of them again."""
 AHEAD = 2
 """Groups for each thread that wait to be folded: enough for as long as the next ones are read."""
