@@ -6,7 +6,7 @@ Belongs here: which lines of a metered item are for one service period. Source o
 import polars as pl
 
 ITEM = "subscription_item_id"
-PERIOD = [ITEM, "period_start", "period_end"]
+BILLED = [ITEM, "period_start", "period_end"]
 MONTHS = {"month": 1, "year": 12}
 DAYS = {"day": 1, "week": 7}
 MONTHS_DIFFER = pl.duration(days=3)
@@ -28,7 +28,7 @@ def with_cycles(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
     whole = lines.join(cut, on=ITEM, how="anti").with_columns(pieces=pl.lit(value=False))
     cycles = _cycles(lines.join(cut, on=ITEM, how="semi"), prices)
     joined = (
-        lines.join(cycles, on=PERIOD)
+        lines.join(cycles, on=BILLED)
         .with_columns(period_start="cycle_start", period_end="cycle_end")
         .select(whole.collect_schema().names())
     )
@@ -36,18 +36,18 @@ def with_cycles(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _cycles(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per item and period of `lines`: PERIOD, cycle_start, cycle_end, pieces."""
+    """One row per item and period of `lines`: BILLED, cycle_start, cycle_end, pieces."""
     intervals = prices.select("price_id", "interval", "interval_count").unique("price_id")
     ends_when_billed = pl.col("threshold") & (pl.col("period_end") <= pl.col("invoiced_at"))
     periods = (
         lines.join(intervals, on="price_id", how="left")
-        .group_by(PERIOD)
+        .group_by(BILLED)
         .agg(
             pl.col("threshold").any(),
             running=ends_when_billed.any(),
             reach=_later(pl.col("period_start"), "interval", "interval_count").max(),
         )
-        .sort(PERIOD)
+        .sort(BILLED)
     )
     start, end = pl.col("period_start"), pl.col("period_end")
     before = {name: pl.col(name).shift(1).over(ITEM) for name in ("threshold", "running", "reach")}
@@ -71,7 +71,7 @@ def _cycles(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
             cycle_end=pl.col("until").max().over("cycle"),
             pieces=pl.col("pieces").any().over("cycle"),
         )
-        .select(*PERIOD, "cycle_start", "cycle_end", "pieces")
+        .select(*BILLED, "cycle_start", "cycle_end", "pieces")
     )
 
 

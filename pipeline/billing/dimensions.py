@@ -60,7 +60,7 @@ def discounts(evidence: Evidence, covered: pl.LazyFrame) -> pl.LazyFrame:
 
     Args:
         evidence: decoded records.
-        covered: `known.spans`.
+        covered: `coverage.spans`.
     """
     rows = (
         evidence.discount.sort("observed_at", "said_at", "hash", nulls_last=False)

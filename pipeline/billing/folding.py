@@ -14,10 +14,10 @@ from itertools import pairwise
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import dimensions, invoices, prices, taxes, timeline
+from pipeline.billing import dimensions, discounts, invoices, prices, taxes, timeline
+from pipeline.billing.coverage import spans
 from pipeline.billing.decode import Evidence, decode
 from pipeline.billing.ids import numbered
-from pipeline.billing.known import spans
 
 TOGETHER = 120_000
 """Rows of evidence that are folded together; more need more memory, fewer more time."""
@@ -163,7 +163,7 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     evidence, coverage, refs = numbered(evidence, coverage, refs.collect().lazy())
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
     lines = taxes.with_rates(
-        invoices.lines(evidence.invoice, invoice_items, invoices.whole_discounts(refs, coupon)),
+        invoices.lines(evidence.invoice, invoice_items, discounts.whole_discounts(refs, coupon)),
         shared.tax_rates.lazy(),
     )
     lines = lines.collect().lazy()

@@ -7,10 +7,8 @@ is in `periods`.
 import polars as pl
 
 from pipeline.billing import chosen
-from pipeline.billing.invoices import NO_IDS
+from pipeline.billing.discounts import NO_IDS, PERIOD
 from pipeline.billing.ordering import in_order
-
-PERIOD = ["subscription_item_id", "period_start"]
 
 
 def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:

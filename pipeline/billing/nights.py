@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.coverage import spans
 from pipeline.billing.decode import Evidence
 from pipeline.billing.folding import (
     FOLDED,
@@ -23,7 +24,6 @@ from pipeline.billing.folding import (
     tax_rates,
     what_is_shared,
 )
-from pipeline.billing.known import spans
 
 
 @dataclass(frozen=True, slots=True)

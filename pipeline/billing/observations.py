@@ -108,7 +108,7 @@ def points(
     Args:
         observed: subscriptions without their lists (`apart`).
         lists: these lists.
-        found: the syncs that found events missing (`known.found_again`).
+        found: the syncs that found events missing (`coverage.found_again`).
 
     Returns:
         (before, after), each unique on POINT_KEY.

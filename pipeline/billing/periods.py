@@ -6,82 +6,11 @@ docs/method.md, "Value of an item": a discount counts for whole service periods.
 
 import polars as pl
 
-from pipeline.billing.asof import asof
+from pipeline.billing.billed import ahead, first_bills, invoiced
+from pipeline.billing.discounts import PERIOD, level_of_discount, with_references, without_coupon
 from pipeline.billing.evidence import worst
-from pipeline.billing.in_force import PERIOD, in_force, joined
-from pipeline.billing.invoices import (
-    level_of_discount,
-    period_discounts,
-    with_references,
-    without_coupon,
-)
+from pipeline.billing.in_force import in_force, joined
 from pipeline.schemas.billing import DISCOUNT_REF
-
-
-def _invoiced(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Every service period of `rows` with the discounts of the invoice line that covers its start (`invoiced`).
-
-    One line may cover several periods, billed ahead, until it is credited: where nothing is charged instead, the rest
-    of it is given back (a new anchor, a trial). Of the later ones of a voided line nobody knows whether they were
-    billed anew (`voided_ahead`).
-    """
-    billed = (
-        period_discounts(lines)
-        .rename({"ids": "invoiced"})
-        .with_columns(
-            billed_at=pl.min_horizontal("period_start", "invoiced_at"), line_start="period_start"
-        )
-    )
-    item = "subscription_item_id"
-    given_back = (
-        lines.filter((pl.col("invoice_status") != "void") & pl.col("proration"))
-        .group_by(PERIOD)
-        .agg(alone=(pl.col("amount") < 0).all())
-        .filter("alone")
-        .select("subscription_item_id", credited_at="period_start")
-    )
-    whole = (pl.col("credited_at") <= pl.col("billed_at")).fill_null(value=True)
-    # What was given back before it began covers nothing, and another line may begin before it.
-    charged = (
-        billed.filter(pl.col("void").not_())
-        .drop("period_start")
-        .pipe(asof, "line_start", given_back, "credited_at", item)
-        .filter(whole)
-        .drop("credited_at")
-    )
-    columns = ("invoiced", "product_id", "billed_at", "tied", "settled", "blank", "named")
-    voided = billed.filter("void").select(
-        item,
-        *(pl.col(name).alias(f"{name}_void") for name in columns),
-        void_start="line_start",
-        void_end="period_end",
-    )
-    # What was voided for this very period tells more of its start than a line that goes on from before.
-    this = (pl.col("void_start") == pl.col("period_start")).fill_null(value=False)
-    own = this.not_() | (pl.col("line_start") == pl.col("period_start"))
-    covers = ((pl.col("period_start") < pl.col("period_end")) & whole & own).fill_null(value=False)
-    ahead = (pl.col("period_start") < pl.col("void_end")) & this.not_() & covers.not_()
-    return (
-        rows.group_by(PERIOD)
-        .agg(metered=pl.col("quantity").is_null().all())
-        .pipe(asof, "period_start", given_back, "credited_at", item)
-        .pipe(asof, "period_start", charged, "line_start", item)
-        .pipe(asof, "period_start", voided, "void_start", item)
-        .select(
-            *PERIOD,
-            "metered",
-            *(
-                pl.when(covers).then(name).when(this).then(f"{name}_void").alias(name)
-                for name in columns
-            ),
-            voided_ahead=ahead.fill_null(value=False),
-        )
-    )
-
-
-def _ahead() -> pl.Expr:
-    """Whether a period was billed before it began."""
-    return (pl.col("billed_at") < pl.col("period_start")).fill_null(value=False)
 
 
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
@@ -117,7 +46,7 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     mixed = pl.col("beside") & (pl.col("invoiced").list.len() > 0)
     whole = pl.col("billed") == pl.col("invoiced").list.len()
     extra = (
-        periods.filter(_ahead().not_())
+        periods.filter(ahead().not_())
         .select(*PERIOD, "product_id", "invoiced", "blank", "metered", discount_id="shown")
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(given, on="discount_id", how="left", maintain_order="left")
@@ -168,7 +97,7 @@ def with_discounts(
     there was one.
     """
     both = _beside(
-        _invoiced(rows, lines).join(in_force(known, refs, coupons), on=PERIOD, how="left"),
+        invoiced(rows, lines).join(in_force(known, refs, coupons), on=PERIOD, how="left"),
         refs,
         coupons,
     )
@@ -177,19 +106,19 @@ def with_discounts(
     given_at_once = pl.col("extra").list.set_intersection(pl.col("at_once")).list.len() > 0
     given_at_once = given_at_once.fill_null(value=False)
     # A line with nothing left does not show what would have reduced it. Its invoice names what stands above the lines.
-    above_told = pl.col("named").fill_null(value=False) & _ahead().not_()
+    above_told = pl.col("named").fill_null(value=False) & ahead().not_()
     moved = pl.when(above_told).then("moved_on_item").otherwise("moved").fill_null(value=False)
     moved = given_at_once | moved
     early = pl.col("early").fill_null(value=False)
     untold = pl.col("invoiced").is_null() | pl.col("blank").fill_null(value=False)
     open_question = pl.any_horizontal("tied", "in_doubt", "contradicted", "voided_ahead")
-    unclear = open_question | (untold & (moved | early.not_() | _ahead()))
+    unclear = open_question | (untold & (moved | early.not_() | ahead()))
     ids = both.select(
         *PERIOD,
         "shown",
         "ids",
         "unordered",
-        late=_ahead() | early.not_() | moved,
+        late=ahead() | early.not_() | moved,
         # What reduces this product: a line with nothing left does not show it.
         billed_product=pl.when(untold.not_()).then("product_id"),
         discount_evidence=pl.when(unclear)
@@ -223,7 +152,7 @@ def with_discounts(
         .join(_without_limits(found, refs, coupons), on=PERIOD, how="left")
         .join(_with_limited(refs, coupons), on="customer_id", how="left")
         .join(products, on="price_id", how="left")
-        .join(_first_bills(lines, prices), on="subscription_item_id", how="left")
+        .join(first_bills(lines, prices), on="subscription_item_id", how="left")
         .with_columns(
             pl.col("discounts").fill_null(none),
             pl.col("unknown_coupon", "unknown_limits", "late", "has_limited").fill_null(
@@ -278,18 +207,6 @@ def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
         .join(counted("shown"), on=PERIOD)
         .filter(pl.col("unproved") | (pl.col("ids") != pl.col("shown")))
         .select(*PERIOD, in_doubt=pl.lit(value=True))
-    )
-
-
-def _first_bills(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
-    """Until when usage was billed first, by subscription_item_id (`billed_from`)."""
-    metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
-    ordinary = pl.any_horizontal("proration", "threshold").not_()
-    return (
-        lines.filter((pl.col("invoice_status") != "void") & ordinary)
-        .join(metered, on="price_id", how="semi")
-        .group_by("subscription_item_id")
-        .agg(billed_from=pl.col("period_end").min())
     )
 
 

@@ -9,22 +9,16 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.coverage import found_again, spans
 from pipeline.billing.cutting import together
 from pipeline.billing.history import ITEM, history
 from pipeline.billing.invoices import as_states, valid
-from pipeline.billing.known import (
-    first_items,
-    found_again,
-    initial,
-    known_spans,
-    sequence,
-    spans,
-    telling,
-)
+from pipeline.billing.known import first_items, known_spans
 from pipeline.billing.observations import ON, SUBSCRIPTION_STATE, apart, points
 from pipeline.billing.ordering import in_order
 from pipeline.billing.periods import with_discounts
 from pipeline.billing.price_versions import with_versions
+from pipeline.billing.sequence import initial, sequence, telling
 from pipeline.billing.taxes import with_net
 
 ALWAYS = pl.lit(datetime.max.replace(tzinfo=UTC), dtype=pl.Datetime("us", "UTC"))

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from pipeline import mrr
+from pipeline.billing.discounts import whole_discounts
 from pipeline.billing.evidence import worst_of
-from pipeline.billing.invoices import whole_discounts
 from pipeline.explain import grounds, records
 from pipeline.explain.account import Account
 from pipeline.explain.explanation import Explanation, Rate

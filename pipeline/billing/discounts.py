@@ -1,0 +1,159 @@
+"""The discounts that invoices show, and what a discount's id refers to.
+
+Belongs here: which discounts reduced the invoice of a period, references to coupons, and what no coupon explains. Which
+of them count for the period is in `periods`.
+"""
+
+import polars as pl
+
+PERIOD = ["subscription_item_id", "period_start"]
+"""What identifies a service period of an item."""
+LATEST = ["settled", "invoiced_at", "invoice_id", "line_id"]
+"""Of several invoices of a period the last in this order decides."""
+NO_IDS = pl.lit([], dtype=pl.List(pl.String))
+
+
+def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
+
+    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
+    was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
+    other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
+    (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
+    what reduced the whole invoice it may name (`named`).
+    """
+    ordinary = (
+        lines.filter(pl.col("proration").not_())
+        .select(
+            *PERIOD,
+            *LATEST,
+            "product_id",
+            "currency",
+            "period_end",
+            "named",
+            "reduced",
+            void=pl.col("invoice_status") == "void",
+            ids=pl.col("line_discounts").fill_null(NO_IDS),
+        )
+        .with_columns(alone=pl.len().over(PERIOD) == 1)
+        .collect()
+        .lazy()
+    )
+    # Most periods have one line, and nothing to decide.
+    alone = ordinary.filter("alone").with_columns(
+        tied=pl.lit(value=False),
+        blank=pl.col("reduced").fill_null(0) <= 0,
+        ids=pl.col("ids").list.unique(maintain_order=True),
+    )
+    several = _of_several_lines(ordinary.filter(pl.col("alone").not_()))
+    columns = several.collect_schema().names()
+    return pl.concat([alone.select(columns), several])
+
+
+def _of_several_lines(ordinary: pl.LazyFrame) -> pl.LazyFrame:
+    """`period_discounts` of the periods with more than one line: the last invoice decides."""
+    ordinary = ordinary.sort(pl.col("void").not_(), *LATEST).collect().lazy()
+    last = (
+        ordinary.group_by(PERIOD)
+        .agg(
+            pl.col("product_id", "currency", "invoiced_at").last(),
+            pl.col("settled", "invoice_id", "void", "named").last(),
+            pl.col("period_end").max(),
+            several=pl.col("invoice_id").min() != pl.col("invoice_id").max(),
+        )
+        .collect()
+        .lazy()
+    )
+    # Tiers have a line each; a line of zero may not name what reduced the others.
+    ids = pl.col("ids").explode(empty_as_null=False, keep_nulls=False).unique(maintain_order=True)
+    of_last = (
+        ordinary.join(last.select(*PERIOD, "invoice_id"), on=[*PERIOD, "invoice_id"], how="semi")
+        .group_by(PERIOD, maintain_order=True)
+        .agg(ids=ids, blank=pl.col("reduced").sum() <= 0)
+    )
+    tied = (
+        ordinary.join(last.filter("several"), on=[*PERIOD, "void", *LATEST[:2]], how="semi")
+        .group_by(*PERIOD, "invoice_id", maintain_order=True)
+        .agg(ids=ids)
+        .group_by(PERIOD)
+        .agg(tied=pl.col("ids").list.join(",").n_unique() > 1)
+    )
+    return (
+        last.drop("invoice_id", "several")
+        .join(of_last, on=PERIOD)
+        .join(tied, on=PERIOD, how="left")
+        .with_columns(pl.col("tied").fill_null(value=False))
+    )
+
+
+def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """The ids of the discounts (DISCOUNT) of which it is known what they are limited to (`discount_id`).
+
+    Of another one only the lines that it reduced tell which products it is for.
+    """
+    known = coupons.filter("full").select("coupon_id")
+    return refs.join(known, on="coupon_id", how="semi").select("discount_id")
+
+
+def level_of_discount() -> pl.Expr:
+    """Whose a discount (DISCOUNT) is: the item's, the subscription's (or an invoice's own), the customer's."""
+    return (
+        pl.when(pl.col("subscription_item_id").is_not_null())
+        .then(pl.lit("item"))
+        .when(pl.col("subscription_id").is_not_null() | pl.col("one_off"))
+        .then(pl.lit("subscription"))
+        .otherwise(pl.lit("customer"))
+    )
+
+
+def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """`rows` (unique on `key`, discount ids in `ids`) with `discounts`: references in order of application.
+
+    Item discounts come before the subscription's; the customer's counts where the subscription has none. A discount
+    that no evidence explains keeps a null coupon, so that the value can be marked instead of guessed.
+    """
+    named = (
+        rows.select(*key, "ids", position=pl.int_ranges(pl.col("ids").list.len().fill_null(0)))
+        .explode("ids", "position", empty_as_null=False, keep_nulls=False)
+        .join(
+            refs.select(ids="discount_id", coupon_id="coupon_id", level=level_of_discount()),
+            on="ids",
+            how="left",
+        )
+        # One that no evidence explains stands with the customer's: it may be anybody's.
+        .with_columns(pl.col("level").fill_null("customer"))
+        .with_columns(
+            order=pl.col("level").replace_strict(
+                {"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8
+            )
+        )
+        .filter(
+            (pl.col("level") != "customer")
+            | (pl.col("level") == "subscription").any().over(key).not_()
+        )
+        .sort(*key, "order", "position")
+        .group_by(key, maintain_order=True)
+        .agg(discounts=pl.struct(discount_id="ids", coupon_id="coupon_id", level="level"))
+    )
+    return (
+        rows.drop("ids")
+        .join(named, on=key, how="left")
+        .with_columns(pl.col("discounts").fill_null([]))
+    )
+
+
+def without_coupon(rows: pl.LazyFrame, coupons: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """The keys of `rows` with a discount whose coupon, in their currency, no evidence explains to the last decimal.
+
+    Their value can only be inferred (`unknown_coupon`).
+    """
+    percentages = coupons.filter((pl.col("currency") == "") & pl.col("rounded").not_())
+    return (
+        rows.select(*key, "currency", "discounts")
+        .explode("discounts", empty_as_null=False, keep_nulls=False)
+        .with_columns(coupon_id=pl.col("discounts").struct.field("coupon_id"))
+        .join(percentages, on="coupon_id", how="anti")
+        .join(coupons, on=["coupon_id", "currency"], how="anti")
+        .select(*key, unknown_coupon=pl.lit(value=True))
+        .unique()
+    )
