@@ -119,7 +119,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         .agg(
             on_customer=pl.col("discount_id").filter(until).sort(),
             # Given or taken away in the very second in which the period begins: before or after it?
-            tied=((pl.col("start") == pl.col("begun")) | taken).any(),
+            exchanged=((pl.col("start") == pl.col("begun")) | taken).any(),
         )
     )
     gone = pl.col("before").list.len() > 0
@@ -129,7 +129,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         .with_columns(above=joined("on_subscription", "on_customer"), now=joined(*lists))
         .select(
             "place",
-            "tied",
+            "exchanged",
             moved=gone & _differ("before", "now"),
             moved_on_item=gone & _differ("before_on_item", "item_discounts"),
             shown=joined("on_item", "above"),
@@ -139,9 +139,9 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     return (
         first.select("place", *PERIOD, "early")
         .join(some, on="place", how="left")
-        .with_columns(pl.col("tied", "moved", "moved_on_item").fill_null(value=False))
-        .with_columns(early=pl.col("early") & pl.col("tied").not_())
-        .drop("place", "tied")
+        .with_columns(pl.col("exchanged", "moved", "moved_on_item").fill_null(value=False))
+        .with_columns(early=pl.col("early") & pl.col("exchanged").not_())
+        .drop("place", "exchanged")
     )
 
 

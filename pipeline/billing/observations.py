@@ -136,13 +136,13 @@ def points(
     sides = (
         named(ordered.filter(pl.col("point").is_in(several)))
         .join(lists, on="record")
-        .with_columns(told=state_key())
+        .with_columns(content=state_key())
         .drop(LISTS)
         .collect()
         .lazy()
     )
     before, after = sides.filter(before_side), sides.filter(after_side)
-    links = [*POINT_KEY, "told"]
+    links = [*POINT_KEY, "content"]
     event_before = before.filter(pl.col("kind") != "listing")
     event_after = after.filter(pl.col("kind") != "listing")
     rank = (

@@ -95,11 +95,11 @@ def share_of(ppm: pl.Expr, reduced: pl.Expr, included: pl.Expr) -> list[pl.Expr]
 def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     """What each item's lines say, from invoice to invoice: ITEM, since, until, net_num, net_den, proof, next_proof.
 
-    One row per span in which the latest line says the same; the first goes back to the beginning. `early` is what no
+    One row per span in which the latest line says the same; the first goes back to the beginning. `unproved` is what no
     line proves: the time before the first one, where several invoices of one second leave open which is the latest,
     and what only drafts and void invoices say. They decide nothing where a final invoice does; one that says otherwise
-    than the final one before it makes the share `early` up to the next. Prorations tell it only until the item's first
-    ordinary line.
+    than the final one before it makes the share `unproved` up to the next. Prorations tell it only until the item's
+    first ordinary line.
 
     Args:
         lines: invoice lines (`with_rates`).
@@ -122,10 +122,10 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
             *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
             pl.col("final").first(),
             proof=pl.col("line_id").first(),
-            several=(pl.col("invoice_id").n_unique() > 1) & _same_rate(pl.col("ppm")).not_(),
+            doubtful=(pl.col("invoice_id").n_unique() > 1) & _same_rate(pl.col("ppm")).not_(),
         )
     )
-    share = pl.struct(*SHARE, "several")
+    share = pl.struct(*SHARE, "doubtful")
     spans = (
         _decided(told)
         .with_columns(other=share.ne_missing(share.shift(1).over(ITEM)))
@@ -138,22 +138,22 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
         .collect()
         .lazy()
     )
-    columns = [ITEM, "since", "until", *SHARE, "proof", "next_proof", "early"]
+    columns = [ITEM, "since", "until", *SHARE, "proof", "next_proof", "unproved"]
     begins = spans.filter("first").with_columns(
         since=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
         until="invoiced_at",
         next_proof="proof",
         proof=pl.lit(None, dtype=pl.String),
-        early=pl.lit(value=True),
+        unproved=pl.lit(value=True),
     )
-    later = spans.with_columns(since="invoiced_at", early="several")
+    later = spans.with_columns(since="invoiced_at", unproved="doubtful")
     return pl.concat([begins.select(columns), later.select(columns)])
 
 
 def _decided(told: pl.LazyFrame) -> pl.LazyFrame:
     """`told` with the share of the last final invoice; of those that are not final where an item has no other.
 
-    What is not final has no share of its own; it is doubtful (`several`) if it says otherwise or stands alone.
+    What is not final has no share of its own; it is doubtful (`doubtful`) if it says otherwise or stands alone.
     """
     alone = pl.col("final").any().over(ITEM).not_()
     decided = [pl.when(pl.col("final") | alone).then(name) for name in SHARE]
@@ -163,7 +163,7 @@ def _decided(told: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(each.forward_fill().over(ITEM) for each in decided)
         .filter(pl.col("net_den").is_not_null())
         .with_columns(
-            several=pl.col("several")
+            doubtful=pl.col("doubtful")
             | alone
             | said.struct.rename_fields(SHARE).ne_missing(pl.struct(SHARE))
         )
@@ -195,7 +195,7 @@ def with_net(rows: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     ).with_columns(
         evidence=worst(
             pl.col("evidence"),
-            pl.when(pl.col("early") & pl.col("status").ne_missing("trialing")).then(
+            pl.when(pl.col("unproved") & pl.col("status").ne_missing("trialing")).then(
                 pl.lit("inferred")
             ),
         )
@@ -223,7 +223,7 @@ def _taxed(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _split(rows: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per row and share that holds in it; the whole price, `early`, where no line tells a share."""
+    """One row per row and share that holds in it; the whole price, `unproved`, where no line tells a share."""
     return cut(rows, shares, [ITEM], how="left").with_columns(
-        pl.col(SHARE).fill_null(pl.lit(1, dtype=pl.Int64)), pl.col("early").fill_null(value=True)
+        pl.col(SHARE).fill_null(pl.lit(1, dtype=pl.Int64)), pl.col("unproved").fill_null(value=True)
     )
