@@ -98,8 +98,8 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     One row per span in which the latest line says the same; the first goes back to the beginning. `unproved` is what no
     line proves: the time before the first one, where several invoices of one second leave open which is the latest,
     and what only drafts and void invoices say. They decide nothing where a final invoice does; one that says otherwise
-    than the final one before it makes the share `unproved` up to the next. Prorations tell it only until the item's
-    first ordinary line.
+    than the final one before it, or of its own second, makes the share `unproved` up to the next. Prorations tell it
+    only until the item's first ordinary line.
 
     Args:
         lines: invoice lines (`with_rates`).
@@ -107,6 +107,7 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
     above = pl.col("reduced") > 0
     final = pl.col("settled") & (pl.col("invoice_status") != "void")
     first = pl.col("invoiced_at").filter(pl.col("proration").not_()).min().over(ITEM)
+    second, said = [ITEM, "invoiced_at"], pl.struct(SHARE)
     told = (
         lines.filter(above)
         .with_columns(first=first)
@@ -115,15 +116,18 @@ def line_shares(lines: pl.LazyFrame) -> pl.LazyFrame:
             | (pl.col("invoiced_at") < pl.col("first")).fill_null(value=True)
         )
         .with_columns(final=final)
-        .filter(pl.col("final") | pl.col("final").any().over(ITEM, "invoiced_at").not_())
-        .sort(ITEM, "invoiced_at", "line_id")
-        .group_by(ITEM, "invoiced_at", maintain_order=True)
+        .sort(ITEM, "invoiced_at", "final", "line_id")
+        .group_by(ITEM, "invoiced_at", "final", maintain_order=True)
         .agg(
             *share_of(pl.col("ppm"), pl.col("reduced"), pl.col("included")),
-            pl.col("final").first(),
             proof=pl.col("line_id").first(),
             doubtful=(pl.col("invoice_id").n_unique() > 1) & _same_rate(pl.col("ppm")).not_(),
         )
+        .with_columns(others=said.ne_missing(said.last().over(second)).any().over(second))
+        .group_by(second, maintain_order=True)
+        .last()
+        .with_columns(doubtful=pl.col("doubtful") | pl.col("others"))
+        .drop("others")
     )
     share = pl.struct(*SHARE, "doubtful")
     spans = (

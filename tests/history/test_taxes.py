@@ -178,6 +178,27 @@ def test_computed_tax_is_by_the_latest_line() -> None:
     ]
 
 
+@pytest.mark.parametrize(("tax", "grade"), [(460, "inferred"), (532, "exact")])
+def test_an_invoice_voided_that_says_otherwise_in_the_same_second_leaves_it_open(
+    tax: int, grade: str
+) -> None:
+    """Which of the two was made last? The next final invoice decides."""
+    march = datetime(2026, 3, 10, 8, tzinfo=UTC)
+    april = datetime(2026, 4, 10, 8, tzinfo=UTC)
+    void = invoice("v", march, line("v", 3333, tax, march)) | {"status": "void"}
+    history = (
+        History([price("p", 3333)])
+        .records("invoice", invoice("1", BEGUN, line("1", 3333, 532, BEGUN)))
+        .records("invoice", invoice("2", march, line("2", 3333, 532, march)))
+        .records("invoice", void)
+        .records("invoice", invoice("3", april, line("3", 3333, 460, april)))
+        .states((BEGUN, state(item("si", "p"), **COMPUTED)))
+    )
+    assert told(history, FEBRUARY)[3] == "exact"
+    assert told(history, MARCH) == (micro("28.01"), 0, micro("28.01"), grade)
+    assert told(history, APRIL) == (micro("28.73"), 0, micro("28.73"), "exact")
+
+
 def test_lines_are_taken_together_and_after_discounts() -> None:
     """Two tiers: 60.00 and 40.00, 10% off each, with 14.37 and 9.57 of tax inside: 66.06 of 90.00 are left."""
     taken = [{"amount": 600, "discount": "di"}], [{"amount": 400, "discount": "di"}]
