@@ -265,11 +265,15 @@ def _doubts(
             begins="covered_from",
         )
         .drop_nulls()
-        .pipe(asof, "begins", syncs, "synced_at", ACCOUNT, "forward")
+        .pipe(asof, "begins", following, "synced_at", ACCOUNT, "forward")
     )
+    # The sync after a gap lists prices a while after its watermark: an event in between is before that list, too.
+    listed = pl.min_horizontal("listed_at", "next_sync").fill_null(pl.col("synced_at"))
     missed = (
         pairs.join(gaps, on=ACCOUNT)
-        .pipe(asof, "synced_at", edits.select(PRICE, "at"), "at", PRICE)
+        .pipe(asof, "synced_at", lists, "listed_at", PRICE, "forward")
+        .with_columns(listed=listed)
+        .pipe(asof, "listed", edits.select(PRICE, "at"), "at", PRICE)
         .with_columns(doubted_to=pl.max_horizontal("begins", "at"))
     )
     columns = [*PAIR, "doubted_from", "doubted_to"]

@@ -252,6 +252,17 @@ def test_where_events_are_missing_it_may_have_been_edited_and_edited_back() -> N
     assert history.folded().price.filter(evidence="bounded")["valid_to"].to_list() == [at(4, 28)]
 
 
+def test_an_event_between_the_watermark_after_missing_ones_and_its_list_leaves_it_open() -> None:
+    """None are known of 20 February to 20 March. The sync of 25 April lists the price as edited two minutes before."""
+    watermark = at(4, 25)
+    history = Synced(
+        (at(2, 20), euro("950")),
+        (watermark + timedelta(minutes=5), euro("1100")),
+        covered=[(START, at(2, 20)), (at(3, 20), watermark), (watermark, NOW)],
+    ).updated(watermark + timedelta(minutes=3))
+    assert history.told(MARCH, APRIL) == [(19, "bounded"), (22, "exact")]
+
+
 def test_items_in_the_price_s_own_currency_stay_exact_and_whole() -> None:
     history = Synced((at(3, 14), euro("950", OLD)), (at(3, 16), euro("1100", OLD)))
     history.updated(at(3, 15)).states((BEGUN, state(item("si_usd", "p"))), customer="b")
