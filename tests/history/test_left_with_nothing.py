@@ -17,8 +17,8 @@ from tests.history.discounted import (
 from tests.history.stripe_json import History, coupon, discount, item, state
 
 
-def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
-    """No units at the renewal and one later; $100 off and 20% off $100, then three units: (300 - 100) less 20%."""
+def half_off_no_units() -> History:
+    """Half off since February; no units at the renewal of March, one from the middle of the month on."""
     half = {"discounts": ["di_half"]}
     history = History(PRICES).states(
         (FEBRUARY, state(item("si", "plan", 0), **half)),
@@ -27,6 +27,12 @@ def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
     )
     history.records("coupon", coupon("HALF", percent_off=50.0))
     history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    return history
+
+
+def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
+    """No units at the renewal and one later; $100 off and 20% off $100, then three units: (300 - 100) less 20%."""
+    history = half_off_no_units()
     billed(history, line("march", MARCH, APRIL, 0), above=["di_half"])
     assert march(history) == (50_000_000, "exact")
 
@@ -47,14 +53,7 @@ def test_a_line_with_nothing_left_does_not_show_what_was_in_force() -> None:
 
 def test_a_line_with_nothing_left_that_was_billed_ahead_leaves_the_discounts_open() -> None:
     """March was billed in February for no units: nobody knows whether half off was in force then."""
-    half = {"discounts": ["di_half"]}
-    history = History(PRICES).states(
-        (FEBRUARY, state(item("si", "plan", 0), **half)),
-        (MARCH, state(item("si", "plan", 0), period=MARCH, **half)),
-        (MID_MARCH, state(item("si", "plan"), **half)),
-    )
-    history.records("coupon", coupon("HALF", percent_off=50.0))
-    history.records("discount", discount("di_half", "HALF", FEBRUARY))
+    history = half_off_no_units()
     _, ahead = line("march", MARCH, APRIL, 0)
     billed(history, (FEBRUARY, ahead))
     assert march(history)[1] == "bounded"
