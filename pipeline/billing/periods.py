@@ -7,7 +7,13 @@ docs/method.md, "Value of an item": a discount counts for whole service periods.
 import polars as pl
 
 from pipeline.billing.billed import ahead, first_bills, invoiced
-from pipeline.billing.discounts import PERIOD, level_of_discount, with_references, without_coupon
+from pipeline.billing.discounts import (
+    PERIOD,
+    level_of_discount,
+    whole_discounts,
+    with_references,
+    without_coupon,
+)
 from pipeline.billing.evidence import worst
 from pipeline.billing.in_force import in_force, joined
 from pipeline.schemas.billing import DISCOUNT_REF
@@ -211,14 +217,14 @@ def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_limited(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
-    """The customers who ever had a discount for some products only (`has_limited`).
+    """The customers who ever had a discount for some products only, or nobody knows for which (`has_limited`).
 
     It leaves no trace on the lines of others: where it was not seen at the start of a period, a change to another
     product in the period may have brought it into force.
     """
-    limited = coupons.filter(pl.col("applies_to").is_not_null() | pl.col("full").not_())
+    for_all = coupons.filter(pl.col("applies_to").is_null() & pl.col("full"))
     return (
-        refs.join(limited, on="coupon_id", how="semi")
+        refs.join(for_all, on="coupon_id", how="anti")
         .select("customer_id", has_limited=pl.lit(value=True))
         .drop_nulls("customer_id")
         .unique()
@@ -228,10 +234,9 @@ def _with_limited(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
 def _without_limits(found: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """The periods with a discount whose coupon may be limited to products that nobody knows (`unknown_limits`).
 
-    A coupon that was deleted before a list showed it: its invoices tell of the products that they name alone.
+    A coupon that was deleted before a list showed it, told by events or by nothing any more: its invoices tell of the
+    products that they name alone.
     """
-    partial = coupons.filter(pl.col("full").not_()).select("coupon_id").unique()
-    doubtful = refs.join(partial, on="coupon_id", how="semi").select("discount_id")
     held = found.select(*PERIOD, "discounts").explode(
         "discounts", empty_as_null=False, keep_nulls=False
     )
@@ -240,7 +245,7 @@ def _without_limits(found: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFra
     )
     return (
         pl.concat([held.select(*PERIOD, pl.col("discounts").struct.field("discount_id")), shown])
-        .join(doubtful, on="discount_id", how="semi")
+        .join(whole_discounts(refs, coupons), on="discount_id", how="anti")
         .select(*PERIOD, unknown_limits=pl.lit(value=True))
         .unique()
     )

@@ -9,6 +9,7 @@ from tests.history.discounted import (
     FEBRUARY,
     JANUARY,
     MARCH,
+    MID_MARCH,
     PRICES,
     PRO,
     billed,
@@ -103,6 +104,20 @@ def gone_at_the_renewal(each: str) -> History:
         (FEBRUARY, state(item("si", "plan"), discounts=[each])),
         (MARCH, state(item("si", "plan"), period=MARCH)),
     )
+
+
+def test_a_coupon_that_no_record_tells_may_be_for_the_product_that_comes() -> None:
+    """Deleted before the first sync: the line says that it is not for prod_a; of prod_b nothing does."""
+    states = [
+        (FEBRUARY, state(item("si", "plan"))),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+        (MID_MARCH, state(item("si", "pro"), period=MARCH)),
+    ]
+    for until, told in ((2, (100_000_000, "exact")), (3, (200_000_000, "inferred"))):
+        history = History([*PRICES, PRO]).states(*states[:until])
+        history.records("discount", discount("di_gone", "GONE", JANUARY, subscription=None))
+        billed(history, line("march", MARCH, APRIL, 10_000), above=["di_gone"])
+        assert march(history) == told
 
 
 def test_two_invoices_of_one_second_that_agree_leave_nothing_open() -> None:
