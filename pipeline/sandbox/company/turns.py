@@ -163,7 +163,8 @@ class Turns:
             self._after(days, self._give_back, sub, item)
 
     def _give_back(self, sub: Subscription, item: Item) -> None:
-        if self._at_work(sub) and item in sub.items and item.trial is not None:
+        others = item in sub.items and len(sub.items) > 1
+        if self._at_work(sub) and others and item.trial is not None:
             self.edits.remove_item(sub, item, "create_prorations")
 
     # items
