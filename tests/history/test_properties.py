@@ -37,7 +37,6 @@ NEVER_SURE = frozenset(
         WIDE,
         "coincidences",
         "deleted_coupons",
-        "midnight",
         "option_edits",
         "prebilling",
         "taxes",
