@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 import polars as pl
 
@@ -9,7 +10,7 @@ from pipeline import billing, mrr, schemas
 from pipeline.explain import Account, Basis, Component, Explanation, Proof, explain
 from pipeline.months import months_between
 from tests.history.records import book
-from tests.history.stripe_json import CALENDAR, NOW, START, History
+from tests.history.stripe_json import CALENDAR, NOW, START, History, item, price
 
 COVERED = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
 MONTHS = months_between(date(2025, 1, 1), date(2026, 7, 1))
@@ -18,6 +19,28 @@ MONTHS = months_between(date(2025, 1, 1), date(2026, 7, 1))
 def at(month: int, day: int, hour: int = 8) -> datetime:
     """An instant of 2026."""
     return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+BEGUN = at(1, 10)
+PRICES = [
+    price("p", 1_000, "prod_a"),
+    price("p_pro", 2_500, "prod_pro"),
+    price("p_dear", 1_200, "prod_a"),
+    price("p_year", 9_600, "prod_a", interval="year"),
+    price("p_add", 3_000, "prod_add"),
+    price("p_use", 1, "prod_use", usage=True),
+]
+ONE = item("si", "p", 10)
+
+
+def seconds(instant: datetime) -> int:
+    """Seconds since 1970, as Stripe says them."""
+    return int(instant.timestamp())
+
+
+def of(*states: tuple[datetime, dict[str, Any]], **more: Any) -> History:
+    """Account `cus_a` with these states of its subscription."""
+    return History(PRICES).states(*states, **more)
 
 
 def explained(

@@ -1,16 +1,11 @@
 """Exchange rates: exact, one a month and currency, from the ECB or what stands in for it; what is missing is named."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from io import BytesIO
-from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,60 +13,29 @@ from hypothesis import strategies as st
 from pipeline.config import Fx
 from pipeline.errors import SourceError
 from pipeline.months import Calendar
-from pipeline.sources import Rates, ecb, rates, stale_rates
-from tests.sources.service import Answer, Asked, serve
-
-CALENDAR = Calendar(now=datetime(2026, 5, 6, tzinfo=UTC))
-JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2026, month, 1) for month in range(1, 6))
-HISTORY = """\
-Date,USD,JPY,GBP,CHF,BGN,
-2026-05-05,1.1000,160.00,0.8000,0.9000,N/A,
-2026-04-30,1.0900,161.00,0.8100,N/A,N/A,
-2026-04-02,1.0800,162.00,0.8200,0.9200,N/A,
-2026-03-31,1.0750,163.00,0.8300,0.9300,N/A,
-2026-01-30,1.0500,164.00,0.8400,0.9400,N/A,
-2025-12-31,1.0400,165.00,0.8500,0.9500,1.9558,
-"""
-NOBODY = "http://127.0.0.1:9/eurofxref-hist.zip"
-"""The discard port: nothing listens."""
-
-
-def zipped(text: str = HISTORY) -> bytes:
-    content = BytesIO()
-    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("eurofxref-hist.csv", text)
-    return content.getvalue()
-
-
-@contextmanager
-def bank(answer: Answer | Callable[[Asked], Answer]) -> Iterator[str]:
-    """The ECB on a loopback port; yields the address of its history."""
-    with serve(answer if callable(answer) else lambda _: answer) as service:
-        yield f"{service.base}/stats/eurofxref/eurofxref-hist.zip"
+from pipeline.sources import ecb, rates, stale_rates
+from tests.sources.rates_of import (
+    APRIL,
+    CALENDAR,
+    FEBRUARY,
+    HISTORY,
+    JANUARY,
+    MARCH,
+    MAY,
+    NOBODY,
+    bank,
+    exact,
+    found,
+    table,
+    zipped,
+)
+from tests.sources.service import Answer, Asked
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with bank(Answer(zipped())) as address:
         yield address
-
-
-def found(
-    fx: Fx, reporting: str, *currencies: str, months: tuple[date, ...] = (MARCH, APRIL, MAY)
-) -> Rates:
-    return rates(fx, reporting, dict.fromkeys(currencies, JANUARY), CALENDAR.ends(months))
-
-
-def table(result: Rates, column: str = "rate") -> dict[tuple[date, str], object]:
-    return {
-        (month, currency): value
-        for month, currency, value in result.frame.select("month", "currency", column).iter_rows()
-    }
-
-
-def exact(numerator: str, denominator: str = "1") -> int:
-    """The quotient scaled by 1e12, to the nearest whole number, halves to the even one."""
-    return round(Fraction(numerator) / Fraction(denominator) * 10**12)
 
 
 # ---- where rates come from -------------------------------------------------------------------
@@ -312,126 +276,3 @@ def test_a_reporting_currency_that_the_ecb_does_not_quote(url: str) -> None:
         found(Fx(url=url), "aed", "usd")
     result = found(Fx(url=url, rates={"usd": Decimal("3.6725")}), "aed", "usd")
     assert table(result)[MAY, "usd"] == 3_672_500_000_000
-
-
-# ---- fixed -----------------------------------------------------------------------------------
-
-
-def test_fixed_rates_are_exact() -> None:
-    fx = Fx(source="fixed", rates={"eur": Decimal("1.08"), "jpy": Decimal("0.0000000000015")})
-    rate = table(found(fx, "usd", "eur", "jpy"))
-    assert rate[MARCH, "eur"] == 1_080_000_000_000
-    assert rate[MARCH, "jpy"] == 2  # half to even
-
-
-def test_a_currency_without_a_fixed_rate_is_named() -> None:
-    fx = Fx(source="fixed", rates={"eur": Decimal("1.08")})
-    with pytest.raises(SourceError, match=r"for gbp in 2026-03 to 2026-05 in \[fx.rates\]"):
-        found(fx, "usd", "eur", "gbp")
-
-
-@pytest.mark.parametrize("rate", ["0.0000000000001", "10000000"])
-def test_a_rate_that_twelve_decimals_cannot_hold_is_refused(rate: str) -> None:
-    fx = Fx(source="fixed", rates={"xyz": Decimal(rate)})
-    with pytest.raises(SourceError, match="for xyz in 2026-03 cannot be kept"):
-        found(fx, "usd", "xyz")
-
-
-def test_a_fixed_rate_of_the_reporting_currency_is_refused() -> None:
-    fx = Fx(source="fixed", rates={"usd": Decimal("0.92"), "eur": Decimal("1.08")})
-    with pytest.raises(SourceError, match=r"usd is the reporting currency\. Remove"):
-        found(fx, "usd", "eur")
-
-
-# ---- file ------------------------------------------------------------------------------------
-
-
-def test_a_file_gives_each_month_its_rate(tmp_path: Path) -> None:
-    path = tmp_path / "rates.csv"
-    path.write_text("month,currency,rate\n2026-03,EUR,1.1\n2026-04-01,eur,1.2\n2026-05,eur,1.3\n")
-    result = found(Fx(source="file", file=path), "usd", "eur")
-    assert [table(result)[month, "eur"] for month in (MARCH, APRIL, MAY)] == [
-        11 * 10**11,
-        12 * 10**11,
-        13 * 10**11,
-    ]
-    assert table(result, "source")[APRIL, "eur"] == "file 2026-04"
-
-
-@pytest.mark.parametrize("kind", [pl.Float64, pl.Decimal(20, 12), pl.String])
-def test_a_parquet_file_gives_the_same(tmp_path: Path, kind: pl.DataType) -> None:
-    path = tmp_path / "rates.parquet"
-    rows = {"currency": ["EUR", "gbp"], "month": [MARCH, MARCH], "rate": ["1.1", "1.25"]}
-    pl.DataFrame(rows).with_columns(pl.col("rate").cast(kind)).write_parquet(path)
-    result = found(Fx(source="file", file=path), "usd", "eur", "gbp", months=(MARCH,))
-    assert table(result)[MARCH, "eur"] == 1_100_000_000_000
-    assert table(result)[MARCH, "gbp"] == 1_250_000_000_000
-
-
-def test_a_month_that_the_file_lacks_takes_an_older_rate_and_fails_the_check(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "rates.csv"
-    path.write_text("month,currency,rate\n2026-03,eur,1.1\n")
-    result = found(Fx(source="file", file=path), "usd", "eur")
-    assert table(result)[APRIL, "eur"] == 1_100_000_000_000
-    assert table(result, "frozen")[APRIL, "eur"] is False
-    old = stale_rates(result.frame.lazy(), date(2026, 5, 6)).collect()
-    assert old.select("month", "source").rows() == [(APRIL, "file 2026-03"), (MAY, "file 2026-03")]
-
-
-def test_a_currency_that_the_file_lacks_is_named_with_the_line_to_add(tmp_path: Path) -> None:
-    path = tmp_path / "rates.csv"
-    path.write_text("month,currency,rate\n2026-03,eur,1.1\n")
-    fx = Fx(source="file", file=path)
-    with pytest.raises(SourceError, match=r"for chf in 2026-03 .*add the line 2026-03,chf,RATE"):
-        found(fx, "usd", "chf")
-    fixed = found(fx.model_copy(update={"rates": {"chf": Decimal("1.25")}}), "usd", "chf")
-    assert table(fixed)[MARCH, "chf"] == 1_250_000_000_000
-
-
-WRONG = {
-    "no rate": ("month,currency,rate\n2026-03,eur,1.1\n2026-04,eur,-\n", 'line 3: "2026-04,eur,-"'),
-    "zero": ("month,currency,rate\n2026-03,eur,0\n", "line 2"),
-    "infinite": ("month,currency,rate\n2026-03,eur,inf\n", "line 2"),
-    "a comma": ('month,currency,rate\n2026-03,eur,"1,08"\n', "line 2"),
-    "no month": ("month,currency,rate\n2026-13,eur,1\n", "line 2"),
-    "no day": ("month,currency,rate\n2026-04-31,eur,1\n", "line 2"),
-    "no currency": ("month,currency,rate\n2026-03,euro,1\n", "line 2"),
-    "too short": ("month,currency,rate\n2026-03,eur\n", "line 2"),
-    "twice": (
-        "month,currency,rate\n2026-03,eur,1\n2026-03-31,EUR,2\n",
-        "line 3: eur in 2026-03 stands twice",
-    ),
-    "no heading": ("2026-03,eur,1\n", "has no column month, currency, rate"),
-    "no column": ("month,rate\n2026-03,1\n", "has no column currency"),
-    "nothing": ("", "has no column"),
-    "quotes": ('month,currency,rate\n"2026-03,eur,1\n', "cannot be read"),
-}
-
-
-@pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_with_a_file_is_told_with_its_row(
-    tmp_path: Path, text: str, said: str
-) -> None:
-    path = tmp_path / "rates.csv"
-    path.write_text(text)
-    with pytest.raises(SourceError) as caught:
-        found(Fx(source="file", file=path), "usd", "eur")
-    assert str(path) in str(caught.value)
-    assert said in str(caught.value)
-
-
-def test_a_parquet_file_names_its_row(tmp_path: Path) -> None:
-    path = tmp_path / "rates.parquet"
-    rows = {"month": ["2026-03", "2026-04"], "currency": ["eur", "eur"], "rate": [1.1, None]}
-    pl.DataFrame(rows).write_parquet(path)
-    with pytest.raises(SourceError, match="row 2"):
-        found(Fx(source="file", file=path), "usd", "eur")
-
-
-@pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "damaged.parquet"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / "damaged.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(SourceError, match=rf"{name} cannot be read: .* Check fx.file"):
-        found(Fx(source="file", file=tmp_path / name), "usd", "eur")

@@ -9,7 +9,7 @@ from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Any
 
-from pipeline.sandbox.company import render
+from pipeline.sandbox.company import render, render_catalogue
 from pipeline.sandbox.company.catalogue import Catalogue, Coupon
 from pipeline.sandbox.company.events import EventLog, Json, previous_attributes
 from pipeline.sandbox.company.ids import Ids
@@ -81,7 +81,7 @@ class Books:
         """Products, prices, coupons and promotion codes come into being."""
         shop = self.catalogue
         for product_id, name in shop.names.items():
-            obj = render.product(product_id, name, shop.unit_labels[product_id], self.now)
+            obj = render_catalogue.product(product_id, name, shop.unit_labels[product_id], self.now)
             self.objects["product"][product_id] = obj
             self.log.emit("product.created", self.now, dict(obj))
         for price in list(shop.by_id.values()):
@@ -94,9 +94,9 @@ class Books:
         if price.lookup_key is not None:
             self._transfer(price.lookup_key)
         self.catalogue.put(price)
-        obj = render.price(price)
+        obj = render_catalogue.price(price)
         self.objects["price"][price.id] = obj
-        self.price_views[price.id] = render.unexpanded(obj)
+        self.price_views[price.id] = render_catalogue.unexpanded(obj)
         self.log.emit("price.created", self.now, self.price_views[price.id])
 
     def _transfer(self, lookup_key: str) -> None:
@@ -104,14 +104,14 @@ class Books:
         for obj in self.objects["price"].values():
             if obj["lookup_key"] == lookup_key:
                 obj["lookup_key"] = None
-                view = self.price_views[obj["id"]] = render.unexpanded(obj)
+                view = self.price_views[obj["id"]] = render_catalogue.unexpanded(obj)
                 self.log.emit("price.updated", self.now, view, {"lookup_key": lookup_key})
 
     def archive_price(self, price_id: str) -> None:
         """Nobody new can buy the price."""
         obj = self.objects["price"][price_id]
         obj["active"] = False
-        self.price_views[price_id] = render.unexpanded(obj)
+        self.price_views[price_id] = render_catalogue.unexpanded(obj)
         self.log.emit("price.updated", self.now, self.price_views[price_id], {"active": True})
 
     def set_option(self, price: Price, currency: str, amounts: Amounts | None) -> None:
@@ -125,18 +125,20 @@ class Books:
         else:
             price.earlier.append((self.now, currency, price.options[currency]))
             price.options[currency] = amounts
-        self.objects["price"][price.id]["currency_options"] = render.currency_options(price)
+        self.objects["price"][price.id]["currency_options"] = render_catalogue.currency_options(
+            price
+        )
         self.log.emit("price.updated", self.now, self.price_views[price.id], {})
 
     def list_coupon(self, coupon: Coupon) -> None:
         """A coupon becomes an object, with its promotion code."""
-        obj = render.coupon(coupon)
+        obj = render_catalogue.coupon(coupon)
         self.objects["coupon"][coupon.id] = obj
-        self.log.emit("coupon.created", self.now, render.unexpanded(obj))
+        self.log.emit("coupon.created", self.now, render_catalogue.unexpanded(obj))
         if coupon.code:
             code_id = self.ids.new("promo")
             self.promotion_codes[coupon.id] = code_id
-            code = render.promotion_code(code_id, coupon)
+            code = render_catalogue.promotion_code(code_id, coupon)
             self.objects["promotion_code"][code_id] = code
             self.log.emit("promotion_code.created", self.now, dict(code))
 

@@ -30,7 +30,7 @@ from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.promotions import Promotions
 from pipeline.sandbox.company.records import ItemLedger
-from pipeline.sandbox.company.render import unexpanded
+from pipeline.sandbox.company.render_catalogue import unexpanded
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.versions import ENDIVE, Lookup, rendered
 from pipeline.sandbox.company.wishes import FEATURES, RARE, TURNS

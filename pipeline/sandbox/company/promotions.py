@@ -4,7 +4,7 @@ What belongs here: what Stripe does with a customer's discount and with a coupon
 does not: what a discount takes off (`discounts`) and who asks (`turns`).
 """
 
-from pipeline.sandbox.company import render
+from pipeline.sandbox.company import render, render_catalogue
 from pipeline.sandbox.company.catalogue import Coupon
 from pipeline.sandbox.company.discounts import Discounts
 from pipeline.sandbox.company.events import previous_attributes
@@ -23,7 +23,7 @@ class Promotions(Discounts):
         """The coupon is deleted: nobody new gets it, the discounts it gave live on."""
         obj = self.books.objects["coupon"][coupon.id]
         gone = {**obj, "valid": False}
-        self.books.log.emit("coupon.deleted", self.books.now, render.unexpanded(gone))
+        self.books.log.emit("coupon.deleted", self.books.now, render_catalogue.unexpanded(gone))
         self.books.objects["coupon"][coupon.id] = {**gone, "deleted": True}
 
     def deactivate(self, coupon: Coupon) -> None:
