@@ -81,6 +81,7 @@ def coupons(raw: pl.LazyFrame) -> pl.LazyFrame:
         applies_to=p.field("applies_to", "products"),
         # Neither events nor objects inside others say what a coupon is limited to.
         full=pl.col("event_type").is_null() & p.field("embedded").is_null(),
+        made_at=p.instant(p.field("created")),
     )
 
 

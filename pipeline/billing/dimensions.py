@@ -35,16 +35,29 @@ def coupons(evidence: Evidence) -> pl.LazyFrame:
 
     What a coupon takes off never changes. An id that was used again for another one is none that is known.
     """
+    observed = evidence.coupon
     record = ["coupon_id", "full", "observed_at", "hash"]
-    newest = evidence.coupon.select(record).sort(record).group_by("coupon_id").last()
-    terms = pl.struct("percent_ppm", "amount_off", "duration", "duration_in_months")
-    several = (
-        evidence.coupon.group_by("coupon_id", "currency")
-        .agg(terms=terms.n_unique())
-        .filter(pl.col("terms") > 1)
+    newest = observed.select(record).sort(record).group_by("coupon_id").last()
+    told = observed.with_columns(limits=pl.col("applies_to").list.sort().list.join(","))
+    terms = pl.struct("percent_ppm", "duration", "duration_in_months")
+    several = pl.concat(
+        [
+            told.group_by("coupon_id")
+            .agg(
+                terms.n_unique(),
+                pl.col("limits").filter("full").n_unique(),
+                pl.col("made_at").drop_nulls().n_unique(),
+            )
+            .filter(pl.max_horizontal("percent_ppm", "limits", "made_at") > 1)
+            .select("coupon_id"),
+            told.group_by("coupon_id", "currency")
+            .agg(pl.col("amount_off").n_unique())
+            .filter(pl.col("amount_off") > 1)
+            .select("coupon_id"),
+        ]
     )
     return schemas.COUPON.conform(
-        evidence.coupon.join(newest, on=record, how="semi")
+        observed.join(newest, on=record, how="semi")
         .join(several, on="coupon_id", how="anti")
         .group_by("coupon_id", "currency")
         .last()
@@ -56,7 +69,7 @@ def discounts(evidence: Evidence, covered: pl.LazyFrame) -> pl.LazyFrame:
 
     A customer has one discount of its own at most: each is over when the next one starts, and where a listing shows
     another or none; if no event said that it went, it went before every event was known. A discount that was seen with
-    two coupons has none that is known.
+    two coupons, or is older than its coupon, has none that is known.
 
     Args:
         evidence: decoded records.
@@ -80,14 +93,24 @@ def discounts(evidence: Evidence, covered: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("one_off").fill_null(value=False).not_(),
         )
     )
-    over = of_customers.sort("customer_id", "start", "discount_id").select(
+    # Of two that start in one second the one that is gone came first.
+    order = ("customer_id", "start", pl.col("gone_at").is_null(), "discount_id")
+    over = of_customers.sort(*order).select(
         "discount_id", next_start=pl.col("start").shift(-1).over("customer_id")
     )
     return schemas.DISCOUNT.conform(
         rows.join(over, on="discount_id", how="left")
         .join(_unlisted(of_customers, evidence.customer, covered), on="discount_id", how="left")
+        .join(
+            evidence.coupon.group_by("coupon_id").agg(pl.col("made_at").max()),
+            on="coupon_id",
+            how="left",
+        )
         .with_columns(
-            coupon_id=pl.when(pl.col("coupons") <= 1).then("coupon_id"),
+            coupon_id=pl.when(
+                (pl.col("coupons") <= 1)
+                & (pl.col("start") < pl.col("made_at")).fill_null(value=False).not_()
+            ).then("coupon_id"),
             end=pl.min_horizontal("end", "gone_at", "next_start", "unlisted_at"),
         )
     )
@@ -112,7 +135,8 @@ def _unlisted(
             ),
             on="customer_id",
         )
-        .filter(others & (pl.col("observed_at") > pl.col("start")))
+        # `start` is a whole second: a listing within it may have come before.
+        .filter(others & (pl.col("observed_at").dt.truncate("1s") > pl.col("start")))
         .sort("observed_at")
         .group_by("discount_id", maintain_order=True)
         .first()

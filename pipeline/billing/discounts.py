@@ -120,8 +120,8 @@ def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> p
             on="ids",
             how="left",
         )
-        # One that no evidence explains stands with the customer's: it may be anybody's.
-        .with_columns(pl.col("level").fill_null("customer"))
+        # One that no evidence explains stands with the customer's: it may be anybody's, so it always counts.
+        .with_columns(pl.col("level").fill_null("customer"), anybodys=pl.col("level").is_null())
         .with_columns(
             order=pl.col("level").replace_strict(
                 {"item": 0, "subscription": 1, "customer": 2}, return_dtype=pl.Int8
@@ -129,6 +129,7 @@ def with_references(rows: pl.LazyFrame, refs: pl.LazyFrame, key: list[str]) -> p
         )
         .filter(
             (pl.col("level") != "customer")
+            | pl.col("anybodys")
             | (pl.col("level") == "subscription").any().over(key).not_()
         )
         .sort(*key, "order", "position")

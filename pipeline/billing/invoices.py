@@ -10,6 +10,7 @@ from pipeline import schemas
 from pipeline.billing.chosen import latest
 from pipeline.billing.cycles import with_cycles
 from pipeline.billing.discounts import period_discounts, with_references, without_coupon
+from pipeline.billing.evidence import worst
 from pipeline.billing.price_versions import version_at
 from pipeline.billing.taxes import SHARE, computed, share_of
 
@@ -33,7 +34,8 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> p
     source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
     price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order:
     the `whole` ones of the invoice, since a share of less than half a minor unit leaves no trace on the line, then the
-    line's), named (the invoice names discounts, all of them `whole`), reduced, included, line_tax_rates.
+    line's), named (whether all discounts that the invoice names are `whole`; null: it names none), reduced, included,
+    line_tax_rates.
     """
     names = pl.col("invoice_discounts").list.len().fill_null(0) > 0
     named = items.select("invoice_item_id", item_item="subscription_item_id")
@@ -63,7 +65,7 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> p
         .lazy()
     )
     # Most invoices name none, and lists are slow to put together.
-    silent = every.filter(names.not_()).with_columns(named=pl.lit(value=False))
+    silent = every.filter(names.not_()).with_columns(named=pl.lit(None, dtype=pl.Boolean))
     naming = every.filter(names)
     above = (
         naming.select(*KEY, discount_id="invoice_discounts")
@@ -129,17 +131,25 @@ def as_states(lines: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
 def usage_charges(
     lines: pl.LazyFrame, prices: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per metered item and service period that was invoiced (USAGE_CHARGE); void invoices charge nothing."""
-    metered = prices.filter(pl.col("usage_type") == "metered").select("price_id").unique()
+    """One row per metered item and service period that was invoiced (USAGE_CHARGE); void invoices charge nothing.
+
+    A price that nobody describes any more may be metered: where the item is, its charges count, `inferred`.
+    """
+    licensed = prices.filter(pl.col("usage_type") != "metered").select("price_id").unique()
+    described = prices.select("price_id").unique().with_columns(described=pl.lit(value=True))
     charged = with_cycles(
-        lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_()).join(
-            metered, on="price_id", how="semi"
-        ),
+        lines.filter((pl.col("invoice_status") != "void") & pl.col("proration").not_())
+        .join(licensed, on="price_id", how="anti")
+        .join(described, on="price_id", how="left"),
         prices,
     )
     charged = charged.collect().lazy()
     key = ["subscription_item_id", "period_start", "period_end"]
-    final = pl.col("settled").all() & pl.col("pieces").any().not_()
+    final = (
+        pl.col("settled").all()
+        & pl.col("pieces").any().not_()
+        & pl.col("described").is_not_null().all()
+    )
     found = with_references(
         period_discounts(charged).drop("product_id", "period_end", "settled"), refs, key[:2]
     )
@@ -158,6 +168,10 @@ def usage_charges(
         .with_columns(
             pl.col("discounts").fill_null([]),
             pl.col(SHARE).fill_null(1),
-            evidence=pl.when("unknown_coupon").then(pl.lit("inferred")).otherwise("evidence"),
+            evidence=worst(
+                pl.col("evidence"),
+                pl.when("unknown_coupon").then(pl.lit("inferred")),
+                pl.when("tied").then(pl.lit("bounded")),
+            ),
         )
     )

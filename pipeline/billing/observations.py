@@ -103,7 +103,9 @@ def points(
     """One `before` and one `after` row per (subscription, instant).
 
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
-    and the state after is the one that no other of them starts from; a listing at the same instant comes last.
+    and the state after is the one that no other of them starts from; where one is passed twice, the one that more of
+    them start from, or reach. If they come back to where they began, that is the state of before. A listing at the same
+    instant comes last.
 
     Args:
         observed: subscriptions without their lists (`apart`).
@@ -151,21 +153,44 @@ def points(
         .when(pl.col("kind") == "listing").then(3)
         .otherwise(1)
     )  # fmt: skip
+    surplus = _surplus(event_before.filter("checked"), event_after, links)
     left = event_after.select(*links, reached=pl.lit(value=True), other="proof")
     started = event_before.filter("checked").select(*links, left=pl.lit(value=True), other="proof")
-    first = (
+    firsts = (
         before.with_columns(rank=rank)
         .join(_others(left, links, "reached"), on=links, how="left")
-        .with_columns(middle=_by_another("reached"))
-        .sort(*POINT_KEY, "rank", "middle", "proof")
+        .join(surplus, on=links, how="left")
+        .with_columns(
+            middle=_by_another("reached"), begins=(pl.col("surplus") < 0).fill_null(value=False)
+        )
+        .collect()
+        .lazy()
+    )
+    # Where the events lead round in a circle, they begin with the state of before, and end with it.
+    circles = firsts.group_by(POINT_KEY).agg(pl.col("middle").all()).filter("middle")
+    circles = circles.collect().lazy()
+    around = ordered.filter(after_side).join(circles, on=ON, how="semi")
+    first = (
+        firsts.join(_states_before(circles, named(around), lists), on=links, how="left")
+        .sort(
+            *POINT_KEY, "rank", "middle", pl.col("begins").not_(), "continues", "proof",
+            nulls_last=True,
+        )
         .group_by(*POINT_KEY, maintain_order=True)
         .first()
-    )
+    )  # fmt: skip
+    circle = first.select(*links, closes=pl.lit(value=True))
     last = (
         after.with_columns(rank=rank)
         .join(_others(started, links, "left"), on=links, how="left")
-        .with_columns(middle=_by_another("left"))
-        .sort(*POINT_KEY, "rank", pl.col("middle").not_(), "proof")
+        .join(surplus, on=links, how="left")
+        .join(circle, on=links, how="left")
+        .with_columns(
+            middle=_by_another("left"), ends=(pl.col("surplus") > 0).fill_null(value=False)
+        )
+        .sort(
+            *POINT_KEY, "rank", pl.col("middle").not_(), "ends", "closes", "proof", nulls_last=False
+        )
         .group_by(*POINT_KEY, maintain_order=True)
         .last()
     )
@@ -180,6 +205,26 @@ def points(
 def _others(rows: pl.LazyFrame, links: list[str], name: str) -> pl.LazyFrame:
     """Which proofs reach (or start from) a state at an instant."""
     return rows.group_by(links).agg(pl.col("other").unique().alias(f"{name}_by"))
+
+
+def _surplus(before: pl.LazyFrame, after: pl.LazyFrame, links: list[str]) -> pl.LazyFrame:
+    """How many more events of an instant reach a state than start from it: 1 where a way ends, -1 where it begins."""
+    ways = [after.select(*links, way=pl.lit(1)), before.select(*links, way=pl.lit(-1))]
+    return pl.concat(ways).group_by(links).agg(surplus=pl.col("way").sum())
+
+
+def _states_before(points_: pl.LazyFrame, rows: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
+    """The state of before each point, as one that `continues`; `rows` are those of the same subscriptions."""
+    earlier = rows.join(lists, on="record").select(*ON, "proof", earlier="at", content=state_key())
+    return (
+        points_.select(POINT_KEY)
+        .join(earlier, on=ON)
+        .filter(pl.col("earlier") < pl.col("at"))
+        .sort("earlier", "proof")
+        .group_by(POINT_KEY, maintain_order=True)
+        .last()
+        .select(*POINT_KEY, "content", continues=pl.lit(value=True))
+    )
 
 
 def _by_another(name: str) -> pl.Expr:

@@ -198,6 +198,7 @@ COUPON_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "duration": S,
     "duration_in_months": N,
     "applies_to": pl.Struct({"products": pl.List(S)}),
+    "created": N,
     "embedded": B,
 }
 

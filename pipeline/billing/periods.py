@@ -156,7 +156,7 @@ def with_discounts(
         rows.join(found.drop("currency", "shown"), on=PERIOD, how="left")
         .join(without_coupon(found, coupons, PERIOD), on=PERIOD, how="left")
         .join(_without_limits(found, refs, coupons), on=PERIOD, how="left")
-        .join(_with_limited(refs, coupons), on="customer_id", how="left")
+        .join(_with_limited(known, lines, refs, coupons), on="customer_id", how="left")
         .join(products, on="price_id", how="left")
         .join(first_bills(lines, prices), on="subscription_item_id", how="left")
         .with_columns(
@@ -216,18 +216,45 @@ def _drafts_in_doubt(periods: pl.LazyFrame, refs: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _with_limited(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+def _with_limited(
+    known: pl.LazyFrame, lines: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame
+) -> pl.LazyFrame:
     """The customers who ever had a discount for some products only, or nobody knows for which (`has_limited`).
 
     It leaves no trace on the lines of others: where it was not seen at the start of a period, a change to another
     product in the period may have brought it into force.
     """
     for_all = coupons.filter(pl.col("applies_to").is_null() & pl.col("full"))
+    given = refs.join(for_all, on="coupon_id", how="anti")
+    of_nobody = given.filter(pl.col("customer_id").is_null())
+    held_by = known.collect_schema()["subscription_id"]
+    seen = (
+        frame.filter(pl.col(name).list.len() > 0)
+        .select("customer_id", discount_id=name)
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        for frame, name in (
+            (known, "item_discounts"),
+            (known, "subscription_discounts"),
+            (lines, "line_discounts"),
+        )
+    )
     return (
-        refs.join(for_all, on="coupon_id", how="anti")
-        .select("customer_id", has_limited=pl.lit(value=True))
-        .drop_nulls("customer_id")
+        pl.concat(
+            each.select("customer_id")
+            for each in (
+                given,
+                known.join(
+                    of_nobody.select(pl.col("subscription_id").cast(held_by, strict=False)),
+                    on="subscription_id",
+                    how="semi",
+                ),
+                pl.concat(seen).join(refs, on="discount_id", how="anti"),
+                lines.filter(pl.col("named").not_()),
+            )
+        )
+        .drop_nulls()
         .unique()
+        .with_columns(has_limited=pl.lit(value=True))
     )
 
 

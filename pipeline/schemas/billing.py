@@ -111,6 +111,7 @@ COUPON = Table(
             "full",
             "Its limits and other currencies are known; not so where it was deleted before it was listed.",
         ),
+        instant("made_at", "When it was created."),
     ),
 )
 

@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline import billing, schemas
+from tests.history.discounted import billed, line
 from tests.history.stripe_json import History, item, price, state
 
 BEGUN = datetime(2026, 1, 10, 8, tzinfo=UTC)
@@ -171,3 +172,23 @@ def test_decoded_record_by_record_it_is_the_same() -> None:
     one, other = (billing.fold_evidence(each, none) for each in (billing.decode(raw.lazy()), apart))
     assert_frame_equal(one.price, other.price)
     assert one.price.height == 3
+
+
+def test_usage_billed_on_a_price_that_nothing_describes_any_more_counts() -> None:
+    """$50 for December on a plan that was deleted; the item has another price since, and no bill yet."""
+    december, january = (
+        datetime(year, month, 1, tzinfo=UTC) for year, month in ((2025, 12), (2026, 1))
+    )
+    history = History([price("now", 0, "prod_a", usage=True)]).states(
+        (december, state(item("si", "now", None), period=january)),
+        (
+            datetime(2026, 3, 5, tzinfo=UTC),
+            state(item("si", "now", None), metadata={"a": 1}, period=january),
+        ),
+        missed=[0],
+    )
+    _, used = line("december", december, january, 5_000)
+    used["pricing"]["price_details"]["price"] = "gone"
+    billed(history, (january, used))
+    row = history.snapshot(date(2026, 2, 1))["si"]
+    assert (row["mrr_native"], row["evidence"]) == (50_000_000, "inferred")
