@@ -17,8 +17,11 @@ from pipeline.schemas.observed import ITEM_STATE
 COMPARED = ("price_id", "quantity", "item_discounts", "period_start", "tax_ppm")
 ALWAYS_SHOWN = ("price_id", "quantity")
 """What the object of any event shows as it was just before, even of a deletion."""
+UNTOLD = pl.duration(days=1)
+"""A trial that is over for so long, and no event says so, is doubtful."""
 ITEM_FIELDS = [
-    "price_id", "quantity", "item_discounts", "period_start", "in_trial", "item_created", "tax_ppm",
+    "price_id", "quantity", "item_discounts", "period_start", "in_trial", "trial_until", "item_created",
+    "tax_ppm",
 ]  # fmt: skip
 
 
@@ -74,6 +77,9 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
         .then(pl.lit(value=True))
         .otherwise(agrees & (cut | pl.col("ids").eq_missing(pl.col("ids_before"))))
     )
+    # That a trial is over an event tells; where none does, nobody knows what became of it.
+    reach = pl.col("next_at").fill_null(pl.col("covered_to"))
+    overdue = (reach > pl.col("trial_until") + UNTOLD).fill_null(value=False)
     return (
         rows.join(earlier, on=[*ITEM, "next_at"], how="left")
         .join(ids, on=[*ON, "at"], how="left")
@@ -84,7 +90,7 @@ def known_spans(every: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame) 
             .then(pl.lit("inferred"))
             .when(
                 pl.col("covered") & pl.col("carried").not_() & proved.fill_null(value=False),
-                pl.col("more_came").is_null(),
+                pl.col("more_came").is_null() & overdue.not_(),
             )
             .then(pl.lit("exact"))
             .otherwise(pl.lit("bounded")),
@@ -142,6 +148,7 @@ def _items(rows: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
                 .otherwise("subscription_period"),
             ),
             in_trial=inside.fill_null(value=False),
+            trial_until=pl.when(inside).then("item_trial_end"),
         )
         .drop("items", "item_trial_start", "item_trial_end")
     )
