@@ -1,7 +1,6 @@
 """Discounts and coupons of which records say too little: doubtful, never taken for none; written by hand."""
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 
@@ -26,23 +25,22 @@ YEARLY = [
 JULY = datetime(2025, 7, 10, 8, tzinfo=UTC)
 
 
-def renewed(*discounts: str, **more: Any) -> History:
-    """$100 a month since February, renewed in March with these discounts of the subscription."""
-    kept = {"discounts": list(discounts)}
-    return History([*PRICES, PRO]).states(
-        (FEBRUARY, state(item("si", "plan"), **(kept if more.get("before") else {}))),
-        (MARCH, state(item("si", "plan"), period=MARCH, **kept)),
+def renewed(before: list[str], after: list[str]) -> History:
+    """$100 a month with these discounts of the subscription in February, and from its renewal in March on."""
+    return History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"), discounts=before)),
+        (MARCH, state(item("si", "plan"), discounts=after, period=MARCH)),
     )
 
 
 AMOUNT = coupon("SAVE", amount_off=1_000, currency="usd")
 LIMITED = coupon("SAVE", percent_off=50.0, applies_to={"products": ["prod_b"]})
-EUROS = coupon("SAVE", percent_off=50.0, created=int(MARCH.timestamp()))
+LATER = coupon("SAVE", percent_off=50.0, created=int(MARCH.timestamp()))
 
 
-@pytest.mark.parametrize("again", [AMOUNT, LIMITED, EUROS], ids=["amount", "limited", "later"])
+@pytest.mark.parametrize("again", [AMOUNT, LIMITED, LATER], ids=["amount", "limited", "later"])
 def test_a_coupon_id_that_is_used_again_is_not_known_any_more(again: Json) -> None:
-    history = renewed("di_save", before=True)
+    history = renewed(["di_save"], ["di_save"])
     first = coupon("SAVE", percent_off=50.0, created=int(FEBRUARY.timestamp()))
     history.records("coupon", first, at=FEBRUARY)
     history.records("coupon", again, at=MID_MARCH)
@@ -69,7 +67,7 @@ def test_a_discount_that_is_older_than_its_coupon_has_another() -> None:
 def test_a_discount_without_a_record_counts_beside_the_subscription_s(
     reduced: dict[str, int],
 ) -> None:
-    history = renewed("di_fifth", "di_gone")
+    history = renewed([], ["di_fifth", "di_gone"])
     history.records("coupon", coupon("FIFTH", percent_off=20.0))
     history.records("discount", discount("di_fifth", "FIFTH", FEBRUARY))
     if reduced:

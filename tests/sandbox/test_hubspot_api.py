@@ -22,12 +22,6 @@ def company() -> Company:
 
 
 @pytest.fixture(scope="module")
-def server(company: Company) -> Iterator[SandboxServer]:
-    with SandboxServer(company) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def hubspot(server: SandboxServer) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {HUBSPOT_KEY}"}
     with httpx.Client(base_url=server.hubspot_url, headers=headers) as client:

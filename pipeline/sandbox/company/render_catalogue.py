@@ -93,11 +93,14 @@ def currency_options(record: Price) -> Json:
     }
 
 
+def _packs(record: Price) -> Json | None:
+    if not record.divide_by:
+        return None
+    return {"divide_by": record.divide_by, "round": record.rounding}
+
+
 def price(record: Price) -> Json:
     """A price with its tiers and currency options."""
-    transform = None
-    if record.divide_by:
-        transform = {"divide_by": record.divide_by, "round": record.rounding}
     return {
         "id": record.id,
         "object": "price",
@@ -122,7 +125,7 @@ def price(record: Price) -> Json:
         "tax_behavior": record.tax_behavior,
         "tiers": _tiers(record.amounts),
         "tiers_mode": record.tiers_mode,
-        "transform_quantity": transform,
+        "transform_quantity": _packs(record),
         "type": "recurring",
         "unit_amount": minor(record.amounts.unit),
         "unit_amount_decimal": record.amounts.unit,
@@ -132,9 +135,6 @@ def price(record: Price) -> Json:
 @lru_cache(maxsize=4096)
 def plan(record: Price) -> Json:
     """The plan that a price was before there were prices."""
-    transform = None
-    if record.divide_by:
-        transform = {"divide_by": record.divide_by, "round": record.rounding}
     return {
         "id": record.id,
         "object": "plan",
@@ -152,7 +152,7 @@ def plan(record: Price) -> Json:
         "nickname": record.key,
         "product": record.product,
         "tiers_mode": record.tiers_mode,
-        "transform_usage": transform,
+        "transform_usage": _packs(record),
         "trial_period_days": None,
         "usage_type": record.usage_type,
     }
