@@ -13,9 +13,9 @@ import polars as pl
 
 from pipeline.sandbox.company import Company
 from pipeline.schemas import COVERAGE, RAW_RECORD
-from pipeline.sources.allowlist import EVENT_OBJECTS, allowed
-from pipeline.sources.expansions import Found, take_apart
 from pipeline.sources.protocol import Record, instant
+from pipeline.sources.stripe.allowlist import EVENT_OBJECTS, allowed
+from pipeline.sources.stripe.expansions import Found, take_apart
 
 END = datetime(2026, 11, 23, 6, tzinfo=UTC)
 WEEK, DAY = timedelta(days=7), timedelta(days=1)

@@ -6,7 +6,14 @@ Belongs here: how to reach and shape the database. Does not belong here: what is
 
 from pipeline.database.engine import engine, reading
 from pipeline.database.migrate import pending, upgrade
-from pipeline.database.tables import generation, lake_object, metadata, sync_lock, table_of
+from pipeline.database.tables import (
+    generation,
+    lake_object,
+    metadata,
+    sync_lock,
+    sync_progress,
+    table_of,
+)
 
 __all__ = [
     "engine",
@@ -16,6 +23,7 @@ __all__ = [
     "pending",
     "reading",
     "sync_lock",
+    "sync_progress",
     "table_of",
     "upgrade",
 ]

@@ -119,3 +119,31 @@ sync_lock = Table(
     ),
     comment="One row per lock that is held.",
 )
+
+sync_progress = Table(
+    "sync_progress",
+    metadata,
+    Column("source", Text, primary_key=True, comment="stripe, hubspot, salesforce or file."),
+    Column(
+        "source_account",
+        Text,
+        primary_key=True,
+        comment="The account in it; empty for the key's own.",
+    ),
+    Column("sync_id", Text, nullable=False, comment="The unfinished sync."),
+    Column("started_at", Instant(), nullable=False, comment="Its watermark."),
+    Column("settings", Text, nullable=False, comment="What its records depend on."),
+    Column(
+        "listing_all",
+        Boolean,
+        nullable=False,
+        comment="It lists everything, whatever the cursors say.",
+    ),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="What is drained, what is left, and the counts, as JSON.",
+    ),
+    comment="One row per source and account with a sync that was not finished.",
+)

@@ -162,6 +162,11 @@ class Lake:
             extra_columns="ignore",
         )
 
+    def paths(self, table: Table, partition: str) -> list[str]:
+        """The live objects of one partition, in the order they were committed; none if there is no such partition."""
+        with reading(self.engine) as connection:
+            return [str(row.path) for row in ledger.live(connection, table.name, [partition])]
+
     def live(self) -> list[LiveObject]:
         """Every live object as of one instant, in the order they were committed."""
         with reading(self.engine) as connection:
@@ -188,6 +193,8 @@ class Lake:
     def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
         """Delete objects that are not live, nor were within `grace`; returns how many files were deleted.
 
+        What an unfinished sync wrote is kept: the next one goes on with it.
+
         Raises:
             OSError: some could not be deleted; all others were.
         """
@@ -195,7 +202,9 @@ class Lake:
         instant = datetime.fromtimestamp(cutoff, UTC)
         with self.engine.begin() as connection:
             lock_ledger(connection)
-            kept = {str(row.path) for row in ledger.live(connection)}
+            kept = {str(row.path) for row in ledger.live(connection)} | ledger.unfinished(
+                connection
+            )
             deleted, failed = 0, []
             for path in files(self.root):
                 name = path.relative_to(self.root).as_posix()

@@ -1,12 +1,12 @@
 """Landing: what sources pull becomes raw records, coverage and cursors, all shown at once.
 
-Belongs here: one sync from lock to commit. Does not belong here: how a source pages, or what a record means.
+Belongs here: one sync from lock to commit, and going on with one that was interrupted. Does not belong here: how a
+source pages, or what a record means.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,18 +15,23 @@ import polars as pl
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline.database import reading, table_of
+from pipeline.database.engine import lock_ledger
+from pipeline.lake import unfinished
+from pipeline.lake.incoming import Incoming
 from pipeline.lake.lake import Lake
 from pipeline.lake.lock import WAIT_SECONDS, held
 from pipeline.lake.objects import StagedObject
-from pipeline.schemas import COVERAGE, RAW_RECORD, SOURCE_SYNC
-from pipeline.sources.protocol import Clock, Drained, Page, Source, instant
+from pipeline.lake.unfinished import Unfinished
+from pipeline.schemas import COVERAGE, SOURCE_SYNC
+from pipeline.sources.protocol import Clock, Drained, Page, Resume, Source, instant, unix
 
-CHUNK = 20_000
-"""Records kept in memory before they are written."""
+CHUNK = 24 * 2**20
+"""Bytes of payload kept in memory before they are written."""
 LOCK = "sync"
-
-Key = tuple[str, str]
-"""(source, source account)."""
+FORGOTTEN = timedelta(days=7)
+"""A sync that was interrupted longer ago is not gone on with."""
+OLD = timedelta(hours=1)
+"""After one that began longer ago an ordinary one follows at once."""
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class Progress:
     stream: str
     listed: int
     stored: int
+    """Of what was written so far."""
     done: bool
 
 
@@ -73,6 +79,9 @@ class SyncResult:
         return sum(each.stored for each in self.counts)
 
 
+Watch = Callable[[Progress], None]
+
+
 def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
     lake: Lake,
     engine: Engine,
@@ -80,14 +89,15 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
     now: datetime,
     run_id: str,
     full: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Watch | None = None,
     *,
     clock: Clock | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> SyncResult:
     """Pull every source and show what came in one transaction; after an error or a kill nothing of it is seen.
 
-    A record is stored when its content differs from what was last stored of the same id.
+    What was written by then is kept, and the next sync goes on from there; if that began long ago, it then asks for
+    what came since. A record is stored when its content differs from what was last stored of the same id.
 
     Args:
         lake: where records go.
@@ -105,156 +115,179 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
         LockHeld: another sync is still running after `wait_seconds`.
         SourceError: a source cannot be read.
     """
+    watch, present = progress or (lambda _: None), clock or (lambda: now)
     with held(engine, LOCK, run_id, wait_seconds):
-        landing = _Landing(lake, f"sync_{uuid4().hex[:16]}", now, progress or (lambda _: None))
-        for source in sources:
-            with reading(engine) as connection:
-                cursors = _cursors(connection, (source.name, source.account))
-            landing.take(source, cursors, clock or (lambda: now), full)
-        return landing.finish(run_id)
+        landings = [_begin(lake, engine, source, now, full) for source in sources]
+        for landing in landings:
+            landing.take(present, watch)
+        found = _show(lake, landings, now, run_id)
+        late = [each for each in landings if each.sync.started_at < now - OLD]
+        if late:
+            again = [_begin(lake, engine, each.source, now, full=False) for each in late]
+            for landing in again:
+                landing.take(present, watch)
+            found = _show(lake, again, now, run_id)
+        return found
 
 
-@dataclass(slots=True)
 class _Landing:
-    lake: Lake
-    sync_id: str
-    now: datetime
-    progress: Callable[[Progress], None]
-    counts: list[StreamCount] = field(default_factory=list)
-    staged: list[StagedObject] = field(default_factory=list)
-    drained: dict[Key, list[Drained]] = field(default_factory=lambda: defaultdict(list))
-    examples: list[str] = field(default_factory=list)
+    """One source's sync."""
 
-    def take(self, source: Source, cursors: Mapping[str, Any], clock: Clock, full: bool) -> None:
-        """Pull one source, writing objects that nobody sees yet."""
-        # The watermark is `now`; every later look at the clock is the time of a request.
-        first = iter((self.now,))
-        stream: _Stream | None = None
-        for each in source.pull(cursors, lambda: next(first, None) or clock(), full):
-            if stream is None:
-                stream = _Stream(self, source, each.stream)
+    def __init__(
+        self,
+        lake: Lake,
+        engine: Engine,
+        source: Source,
+        sync: Unfinished,
+        resume: Resume | None,
+        staged: list[StagedObject],
+    ) -> None:
+        self.lake, self.engine, self.source, self.sync = lake, engine, source, sync
+        self.resume = resume
+        self.staged = staged
+        self.examples: list[str] = []
+        self._incoming: dict[str, Incoming] = {}
+        self._earlier = [each.path for each in staged]
+
+    def take(self, clock: Clock, watch: Watch) -> None:
+        """Pull the source, writing objects that nobody sees yet."""
+        with reading(self.engine) as connection:
+            cursors = _cursors(connection, self.source)
+        # The watermark is the sync's start; every later look at the clock is the time of a request.
+        first = iter((self.sync.started_at,) if self.resume is None else ())
+        pulled = self.source.pull(
+            cursors, lambda: next(first, None) or clock(), self.sync.full, self.resume
+        )
+        for each in pulled:
+            count = self.sync.counts.setdefault(each.stream, [0, 0, 0])
             if isinstance(each, Page):
-                stream.add(each)
+                count[0] += each.listed
+                count[2] += len(each.rejected)
                 self.examples += [f"{each.stream} {r.id}: {r.reason}" for r in each.rejected]
+                self._stream(each.stream).add(each)
+                if each.left is not None:
+                    self.sync.left[each.stream] = each.left
+                if sum(stream.bytes for stream in self._incoming.values()) >= CHUNK:
+                    self.keep()
             else:
-                stream.finish()
-                self.drained[source.name, source.account].append(each)
-            count = stream.count
+                self.sync.drained[each.stream] = _told(each)
             done = isinstance(each, Drained)
-            self.progress(Progress(source.name, count.stream, count.listed, count.stored, done))
-            stream = None if done else stream
+            watch(Progress(self.source.name, each.stream, count[0], count[1], done))
+        self.write()
 
-    def finish(self, run_id: str) -> SyncResult:
-        """Show everything."""
-        coverage = self._coverage()
-        if coverage.height:
-            self.staged.append(self.lake.write(COVERAGE, coverage))
-        rows = list(self._sync_rows())
-        self.lake.commit(
-            self.staged, run_id=run_id, also=lambda connection: _replace_cursors(connection, rows)
-        )
-        return SyncResult(
-            self.sync_id, self.now, tuple(self.counts), coverage, tuple(self.examples[:20])
-        )
-
-    def _coverage(self) -> pl.DataFrame:
-        spans = [
-            (account, each.covered.start, each.covered.end, self.sync_id)
-            for (_, account), drained in self.drained.items()
-            for each in drained
-            if each.covered is not None
-        ]
-        return pl.DataFrame(spans, schema=COVERAGE.schema, orient="row")
-
-    def _sync_rows(self) -> Iterable[dict[str, Any]]:
-        cursors = {
-            (*key, each.stream): each.cursor
-            for key, found in self.drained.items()
-            for each in found
-        }
-        for count in self.counts:
-            cursor = cursors[count.source, count.source_account, count.stream]
-            yield {
-                "source": count.source,
-                "source_account": count.source_account,
-                "stream": count.stream,
-                "cursor": orjson.dumps(cursor).decode(),
-                "listed": count.listed,
-                "stored": count.stored,
-                "rejected": count.rejected,
-                "started_at": self.now,
-                "finished_at": datetime.now(UTC),
-                "sync_id": self.sync_id,
-            }
-
-
-class _Stream:
-    """One stream of one sync: what was known of it, and the rows to write."""
-
-    def __init__(self, landing: _Landing, source: Source, stream: str) -> None:
-        self.landing = landing
-        self.partition = f"{source.name}.{stream}"
-        self.count = StreamCount(source.name, source.account, stream)
-        landing.counts.append(self.count)
-        self.known = _known(landing.lake, self.partition, source.account)
-        self.rows: list[tuple[Any, ...]] = []
-
-    def add(self, page: Page) -> None:
-        """Keep what is new of the page."""
-        self.count.listed += page.listed
-        self.count.rejected += len(page.rejected)
-        for record in page.records:
-            if self.known.get(record.id) == record.hash:
-                continue
-            self.known[record.id] = record.hash
-            self.count.stored += 1
-            self.rows.append(
-                (
-                    self.count.source,
-                    self.count.source_account,
-                    page.stream,
-                    record.id,
-                    None if record.created is None else instant(record.created),
-                    page.observed_at,
-                    self.landing.sync_id,
-                    record.api_version,
-                    None if record.previous_keys is None else list(record.previous_keys),
-                    record.payload.decode(),
-                    record.hash,
-                )
+    def _stream(self, name: str) -> Incoming:
+        if name not in self._incoming:
+            source = self.source
+            mine = [path for path in self._earlier if f"/{source.name}.{name}/" in path]
+            self._incoming[name] = Incoming(
+                self.lake, source.name, source.account, name, self.sync.sync_id, mine
             )
-        if len(self.rows) >= CHUNK:
-            self.finish()
+        return self._incoming[name]
 
-    def finish(self) -> None:
-        """Write what is kept."""
-        if self.rows:
-            frame = pl.DataFrame(self.rows, schema=RAW_RECORD.schema, orient="row")
-            self.landing.staged.append(self.landing.lake.write(RAW_RECORD, frame, self.partition))
-            self.rows = []
+    def write(self) -> list[StagedObject]:
+        """Write what waits; the objects."""
+        written = []
+        for name, stream in self._incoming.items():
+            each = stream.write()
+            if each is not None:
+                self.sync.counts[name][1] += each.rows
+                written.append(each)
+        self.staged += written
+        return written
+
+    def keep(self) -> None:
+        """Write what waits, and note it together with what is left: from here an interrupted sync goes on."""
+        written = self.write()
+        if self.source.settings is None:
+            return
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            unfinished.save(connection, self.sync, written)
 
 
-def _known(lake: Lake, partition: str, account: str) -> dict[str, str]:
-    """The hash of the content last stored, by id."""
-    if partition not in lake.partitions(RAW_RECORD):
-        return {}
-    last = (
-        lake.scan(RAW_RECORD, [partition])
-        .filter(pl.col("source_account") == account)
-        .select("id", "hash", "observed_at")
-        .sort("observed_at", maintain_order=True)
-        .group_by("id", maintain_order=True)
-        .agg(pl.col("hash").last())
-        .collect()
+def _begin(lake: Lake, engine: Engine, source: Source, now: datetime, full: bool) -> _Landing:
+    """The source's sync from its start, or from where an earlier one was interrupted."""
+    with engine.begin() as connection:
+        lock_ledger(connection)
+        sync = unfinished.load(connection, source.name, source.account)
+        if sync is not None and (
+            (sync.settings, sync.full) == (source.settings, full)
+            and now - FORGOTTEN < sync.started_at <= now
+        ):
+            staged = unfinished.written(connection, sync)
+            resume = Resume(sync.started_at, frozenset(sync.drained), dict(sync.left))
+            return _Landing(lake, engine, source, sync, resume, staged)
+        if sync is not None:
+            unfinished.drop(connection, sync)
+    sync_id = f"sync_{uuid4().hex[:16]}"
+    fresh = Unfinished(source.name, source.account, sync_id, now, source.settings or "", full)
+    return _Landing(lake, engine, source, fresh, None, [])
+
+
+def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) -> SyncResult:
+    """Show everything, and forget that it was unfinished."""
+    staged = [each for landing in landings for each in landing.staged]
+    coverage = _coverage(landings)
+    if coverage.height:
+        staged.append(lake.write(COVERAGE, coverage))
+    counts = tuple(
+        StreamCount(landing.sync.source, landing.sync.source_account, stream, *count)
+        for landing in landings
+        for stream, count in landing.sync.counts.items()
     )
-    return dict(last.iter_rows())
+
+    def also(connection: Connection) -> None:
+        for landing in landings:
+            unfinished.forget(connection, landing.sync.source, landing.sync.source_account)
+            _replace_cursors(connection, list(_sync_rows(landing)))
+
+    lake.commit(staged, run_id=run_id, also=also)
+    examples = tuple(each for landing in landings for each in landing.examples)[:20]
+    sync_id = landings[0].sync.sync_id if landings else ""
+    return SyncResult(sync_id, now, counts, coverage, examples)
 
 
-def _cursors(connection: Connection, key: Key) -> dict[str, Any]:
+def _told(drained: Drained) -> dict[str, Any]:
+    covered = drained.covered
+    return {
+        "cursor": dict(drained.cursor),
+        "covered": None if covered is None else [unix(covered.start), unix(covered.end)],
+    }
+
+
+def _coverage(landings: Sequence[_Landing]) -> pl.DataFrame:
+    spans = [
+        (landing.sync.source_account, *map(instant, told["covered"]), landing.sync.sync_id)
+        for landing in landings
+        for told in landing.sync.drained.values()
+        if told["covered"] is not None
+    ]
+    return pl.DataFrame(spans, schema=COVERAGE.schema, orient="row")
+
+
+def _sync_rows(landing: _Landing) -> Iterator[dict[str, Any]]:
+    sync = landing.sync
+    for stream, told in sync.drained.items():
+        listed, stored, rejected = sync.counts[stream]
+        yield {
+            "source": sync.source,
+            "source_account": sync.source_account,
+            "stream": stream,
+            "cursor": orjson.dumps(told["cursor"]).decode(),
+            "listed": listed,
+            "stored": stored,
+            "rejected": rejected,
+            "started_at": sync.started_at,
+            "finished_at": datetime.now(UTC),
+            "sync_id": sync.sync_id,
+        }
+
+
+def _cursors(connection: Connection, source: Source) -> Mapping[str, Any]:
     table = table_of(SOURCE_SYNC)
     rows = connection.execute(
         select(table.c.stream, table.c.cursor).where(
-            table.c.source == key[0], table.c.source_account == key[1]
+            table.c.source == source.name, table.c.source_account == source.account
         )
     )
     return {stream: orjson.loads(cursor) for stream, cursor in rows if cursor}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from pipeline.database import generation, lake_object
+from pipeline.database import generation, lake_object, sync_progress
 from pipeline.errors import StaleGeneration
 from pipeline.lake.objects import StagedObject
 
@@ -64,33 +64,87 @@ def retire(connection: Connection, table: str, partition: str) -> list[str]:
     return paths
 
 
+def stage(connection: Connection, staged: Sequence[StagedObject], run_id: str) -> None:
+    """Note objects that are written and not shown yet: `publish` shows them."""
+    last = connection.scalar(select(func.max(lake_object.c.position))) or 0
+    for position, each in enumerate(staged, start=int(last) + 1):
+        _insert(connection, each, run_id, 0, position, shown=False)
+
+
+def staged(connection: Connection, table: str, run_id: str) -> list[StagedObject]:
+    """The objects of a table that a run noted and did not show, in their order."""
+    rows = connection.execute(
+        select(lake_object)
+        .where(
+            lake_object.c.table_name == table,
+            lake_object.c.run_id == run_id,
+            ~lake_object.c.live,
+        )
+        .order_by(lake_object.c.position)
+    )
+    return [
+        StagedObject(row.table_name, row.partition, row.path, row.rows, row.bytes, row.hash)
+        for row in rows
+    ]
+
+
+def unfinished(connection: Connection) -> set[str]:
+    """The paths of what unfinished syncs noted."""
+    return set(
+        connection.scalars(
+            select(lake_object.c.path).join(
+                sync_progress, sync_progress.c.sync_id == lake_object.c.run_id
+            )
+        )
+    )
+
+
+def unstage(connection: Connection, paths: Sequence[str]) -> None:
+    """Forget objects that were noted; their files are orphans."""
+    for path in paths:
+        connection.execute(
+            delete(lake_object).where(lake_object.c.path == path, ~lake_object.c.live)
+        )
+
+
 def publish(
     connection: Connection, staged: Sequence[StagedObject], run_id: str, number: int
 ) -> None:
     """Make the objects live; one that is live already keeps its place."""
     last = connection.scalar(select(func.max(lake_object.c.position))) or 0
-    now = datetime.now(UTC)
     for position, each in enumerate(staged, start=int(last) + 1):
         known = connection.scalar(select(lake_object.c.live).where(lake_object.c.path == each.path))
         if known:
             continue
         if known is not None:
             connection.execute(delete(lake_object).where(lake_object.c.path == each.path))
-        connection.execute(
-            insert(lake_object).values(
-                path=each.path,
-                table_name=each.table,
-                partition=each.partition,
-                rows=each.rows,
-                bytes=each.bytes,
-                hash=each.hash,
-                run_id=run_id,
-                generation=number,
-                created_at=now,
-                position=position,
-                live=True,
-            )
+        _insert(connection, each, run_id, number, position, shown=True)
+
+
+def _insert(
+    connection: Connection,
+    each: StagedObject,
+    run_id: str,
+    number: int,
+    position: int,
+    *,
+    shown: bool,
+) -> None:
+    connection.execute(
+        insert(lake_object).values(
+            path=each.path,
+            table_name=each.table,
+            partition=each.partition,
+            rows=each.rows,
+            bytes=each.bytes,
+            hash=each.hash,
+            run_id=run_id,
+            generation=number,
+            created_at=datetime.now(UTC),
+            position=position,
+            live=shown,
         )
+    )
 
 
 def live(

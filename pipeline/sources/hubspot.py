@@ -14,7 +14,17 @@ import orjson
 
 from pipeline.errors import SourceError
 from pipeline.sources.limits import Pace, Patience
-from pipeline.sources.protocol import Clock, Cursors, Drained, Json, Page, Record, Rejection, unix
+from pipeline.sources.protocol import (
+    Clock,
+    Cursors,
+    Drained,
+    Json,
+    Page,
+    Record,
+    Rejection,
+    Resume,
+    unix,
+)
 
 HUBSPOT_API_VERSION = "2026-09"
 PUBLIC_BASE = "https://api.hubapi.com"
@@ -70,6 +80,7 @@ class HubSpotSource:
 
     name = "hubspot"
     account = ""
+    settings = None
 
     def __init__(
         self,
@@ -92,9 +103,11 @@ class HubSpotSource:
             base_url=self.base, headers={"Authorization": f"Bearer {key}"}, timeout=60
         )
 
-    def pull(self, cursors: Cursors, clock: Clock, full: bool = False) -> Iterator[Page | Drained]:
+    def pull(
+        self, cursors: Cursors, clock: Clock, full: bool = False, resume: Resume | None = None
+    ) -> Iterator[Page | Drained]:
         """Everything, each night; see `pipeline.sources.protocol.Source`."""
-        del cursors, full
+        del cursors, full, resume
         watermark = clock()
         deals: list[str] = []
         try:

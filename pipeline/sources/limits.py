@@ -3,29 +3,70 @@
 Belongs here: pacing and backoff, shared by every source. Does not belong here: which answer may be asked for again.
 """
 
+import asyncio
 import random
 import time
-from collections import defaultdict
 from dataclasses import dataclass
+
+SLOWER = 1.25
+"""How much longer the spaces become when a server says that requests come too fast."""
+SLOWEST = 5.0
+"""Seconds between requests that no refusal makes longer."""
+
+
+class Spacing:
+    """Spaces requests evenly, and further apart when they are refused."""
+
+    def __init__(self, per_second: float) -> None:
+        self.interval = 1 / per_second
+        self._next = 0.0
+        self._slowed = 0.0
+
+    def delay(self) -> float:
+        """Seconds until the next request may go; that place is taken."""
+        now = time.monotonic()
+        at = max(now, self._next)
+        self._next = at + self.interval
+        return at - now
+
+    def refused(self, sent: float) -> None:
+        """A request sent at `sent` (monotonic) came too fast. Those that were under way by then tell nothing new."""
+        if sent >= self._slowed:
+            self.interval = min(self.interval * SLOWER, max(SLOWEST, self.interval))
+            self._slowed = time.monotonic()
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second that go at present."""
+        return 1 / self.interval
 
 
 class Pace:
-    """Spaces requests evenly: at most so many a second overall, and so many to one endpoint."""
+    """At most so many requests a second overall, and so many to one endpoint; lower where the server says so."""
 
     def __init__(self, per_second: float, per_endpoint: float) -> None:
-        self.interval = 1 / per_second
-        self.endpoint_interval = 1 / per_endpoint
-        self._next = 0.0
-        self._endpoints: defaultdict[str, float] = defaultdict(float)
+        self.overall = Spacing(per_second)
+        self.endpoints: dict[str, Spacing] = {}
+        self._per_endpoint = per_endpoint
+
+    def endpoint(self, name: str) -> Spacing:
+        """The spacing of one endpoint."""
+        if name not in self.endpoints:
+            self.endpoints[name] = Spacing(self._per_endpoint)
+        return self.endpoints[name]
 
     def wait(self, endpoint: str) -> None:
         """Sleep until the next request to `endpoint` may go."""
-        now = time.monotonic()
-        at = max(now, self._next, self._endpoints[endpoint])
-        self._next = at + self.interval
-        self._endpoints[endpoint] = at + self.endpoint_interval
-        if at > now:
-            time.sleep(at - now)
+        # One after the other: a place overall is not taken while the endpoint has none.
+        time.sleep(self.endpoint(endpoint).delay())
+        time.sleep(self.overall.delay())
+
+    async def turn(self, endpoint: str) -> None:
+        """`wait` among other coroutines."""
+        for spacing in (self.endpoint(endpoint), self.overall):
+            delay = spacing.delay()
+            if delay > 0:
+                await asyncio.sleep(delay)
 
 
 @dataclass(frozen=True, slots=True)

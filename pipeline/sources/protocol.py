@@ -65,6 +65,8 @@ class Page:
     listed: int
     """Objects in the answer, those outside the streams included."""
     rejected: tuple[Rejection, ...] = ()
+    left: Any = None
+    """What of the stream is unread after this page, as plain values; null: it can only be read from its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ class Drained:
     covered: Covered | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a sync that was interrupted goes on."""
+
+    watermark: datetime
+    """When it began."""
+    drained: frozenset[str]
+    """Streams that are not read again."""
+    left: Mapping[str, Any]
+    """Stream -> the last page's `left`."""
+
+
 class Source(Protocol):
     """One account of one source."""
 
@@ -95,13 +109,20 @@ class Source(Protocol):
     def account(self) -> str:
         """The account in the source; empty for the key's own."""
 
-    def pull(self, cursors: Cursors, clock: Clock, full: bool = False) -> Iterator[Page | Drained]:
+    @property
+    def settings(self) -> str | None:
+        """What its records depend on: an interrupted sync under others is not gone on with. Null: none ever is."""
+
+    def pull(
+        self, cursors: Cursors, clock: Clock, full: bool = False, resume: Resume | None = None
+    ) -> Iterator[Page | Drained]:
         """Pull what is new; each stream ends with `Drained`.
 
         Args:
             cursors: the cursors of the last complete sync; empty at the first.
-            clock: the present; its first value is the sync's watermark.
+            clock: the present; its first value is the sync's watermark, unless it goes on with an earlier one.
             full: list everything, whatever the cursors say.
+            resume: where an interrupted sync goes on; null: from the start.
 
         Raises:
             SourceError: the source cannot be read.

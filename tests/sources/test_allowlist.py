@@ -1,6 +1,6 @@
 """What reaches the disk of a Stripe object."""
 
-from pipeline.sources.allowlist import STREAMS, allowed, shapes
+from pipeline.sources.stripe.allowlist import STREAMS, allowed, shapes
 
 
 def test_a_customer_keeps_its_country_and_nothing_of_the_street() -> None:

@@ -1,15 +1,12 @@
 """The simulated company over HTTP: everything it has arrives, whole and once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Thread
 
 import orjson
 import polars as pl
 import pytest
-import uvicorn
 
 from pipeline.database import engine, reading, table_of, upgrade
 from pipeline.errors import LockHeld, SourceError
@@ -17,30 +14,9 @@ from pipeline.lake import Lake
 from pipeline.lake.landing import Progress, SyncResult, sync
 from pipeline.lake.lock import held
 from pipeline.sandbox.company.company import Company
-from pipeline.sandbox.stripe_api import StripeApi
-from pipeline.sandbox.web.world import World
 from pipeline.schemas import COVERAGE, RAW_RECORD, SOURCE_SYNC
 from pipeline.sources import StripeSource
-from pipeline.sources.limits import Patience
-
-END = datetime(2026, 11, 23, tzinfo=UTC)
-KEY, BLIND = "rk_test_sees", "rk_test_sees_no_invoices"
-QUICK = Patience(attempts=2, first_seconds=0.01)
-
-
-@contextmanager
-def served(company: Company) -> Iterator[str]:
-    api = StripeApi(World(company), {KEY: frozenset(), BLIND: frozenset({"rak_invoice_read"})})
-    config = uvicorn.Config(api.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    host, port = server.servers[0].sockets[0].getsockname()
-    yield f"http://{host}:{port}"
-    server.should_exit = True
-    thread.join()
+from tests.sources.company import BLIND, END, KEY, QUICK, served
 
 
 @pytest.fixture

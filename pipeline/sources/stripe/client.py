@@ -1,0 +1,131 @@
+"""One request to Stripe: authentication, version, JSON as it came, errors in our words.
+
+Belongs here: requests, limits and retries. Does not belong here: what is asked for (`pipeline.sources.stripe.source`),
+what a refusal means to a person (`refusals`). The official SDK is not asked: it parses each answer twice and never
+repeats a request that came too fast. No message ever holds the key.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from pipeline.sources.limits import Pace, Patience
+from pipeline.sources.protocol import Json
+from pipeline.sources.stripe.refusals import REDIRECT, Refusal, endpoint_of, refusal
+
+API_VERSION = "2026-10-28.endive"
+PUBLIC_BASE = "https://api.stripe.com"
+ENDPOINT_PER_SECOND = 25.0
+OVERALL_PER_SECOND = 100.0
+SANDBOX_PER_SECOND = 25.0
+"""Stripe's limits: of one endpoint, overall, and overall in a sandbox."""
+IN_FLIGHT = 32
+"""Requests under way at once: enough for the limits above at a third of a second each."""
+TIMEOUT = aiohttp.ClientTimeout(total=80, connect=15)
+
+Params = Mapping[str, str | int | tuple[str, ...]]
+
+
+class StripeClient:
+    """Reads from one Stripe account; open it with `async with`.
+
+    Args:
+        key: a secret or restricted key.
+        base: in place of https://api.stripe.com.
+        account: a Connect or organisation account; null for the key's own.
+        requests_per_second: over all endpoints. Up to Stripe's own 100 a sandbox gets 25; above it the server is
+            another one, and the endpoints follow in proportion.
+        patience: how often a request is repeated.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        base: str | None = None,
+        account: str | None = None,
+        requests_per_second: float = OVERALL_PER_SECOND,
+        patience: Patience | None = None,
+    ) -> None:
+        self.base = (base or PUBLIC_BASE).rstrip("/")
+        self.patience = patience or Patience()
+        overall = requests_per_second
+        if "_test_" in key and overall <= OVERALL_PER_SECOND:
+            overall = min(overall, SANDBOX_PER_SECOND)
+        self.pace = Pace(overall, max(min(ENDPOINT_PER_SECOND, overall), overall / 4))
+        self._headers = {"Authorization": f"Bearer {key}", "Stripe-Version": API_VERSION}
+        if account:
+            self._headers["Stripe-Account"] = account
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers=self._headers,
+            timeout=TIMEOUT,
+            connector=aiohttp.TCPConnector(limit=IN_FLIGHT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, params: Params | None = None) -> Json:
+        """The JSON object at `path`; asks again while Stripe is busy or does not answer.
+
+        Raises:
+            SourceError: Stripe refuses, or did not answer in the end; says what to do.
+        """
+        endpoint = endpoint_of(path)
+        for attempt in count(1):
+            await self.pace.turn(endpoint)
+            sent = time.monotonic()
+            answer = await self._ask(path, params)
+            if not isinstance(answer, Refusal):
+                return answer
+            if answer.too_fast:
+                spacing = self.pace.overall if answer.overall else self.pace.endpoint(endpoint)
+                spacing.refused(sent)
+            if not answer.passing or attempt >= self.patience.attempts:
+                raise refusal(answer, self.base, path)
+            await asyncio.sleep(self.patience.seconds(attempt, answer.retry_after))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _ask(self, path: str, params: Params | None) -> Json | Refusal:
+        """One request: a JSON object, or why there is none."""
+        if self._session is None:
+            raise RuntimeError("open the client first: async with client")
+        try:
+            async with (
+                self._in_flight,
+                self._session.get(self.base + path, params=_query(params or {})) as response,
+            ):
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return Refusal(None)
+        content: Any
+        try:
+            content = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return Refusal(response.status, response.headers)
+        if response.status >= REDIRECT or not isinstance(content, dict):
+            return Refusal(response.status, response.headers, content)
+        return content
+
+
+def _query(params: Params) -> list[tuple[str, str]]:
+    pairs = []
+    for name, value in params.items():
+        if isinstance(value, tuple):
+            pairs += [(f"{name}[]", each) for each in value]
+        else:
+            pairs.append((name, str(value)))
+    return pairs

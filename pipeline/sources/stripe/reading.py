@@ -1,0 +1,117 @@
+"""Lists of one Stripe account, read by several chains of pages at once.
+
+Belongs here: paging. Does not belong here: how fast (`pipeline.sources.limits`), which ranges (`slices`), what a page
+holds (`records`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipeline.errors import SourceError
+from pipeline.sources.protocol import Clock, Json
+from pipeline.sources.stripe.client import StripeClient
+from pipeline.sources.stripe.slices import PAGE, Slice, Slices
+
+CHAINS = 8
+"""Pages of one list under way at once: enough for 25 requests a second at a third of a second each."""
+
+Params = Mapping[str, str | int | tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page as it came."""
+
+    observed_at: datetime
+    """The start of the request."""
+    objects: list[Any]
+    more: bool
+
+
+TakePage = Callable[[Slice, Listed], Awaitable[None]]
+
+
+class Reader:
+    """Reads pages with one client.
+
+    Args:
+        client: an open client.
+        clock: the present.
+    """
+
+    def __init__(self, client: StripeClient, clock: Clock) -> None:
+        self.client = client
+        self.clock = clock
+
+    async def page(self, path: str, params: Params) -> Listed:
+        """One page of a list.
+
+        Raises:
+            SourceError: the answer is no list, or one that has no end.
+        """
+        observed_at = self.clock()
+        answer = await self.client.get(path, params)
+        objects = answer.get("data")
+        if not isinstance(objects, list):
+            raise SourceError(
+                f"Stripe at {self.client.base} answered {path} without a list. Try again later."
+            )
+        more = bool(answer.get("has_more"))
+        last = cursor_of(objects)
+        if more and (last is None or last == params.get("starting_after")):
+            raise SourceError(
+                f"Stripe at {self.client.base} pages {path} without an end. Try again later."
+            )
+        return Listed(observed_at, objects, more)
+
+    async def pages(self, path: str, params: Params) -> AsyncIterator[Listed]:
+        """Every page of a list, newest first, one after the other."""
+        asked: dict[str, Any] = {**params, "limit": PAGE}
+        while True:
+            listed = await self.page(path, asked)
+            yield listed
+            if not listed.more:
+                return
+            asked["starting_after"] = cursor_of(listed.objects)
+
+    async def sliced(self, path: str, params: Params, slices: Slices, take: TakePage) -> None:
+        """Read all slices of a list; `take` gets each page, and notes it in `slices`."""
+        moved = asyncio.Event()
+
+        async def chain() -> None:
+            while not slices.done:
+                slice_ = slices.take()
+                if slice_ is None:
+                    await moved.wait()
+                    continue
+                while slice_ in slices.busy:
+                    listed = await self.page(path, {**params, **slice_.params})
+                    await take(slice_, listed)
+                    moved.set()
+                    moved.clear()
+
+        async with asyncio.TaskGroup() as chains:
+            for _ in range(CHAINS):
+                chains.create_task(chain())
+
+    async def completed(self, holder: Json, name: str, expand: tuple[str, ...]) -> None:
+        """Replace a list inside an object that Stripe cut at ten by the whole of it."""
+        listing = holder.get(name)
+        if not isinstance(listing, dict) or not listing.get("has_more") or not listing.get("url"):
+            return
+        params: Params = {"expand": expand} if expand else {}
+        data = [
+            each
+            async for listed in self.pages(str(listing["url"]), params)
+            for each in listed.objects
+        ]
+        holder[name] = {**listing, "data": data, "has_more": False}
+
+
+def cursor_of(objects: list[Any]) -> str | None:
+    """The id of the last object of a page: where the next one begins."""
+    last = objects[-1].get("id") if objects and isinstance(objects[-1], dict) else None
+    return last if isinstance(last, str) and last else None

@@ -1,0 +1,109 @@
+"""What Stripe's objects become: records within the allow-list, each object by itself.
+
+Belongs here: from a page of objects to a page of records; nothing is dropped without a reason that is counted.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipeline.sources.protocol import Json, Page, Record, Rejection
+from pipeline.sources.stripe.allowlist import allowed, shapes
+from pipeline.sources.stripe.client import API_VERSION
+from pipeline.sources.stripe.expansions import Found, take_apart
+from pipeline.sources.stripe.streams import COUPONS, EVENTS
+
+
+class Records:
+    """The records of one sync.
+
+    Args:
+        keep_names: keep customers' names and e-mails.
+    """
+
+    def __init__(self, *, keep_names: bool) -> None:
+        self._shapes = shapes(keep_names=keep_names)
+        self._embedded: dict[tuple[str, str], int] = {}
+        self._listed_coupons: set[str] = set()
+
+    def of_list(
+        self, stream: str, observed_at: datetime, objects: Sequence[Any], left: Any = None
+    ) -> list[Page]:
+        """The page of `stream`, and what stood inside its objects: discounts, and coupons that no list shows."""
+        records, rejected = [], []
+        shape = self._shapes[stream]
+        found = Found()
+        for each in objects:
+            if not _id(each):
+                rejected.append(Rejection("", f"a {stream} without an id"))
+                continue
+            take_apart(each, found)
+            if stream == COUPONS.name:
+                self._listed_coupons.add(each["id"])
+            records.append(
+                Record.of(allowed(each, shape), api_version=API_VERSION, created=_created(each))
+            )
+        page = Page(stream, observed_at, tuple(records), len(objects), tuple(rejected), left)
+        unlisted = [
+            each for each in found.coupons.values() if each["id"] not in self._listed_coupons
+        ]
+        embedded = {"discount": found.discounts.values(), COUPONS.name: unlisted}
+        inside = [self._inside(name, observed_at, new) for name, new in embedded.items()]
+        # The page itself comes last: when it is noted as read, what stood inside it is there.
+        return [*(each for each in inside if each.records), page]
+
+    def _inside(self, name: str, observed_at: datetime, objects: Iterable[Json]) -> Page:
+        """Objects that stood inside others and say something new; marked, as they say less than a list does."""
+        shape = self._shapes[name]
+        records = []
+        for each in objects:
+            content = hash(orjson.dumps(each))
+            if self._embedded.get((name, each["id"])) == content:
+                continue
+            self._embedded[name, each["id"]] = content
+            marked = {**allowed(each, shape), "embedded": True}
+            records.append(Record.of(marked, api_version=API_VERSION, created=_created(each)))
+        return Page(name, observed_at, tuple(records), len(records))
+
+    def of_events(self, observed_at: datetime, objects: Sequence[Any], left: Any = None) -> Page:
+        """The page of events about what is kept at all."""
+        records, rejected = [], []
+        for each in objects:
+            data = each.get("data") if isinstance(each, dict) else None
+            if (
+                not _id(each)
+                or not isinstance(data, dict)
+                or not isinstance(data.get("object"), dict)
+            ):
+                rejected.append(Rejection(_id(each) or "", "an event without an id or an object"))
+                continue
+            shape = self._shapes.get(str(data["object"].get("object")))
+            if shape is not None:
+                records.append(_event(each, data, shape))
+        return Page(EVENTS.name, observed_at, tuple(records), len(objects), tuple(rejected), left)
+
+
+def _event(event: Json, data: Json, shape: Any) -> Record:
+    kept: Json = {"object": allowed(data["object"], shape)}
+    previous = data.get("previous_attributes")
+    if isinstance(previous, dict):
+        kept["previous_attributes"] = allowed(previous, shape)
+    content = {name: event.get(name) for name in ("id", "object", "type", "created", "api_version")}
+    return Record.of(
+        {**content, "data": kept},
+        api_version=str(event.get("api_version") or ""),
+        created=_created(event),
+        previous=kept.get("previous_attributes"),
+    )
+
+
+def _id(value: Any) -> str | None:
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _created(value: Json) -> int | None:
+    found = value.get("created", value.get("date"))
+    return found if isinstance(found, int) and not isinstance(found, bool) else None

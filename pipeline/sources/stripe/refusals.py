@@ -1,0 +1,108 @@
+"""What Stripe's refusals mean: whether to ask again, and what to tell a person.
+
+Belongs here: status codes and the words for them. Source of the codes: docs/sync.md, "When Stripe refuses".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.errors import SourceError
+
+PERMISSION = re.compile(r"'(rak_\w+)'")
+ID = re.compile(r"/[a-z]+_\w{8,}")
+KEY = re.compile(r"\b[sr]k_\w+[*\w]*")
+REDIRECT, UNAUTHORIZED, FORBIDDEN, CONFLICT, TOO_MANY, SERVER = 300, 401, 403, 409, 429, 500
+ADDRESS = "Check STRIPE_API_BASE; if it is right, try again later."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer without what was asked for."""
+
+    status: int | None
+    """HTTP's; null: no answer at all."""
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    content: Any = None
+    """The answer's JSON; null: it is none."""
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        if self.status is None or self.status in {TOO_MANY, CONFLICT} or self.status >= SERVER:
+            return True
+        # A proxy's page, or an answer cut in the middle.
+        return self.status < REDIRECT and self.content is None
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether requests must come more slowly; a lock that somebody else holds is no reason."""
+        return self.status == TOO_MANY and self._error("code") != "lock_timeout"
+
+    @property
+    def overall(self) -> bool:
+        """Whether they are too many over all endpoints, and not only at this one."""
+        return self.headers.get("Stripe-Rate-Limited-Reason", "").startswith("global")
+
+    @property
+    def retry_after(self) -> str | None:
+        """Seconds to wait, where Stripe says so."""
+        return self.headers.get("Retry-After")
+
+    @property
+    def message(self) -> str:
+        """Stripe's own words, without anything that looks like a key."""
+        return KEY.sub("(key)", str(self._error("message") or "no reason given"))
+
+    def _error(self, name: str) -> Any:
+        error = self.content.get("error") if isinstance(self.content, dict) else None
+        return error.get(name) if isinstance(error, dict) else None
+
+
+def endpoint_of(path: str) -> str:
+    """The endpoint that Stripe counts a path under: ids do not matter."""
+    return ID.sub("/{id}", path.partition("?")[0])
+
+
+def refusal(answer: Refusal, base: str, path: str) -> SourceError:
+    """The error that tells a person what happened, and what to do."""
+    if answer.status == UNAUTHORIZED:
+        return SourceError(
+            "Stripe does not accept the key in STRIPE_API_KEY. Copy a restricted key (rk_live_... or rk_test_...) "
+            "from https://dashboard.stripe.com/apikeys into .env."
+        )
+    if answer.status == FORBIDDEN:
+        return _forbidden(answer, path)
+    return SourceError(_failure(answer, base, path))
+
+
+def _failure(answer: Refusal, base: str, path: str) -> str:
+    if answer.status is None:
+        return f"Stripe at {base} does not answer. Check the network and STRIPE_API_BASE, then try again."
+    if answer.content is None and answer.status < SERVER:
+        return f"Stripe at {base} answered {path} with something that is no JSON. {ADDRESS}"
+    if answer.status < REDIRECT:
+        return f"Stripe at {base} answered {path} with something that is no JSON object. {ADDRESS}"
+    if answer.status == TOO_MANY:
+        return (
+            f"Stripe refuses {path} for too many requests, again and again. "
+            f"Lower stripe.requests_per_second in pipeline.toml, or stop other programs that use the account."
+        )
+    if answer.status < SERVER:
+        return f"Stripe refuses {path}: {answer.message}"
+    return f"Stripe at {base} fails on {path} (HTTP {answer.status}). Try again later."
+
+
+def _forbidden(answer: Refusal, path: str) -> SourceError:
+    found = PERMISSION.search(answer.message)
+    if found is None:
+        return SourceError(
+            f"The key in STRIPE_API_KEY may not read {path}. If STRIPE_ACCOUNT or stripe.accounts is set, check that "
+            f"the key reaches that account."
+        )
+    return SourceError(
+        f"The key in STRIPE_API_KEY lacks the permission {found[1]}, which reading {path} needs. "
+        f"Grant it (Read) at https://dashboard.stripe.com/apikeys: the key, Edit key."
+    )

@@ -1,0 +1,143 @@
+"""A sync that is interrupted anywhere goes on where it was: what is shown in the end is what a whole one shows."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+
+from pipeline.database import engine, reading, sync_progress, upgrade
+from pipeline.lake import Lake, landing
+from pipeline.lake.landing import Progress, SyncResult, sync
+from pipeline.sandbox.company import Company
+from pipeline.schemas import COVERAGE, RAW_RECORD
+from pipeline.sources import StripeSource
+from tests.sources.company import END, KEY, served
+
+SHOWN = ["stream", "id", "hash"]
+
+
+class Interrupted(Exception):
+    """The end of the process, nearly."""
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    made = Company(3, customers=25, months=6, end=END)
+    made.advance(END)
+    return made
+
+
+@pytest.fixture(scope="module")
+def base(company: Company) -> Iterator[str]:
+    with served(company) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def whole(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """What a sync shows that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    url = f"sqlite:///{folder}/warehouse.db"
+    upgrade(url)
+    made = Lake(folder / "lake", engine(url))
+    run(made, base)
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "CHUNK", 100_000)
+
+
+def run(
+    lake: Lake,
+    base: str,
+    stop_after: int | None = None,
+    *,
+    keep_names: bool = True,
+    now: datetime = END,
+) -> SyncResult:
+    """A sync, interrupted after so many pages."""
+    source = StripeSource(KEY, base, requests_per_second=100_000, keep_names=keep_names)
+    seen = 0
+
+    def watch(_: Progress) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == stop_after:
+            raise Interrupted
+
+    return sync(lake, lake.engine, [source], now, "run", progress=watch)
+
+
+def shown(lake: Lake) -> pl.DataFrame:
+    return lake.scan(RAW_RECORD).select(SHOWN).sort(SHOWN).collect()
+
+
+@pytest.mark.parametrize("stops", [(1,), (9,), (25,), (24, 5), (8, 8, 8)])
+def test_what_was_interrupted_is_gone_on_with(
+    lake: Lake, base: str, whole: Lake, stops: tuple[int, ...]
+) -> None:
+    for stop in stops:
+        with pytest.raises(Interrupted):
+            run(lake, base, stop)
+        assert lake.partitions(RAW_RECORD) == []
+    found = run(lake, base)
+    assert shown(lake).equals(shown(whole))
+    assert shown(lake).is_unique().all()
+    assert found.stored == shown(whole).height
+    spans = [each.scan(COVERAGE).drop("sync_id").collect() for each in (lake, whole)]
+    assert spans[0].equals(spans[1])
+    with reading(lake.engine) as connection:
+        assert connection.execute(sync_progress.select()).all() == []
+
+
+def test_nothing_is_asked_for_twice(lake: Lake, base: str, whole: Lake) -> None:
+    """Of what was written before it was interrupted, nothing is listed again."""
+    with pytest.raises(Interrupted):
+        run(lake, base, 24)
+    with reading(lake.engine) as connection:
+        (noted,) = connection.execute(sync_progress.select()).all()
+    found = run(lake, base)
+    listed = {count.stream: count.listed for count in found.counts}
+    expected = lake.scan(RAW_RECORD).group_by("stream").len().collect()
+    for stream, count in expected.iter_rows():
+        if stream not in {"event", "coupon"}:  # others' events are listed too; coupons begin anew
+            assert listed[stream] == count, stream
+    assert found.sync_id == noted.sync_id
+
+
+def test_under_other_settings_it_begins_anew(lake: Lake, base: str) -> None:
+    with pytest.raises(Interrupted):
+        run(lake, base, 24)
+    run(lake, base, keep_names=False)
+    customers = lake.scan(RAW_RECORD, ["stripe.customer"]).collect()
+    assert not customers["payload"].str.contains('"email"').any()
+    assert shown(lake).is_unique().all()
+
+
+def test_after_a_long_while_it_is_brought_up_to_date_at_once(lake: Lake, base: str) -> None:
+    with pytest.raises(Interrupted):
+        run(lake, base, 24, now=END - timedelta(days=2))
+    run(lake, base)
+    spans = lake.scan(COVERAGE).sort("covered_from").collect()
+    assert spans["covered_to"].to_list() == [END - timedelta(days=2), END]
+    assert spans["covered_from"][1] == spans["covered_to"][0]
+
+
+def test_after_a_week_it_begins_anew(lake: Lake, base: str) -> None:
+    with pytest.raises(Interrupted):
+        run(lake, base, 24, now=END - timedelta(days=8))
+    run(lake, base)
+    spans = lake.scan(COVERAGE).collect()
+    assert spans["covered_to"].to_list() == [END]
+
+
+def test_what_an_unfinished_sync_wrote_is_no_orphan(lake: Lake, base: str, whole: Lake) -> None:
+    with pytest.raises(Interrupted):
+        run(lake, base, 24)
+    lake.collect_orphans(timedelta(0))
+    run(lake, base)
+    assert shown(lake).equals(shown(whole))
