@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 SLOWER = 1.25
 """How much longer the spaces become when a server says that requests come too fast."""
+BEHIND = 2
+"""Places that were missed, while this program was busy, and are made up for."""
 SLOWEST = 5.0
 """Seconds between requests that no refusal makes longer."""
 
@@ -25,9 +27,9 @@ class Spacing:
     def delay(self) -> float:
         """Seconds until the next request may go; that place is taken."""
         now = time.monotonic()
-        at = max(now, self._next)
+        at = max(now - BEHIND * self.interval, self._next)
         self._next = at + self.interval
-        return at - now
+        return max(at - now, 0.0)
 
     def refused(self, sent: float) -> None:
         """A request sent at `sent` (monotonic) came too fast. Those that were under way by then tell nothing new."""

@@ -35,15 +35,22 @@ class Record:
         cls, content: Json, *, api_version: str, created: int | None, previous: Json | None = None
     ) -> "Record":
         """The record of `content`, which is already within the allow-list and has an `id`."""
+        keys = None if previous is None else tuple(sorted(previous))
         payload = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-        return cls(
-            id=content["id"],
-            created=created,
-            payload=payload,
-            hash=hashlib.blake2b(payload, digest_size=16).hexdigest(),
-            api_version=api_version,
-            previous_keys=None if previous is None else tuple(sorted(previous)),
-        )
+        return cls.read(content["id"], payload, created, api_version, keys)
+
+    @classmethod
+    def read(  # what it consists of
+        cls,
+        id_: str,
+        payload: bytes,
+        created: int | None,
+        api_version: str,
+        previous_keys: tuple[str, ...] | None = None,
+    ) -> "Record":
+        """The record of a `payload`, which is already within the allow-list."""
+        content = hashlib.blake2b(payload, digest_size=16).hexdigest()
+        return cls(id_, created, payload, content, api_version, previous_keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ repeats a request that came too fast. No message ever holds the key.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 import orjson
 
 from pipeline.sources.limits import Pace, Patience
-from pipeline.sources.protocol import Json
 from pipeline.sources.stripe.refusals import REDIRECT, Refusal, endpoint_of, refusal
 
 API_VERSION = "2026-10-28.endive"
@@ -29,6 +29,10 @@ IN_FLIGHT = 32
 TIMEOUT = aiohttp.ClientTimeout(total=80, connect=15)
 
 Params = Mapping[str, str | int | tuple[str, ...]]
+Decode = Callable[[bytes], Any]
+"""From the body of an answer; raises msgspec's errors where it is no JSON, or another one than expected."""
+OBJECT = msgspec.json.Decoder(dict[str, Any]).decode
+"""Any JSON object."""
 
 
 class StripeClient:
@@ -78,8 +82,8 @@ class StripeClient:
             await self._session.close()
             self._session = None
 
-    async def get(self, path: str, params: Params | None = None) -> Json:
-        """The JSON object at `path`; asks again while Stripe is busy or does not answer.
+    async def get(self, path: str, params: Params | None = None, decode: Decode = OBJECT) -> Any:
+        """What `decode` makes of the JSON at `path`; asks again while Stripe is busy or does not answer.
 
         Raises:
             SourceError: Stripe refuses, or did not answer in the end; says what to do.
@@ -88,7 +92,7 @@ class StripeClient:
         for attempt in count(1):
             await self.pace.turn(endpoint)
             sent = time.monotonic()
-            answer = await self._ask(path, params)
+            answer = await self._ask(path, params, decode)
             if not isinstance(answer, Refusal):
                 return answer
             if answer.too_fast:
@@ -99,8 +103,8 @@ class StripeClient:
             await asyncio.sleep(self.patience.seconds(attempt, answer.retry_after))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _ask(self, path: str, params: Params | None) -> Json | Refusal:
-        """One request: a JSON object, or why there is none."""
+    async def _ask(self, path: str, params: Params | None, decode: Decode) -> Any:
+        """One request: what was decoded, or the Refusal."""
         if self._session is None:
             raise RuntimeError("open the client first: async with client")
         try:
@@ -111,14 +115,14 @@ class StripeClient:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
             return Refusal(None)
-        content: Any
+        refused = response.status >= REDIRECT
         try:
-            content = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            content = orjson.loads(body) if refused else decode(body)
+        except msgspec.ValidationError as error:
+            return Refusal(response.status, response.headers, str(error))
+        except (orjson.JSONDecodeError, msgspec.DecodeError):
             return Refusal(response.status, response.headers)
-        if response.status >= REDIRECT or not isinstance(content, dict):
-            return Refusal(response.status, response.headers, content)
-        return content
+        return Refusal(response.status, response.headers, content) if refused else content
 
 
 def _query(params: Params) -> list[tuple[str, str]]:

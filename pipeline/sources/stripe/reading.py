@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+import orjson
+
 from pipeline.errors import SourceError
-from pipeline.sources.protocol import Clock, Json
+from pipeline.sources.protocol import Clock
 from pipeline.sources.stripe.client import StripeClient
 from pipeline.sources.stripe.slices import PAGE, Slice, Slices
+from pipeline.sources.stripe.typed import Typed, told
 
 CHAINS = 8
 """Pages of one list under way at once: enough for 25 requests a second at a third of a second each."""
@@ -31,6 +35,12 @@ class Listed:
     more: bool
 
 
+class _Page(msgspec.Struct):
+    data: list[msgspec.Raw] | None = None
+    has_more: bool | None = None
+
+
+PAGES = msgspec.json.Decoder(_Page).decode
 TakePage = Callable[[Slice, Listed], Awaitable[None]]
 
 
@@ -46,20 +56,20 @@ class Reader:
         self.client = client
         self.clock = clock
 
-    async def page(self, path: str, params: Params) -> Listed:
-        """One page of a list.
+    async def page(self, path: str, params: Params, typed: Typed | None = None) -> Listed:
+        """One page of a list; its objects as Structs where they fit `typed`.
 
         Raises:
             SourceError: the answer is no list, or one that has no end.
         """
         observed_at = self.clock()
-        answer = await self.client.get(path, params)
-        objects = answer.get("data")
-        if not isinstance(objects, list):
+        answer = await self.client.get(path, params, PAGES)
+        if answer.data is None:
             raise SourceError(
                 f"Stripe at {self.client.base} answered {path} without a list. Try again later."
             )
-        more = bool(answer.get("has_more"))
+        objects = [read(each, typed) for each in answer.data]
+        more = bool(answer.has_more)
         last = cursor_of(objects)
         if more and (last is None or last == params.get("starting_after")):
             raise SourceError(
@@ -77,7 +87,14 @@ class Reader:
                 return
             asked["starting_after"] = cursor_of(listed.objects)
 
-    async def sliced(self, path: str, params: Params, slices: Slices, take: TakePage) -> None:
+    async def sliced(
+        self,
+        path: str,
+        params: Params,
+        slices: Slices,
+        take: TakePage,
+        typed: Typed | None = None,
+    ) -> None:
         """Read all slices of a list; `take` gets each page, and notes it in `slices`."""
         moved = asyncio.Event()
 
@@ -88,7 +105,7 @@ class Reader:
                     await moved.wait()
                     continue
                 while slice_ in slices.busy:
-                    listed = await self.page(path, {**params, **slice_.params})
+                    listed = await self.page(path, {**params, **slice_.params}, typed)
                     await take(slice_, listed)
                     moved.set()
                     moved.clear()
@@ -97,9 +114,9 @@ class Reader:
             for _ in range(CHAINS):
                 chains.create_task(chain())
 
-    async def completed(self, holder: Json, name: str, expand: tuple[str, ...]) -> None:
+    async def completed(self, holder: Any, name: str, expand: tuple[str, ...]) -> None:
         """Replace a list inside an object that Stripe cut at ten by the whole of it."""
-        listing = holder.get(name)
+        listing = holder.get(name) if isinstance(holder, dict) else None
         if not isinstance(listing, dict) or not listing.get("has_more") or not listing.get("url"):
             return
         params: Params = {"expand": expand} if expand else {}
@@ -113,5 +130,16 @@ class Reader:
 
 def cursor_of(objects: list[Any]) -> str | None:
     """The id of the last object of a page: where the next one begins."""
-    last = objects[-1].get("id") if objects and isinstance(objects[-1], dict) else None
+    last = told(objects[-1], "id") if objects else None
     return last if isinstance(last, str) and last else None
+
+
+def read(body: msgspec.Raw, typed: Typed | None) -> Any:
+    """An object of a page: as a Struct where it fits, else as plain values; null where it is no JSON."""
+    found = None if typed is None else typed.read(body)
+    if found is not None:
+        return found
+    try:
+        return orjson.loads(memoryview(body))
+    except orjson.JSONDecodeError:
+        return None

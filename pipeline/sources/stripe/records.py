@@ -14,6 +14,7 @@ from pipeline.sources.stripe.allowlist import allowed, shapes
 from pipeline.sources.stripe.client import API_VERSION
 from pipeline.sources.stripe.expansions import Found, take_apart
 from pipeline.sources.stripe.streams import COUPONS, EVENTS
+from pipeline.sources.stripe.typed import Typed, created, told
 
 
 class Records:
@@ -27,6 +28,13 @@ class Records:
         self._shapes = shapes(keep_names=keep_names)
         self._embedded: dict[tuple[str, str], int] = {}
         self._listed_coupons: set[str] = set()
+        self._typed: dict[str, Typed] = {}
+
+    def typed(self, stream: str) -> Typed:
+        """What reads the usual objects of a stream."""
+        if stream not in self._typed:
+            self._typed[stream] = Typed(stream, self._shapes[stream])
+        return self._typed[stream]
 
     def of_list(
         self, stream: str, observed_at: datetime, objects: Sequence[Any], left: Any = None
@@ -36,15 +44,19 @@ class Records:
         shape = self._shapes[stream]
         found = Found()
         for each in objects:
-            if not _id(each):
+            id_ = _id(each)
+            if not id_:
                 rejected.append(Rejection("", f"a {stream} without an id"))
                 continue
-            take_apart(each, found)
             if stream == COUPONS.name:
-                self._listed_coupons.add(each["id"])
-            records.append(
-                Record.of(allowed(each, shape), api_version=API_VERSION, created=_created(each))
-            )
+                self._listed_coupons.add(id_)
+            if isinstance(each, dict):
+                take_apart(each, found)
+                kept = allowed(each, shape)
+                records.append(Record.of(kept, api_version=API_VERSION, created=created(each)))
+            else:
+                payload = self.typed(stream).payload(each)
+                records.append(Record.read(id_, payload, created(each), API_VERSION))
         page = Page(stream, observed_at, tuple(records), len(objects), tuple(rejected), left)
         unlisted = [
             each for each in found.coupons.values() if each["id"] not in self._listed_coupons
@@ -64,7 +76,7 @@ class Records:
                 continue
             self._embedded[name, each["id"]] = content
             marked = {**allowed(each, shape), "embedded": True}
-            records.append(Record.of(marked, api_version=API_VERSION, created=_created(each)))
+            records.append(Record.of(marked, api_version=API_VERSION, created=created(each)))
         return Page(name, observed_at, tuple(records), len(records))
 
     def of_events(self, observed_at: datetime, objects: Sequence[Any], left: Any = None) -> Page:
@@ -94,16 +106,11 @@ def _event(event: Json, data: Json, shape: Any) -> Record:
     return Record.of(
         {**content, "data": kept},
         api_version=str(event.get("api_version") or ""),
-        created=_created(event),
+        created=created(event),
         previous=kept.get("previous_attributes"),
     )
 
 
 def _id(value: Any) -> str | None:
-    found = value.get("id") if isinstance(value, dict) else None
+    found = told(value, "id")
     return found if isinstance(found, str) and found else None
-
-
-def _created(value: Json) -> int | None:
-    found = value.get("created", value.get("date"))
-    return found if isinstance(found, int) and not isinstance(found, bool) else None

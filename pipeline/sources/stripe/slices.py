@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.sources.stripe.typed import created, told
+
 FOUNDED = 1_262_304_000
 """2010-01-01: no Stripe account is older."""
 PAGE = 100
@@ -106,7 +108,7 @@ class Slices:
             slice_.newest = known[0] if slice_.newest is None else slice_.newest
             slice_.oldest = known[-1]
         if objects:
-            slice_.cursor = objects[-1].get("id") if isinstance(objects[-1], dict) else None
+            slice_.cursor = told(objects[-1], "id")
         slice_.read += len(kept)
         if not more or len(kept) < len(objects):
             self.busy.remove(slice_)
@@ -118,5 +120,5 @@ class Slices:
 
 
 def _created(value: Any, otherwise: Any) -> Any:
-    found = value.get("created", value.get("date")) if isinstance(value, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else otherwise
+    found = created(value)
+    return otherwise if found is None else found

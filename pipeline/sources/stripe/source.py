@@ -182,7 +182,8 @@ class _Sync:
             left = slices.left()
             self.out.put([*self.records.of_list(stream.name, listed.observed_at, kept, left)])
 
-        await self.reader.sliced(stream.path, stream.params, slices, take)
+        typed = self.records.typed(stream.name)
+        await self.reader.sliced(stream.path, stream.params, slices, take, typed)
         if since is None:
             return
         for each in stream.open_lists:

@@ -1,0 +1,92 @@
+"""The allow-list as types: an object of the usual form is read, filtered and written without a Python dictionary.
+
+Belongs here: types made of the shapes of `allowlist`, which keep the same fields in the same bytes. What has another
+form (an expanded object, a list that goes on, a type that Stripe does not describe) does not fit them, and is read the
+long way.
+"""
+
+from collections.abc import Mapping
+from types import GenericAlias
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pipeline.sources.stripe.allowlist import Leaf, Shape, Whole
+
+Plain = None | bool | int | float | str
+LISTINGS = frozenset({"items", "lines"})
+"""Fields that hold a list which may go on elsewhere."""
+APART = frozenset({"discount", "discounts"})
+"""Fields whose objects become records of their own (`expansions`)."""
+ENDS = ("has_more", "object", "url")
+
+
+class Typed:
+    """Reads objects of one stream.
+
+    Args:
+        name: the stream.
+        shape: what is kept of its objects.
+    """
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        self._listings = tuple(sorted(LISTINGS & shape.keys()))
+        self._decoder = msgspec.json.Decoder(_struct(name, shape))
+        self._encoder = msgspec.json.Encoder(order="deterministic")
+
+    def read(self, body: bytes | memoryview | msgspec.Raw) -> Any:
+        """The object as a Struct; null where it has not the usual form."""
+        try:
+            found = self._decoder.decode(body)
+        except msgspec.ValidationError:
+            return None
+        for name in self._listings:
+            listing = getattr(found, name)
+            if told(listing, "has_more"):
+                return None
+        return found
+
+    def payload(self, found: Any) -> bytes:
+        """Compact JSON with sorted keys."""
+        return self._encoder.encode(found)
+
+
+def told(value: Any, name: str) -> Any:
+    """A field of an object, read either way; null where there is none."""
+    if isinstance(value, dict):
+        return value.get(name)
+    found = getattr(value, name, None) if isinstance(value, msgspec.Struct) else None
+    return None if found is UNSET else found
+
+
+def created(value: Any) -> int | None:
+    """When an object was made, in Unix seconds; null where it does not say."""
+    found = told(value, "created")
+    found = told(value, "date") if found is None else found
+    return found if type(found) is int else None
+
+
+def _struct(name: str, shape: Shape) -> Any:
+    """A Struct of what a shape lists; other fields are left out when it is read."""
+    fields = {each: _type(each, inside) for each, inside in shape.items()}
+    if "data" not in shape:
+        fields["data"] = None  # a list where none is expected: not the usual form
+    return _made(name, fields)
+
+
+def _made(name: str, fields: Mapping[str, Any]) -> Any:
+    listed = [(each, fields[each] | UnsetType, UNSET) for each in sorted(fields)]
+    return msgspec.defstruct(name, listed, gc=False)
+
+
+def _type(name: str, shape: Shape | Leaf | Whole) -> Any:
+    if isinstance(shape, Whole):
+        return Any
+    if isinstance(shape, Leaf) or name in APART:
+        return Plain | list[Plain]
+    inside = _struct(name, shape)
+    array: Any = GenericAlias(list, inside | Plain)
+    if name in LISTINGS:
+        inside = _made(f"{name}_list", {"data": array, **dict.fromkeys(ENDS, Any)})
+    return inside | array | Plain
