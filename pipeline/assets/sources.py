@@ -57,7 +57,7 @@ def _pulled(
         sources,
         now(),
         context.run.run_id,
-        config.full,
+        "everything" if config.full else "changes",
         place.watch,
         clock=now,
     )

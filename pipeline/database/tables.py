@@ -134,10 +134,10 @@ sync_progress = Table(
     Column("started_at", Instant(), nullable=False, comment="Its watermark."),
     Column("settings", Text, nullable=False, comment="What its records depend on."),
     Column(
-        "listing_all",
-        Boolean,
+        "extent",
+        Text,
         nullable=False,
-        comment="It lists everything, whatever the cursors say.",
+        comment="How much it reads: changes, listing or everything.",
     ),
     Column(
         "state",

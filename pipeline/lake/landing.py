@@ -23,7 +23,17 @@ from pipeline.lake.lock import WAIT_SECONDS, held
 from pipeline.lake.objects import StagedObject
 from pipeline.lake.unfinished import Unfinished
 from pipeline.schemas import COVERAGE, SOURCE_SYNC
-from pipeline.sources.protocol import Clock, Drained, Page, Resume, Source, instant, unix
+from pipeline.sources.protocol import (
+    EXTENTS,
+    Clock,
+    Drained,
+    Extent,
+    Page,
+    Resume,
+    Source,
+    instant,
+    unix,
+)
 
 CHUNK = 24 * 2**20
 """Bytes of payload kept in memory before they are written."""
@@ -88,7 +98,7 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
     sources: Sequence[Source],
     now: datetime,
     run_id: str,
-    full: bool = False,
+    extent: Extent = "changes",
     progress: Watch | None = None,
     *,
     clock: Clock | None = None,
@@ -105,7 +115,7 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
         sources: what to pull; each is good for one sync.
         now: the sync's instant and watermark.
         run_id: the run, for the lock and the manifest.
-        full: list everything, whatever the cursors say.
+        extent: how much is read, at least.
         progress: called after each page.
         clock: the present at each request; by default it stands still at `now`. Pass the live clock where time runs:
             a listing must not claim to be older than it is.
@@ -117,13 +127,13 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
     """
     watch, present = progress or (lambda _: None), clock or (lambda: now)
     with held(engine, LOCK, run_id, wait_seconds):
-        landings = [_begin(lake, engine, source, now, full) for source in sources]
+        landings = [_begin(lake, engine, source, now, extent) for source in sources]
         for landing in landings:
             landing.take(present, watch)
         found = _show(lake, landings, now, run_id)
         late = [each for each in landings if each.sync.started_at < now - OLD]
         if late:
-            again = [_begin(lake, engine, each.source, now, full=False) for each in late]
+            again = [_begin(lake, engine, each.source, now, "changes") for each in late]
             for landing in again:
                 landing.take(present, watch)
             found = _show(lake, again, now, run_id)
@@ -156,7 +166,7 @@ class _Landing:
         # The watermark is the sync's start; every later look at the clock is the time of a request.
         first = iter((self.sync.started_at,) if self.resume is None else ())
         pulled = self.source.pull(
-            cursors, lambda: next(first, None) or clock(), self.sync.full, self.resume
+            cursors, lambda: next(first, None) or clock(), self.sync.extent, self.resume
         )
         for each in pulled:
             count = self.sync.counts.setdefault(each.stream, [0, 0, 0])
@@ -205,13 +215,14 @@ class _Landing:
             unfinished.save(connection, self.sync, written)
 
 
-def _begin(lake: Lake, engine: Engine, source: Source, now: datetime, full: bool) -> _Landing:
+def _begin(lake: Lake, engine: Engine, source: Source, now: datetime, extent: Extent) -> _Landing:
     """The source's sync from its start, or from where an earlier one was interrupted."""
     with engine.begin() as connection:
         lock_ledger(connection)
         sync = unfinished.load(connection, source.name, source.account)
         if sync is not None and (
-            (sync.settings, sync.full) == (source.settings, full)
+            sync.settings == source.settings
+            and EXTENTS.index(sync.extent) >= EXTENTS.index(extent)
             and now - FORGOTTEN < sync.started_at <= now
         ):
             staged = unfinished.written(connection, sync)
@@ -220,7 +231,7 @@ def _begin(lake: Lake, engine: Engine, source: Source, now: datetime, full: bool
         if sync is not None:
             unfinished.drop(connection, sync)
     sync_id = f"sync_{uuid4().hex[:16]}"
-    fresh = Unfinished(source.name, source.account, sync_id, now, source.settings or "", full)
+    fresh = Unfinished(source.name, source.account, sync_id, now, source.settings or "", extent)
     return _Landing(lake, engine, source, fresh, None, [])
 
 

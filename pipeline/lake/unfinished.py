@@ -15,6 +15,7 @@ from pipeline.database import sync_progress
 from pipeline.lake import ledger
 from pipeline.lake.objects import StagedObject
 from pipeline.schemas import RAW_RECORD
+from pipeline.sources.protocol import Extent
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class Unfinished:
     """Its watermark."""
     settings: str
     """What its records depend on."""
-    full: bool
+    extent: Extent
     drained: dict[str, Any] = field(default_factory=dict)
     """Stream -> its new cursor and what it covers."""
     left: dict[str, Any] = field(default_factory=dict)
@@ -48,7 +49,7 @@ def load(connection: Connection, source: str, account: str) -> Unfinished | None
         return None
     state = orjson.loads(row.state)
     return Unfinished(
-        source, account, row.sync_id, row.started_at, row.settings, row.listing_all, **state
+        source, account, row.sync_id, row.started_at, row.settings, row.extent, **state
     )
 
 
@@ -67,7 +68,7 @@ def save(connection: Connection, sync: Unfinished, staged: list[StagedObject]) -
             sync_id=sync.sync_id,
             started_at=sync.started_at,
             settings=sync.settings,
-            listing_all=sync.full,
+            extent=sync.extent,
             state=orjson.dumps(state).decode(),
         )
     )

@@ -18,6 +18,7 @@ from pipeline.sources.protocol import (
     Clock,
     Cursors,
     Drained,
+    Extent,
     Json,
     Page,
     Record,
@@ -104,10 +105,14 @@ class HubSpotSource:
         )
 
     def pull(
-        self, cursors: Cursors, clock: Clock, full: bool = False, resume: Resume | None = None
+        self,
+        cursors: Cursors,
+        clock: Clock,
+        extent: Extent = "changes",
+        resume: Resume | None = None,
     ) -> Iterator[Page | Drained]:
         """Everything, each night; see `pipeline.sources.protocol.Source`."""
-        del cursors, full, resume
+        del cursors, extent, resume
         watermark = clock()
         deals: list[str] = []
         try:

@@ -7,11 +7,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import orjson
 
 Json = dict[str, Any]
+Extent = Literal["changes", "listing", "everything"]
+"""How much is read: what changed since the last sync (a source may list when it is due), also what there is now, or
+also what was ever."""
+EXTENTS: tuple[Extent, ...] = ("changes", "listing", "everything")
 Clock = Callable[[], datetime]
 Cursors = Mapping[str, Mapping[str, Any]]
 """Stream -> where its next sync goes on."""
@@ -121,14 +125,18 @@ class Source(Protocol):
         """What its records depend on: an interrupted sync under others is not gone on with. Null: none ever is."""
 
     def pull(
-        self, cursors: Cursors, clock: Clock, full: bool = False, resume: Resume | None = None
+        self,
+        cursors: Cursors,
+        clock: Clock,
+        extent: Extent = "changes",
+        resume: Resume | None = None,
     ) -> Iterator[Page | Drained]:
         """Pull what is new; each stream ends with `Drained`.
 
         Args:
             cursors: the cursors of the last complete sync; empty at the first.
             clock: the present; its first value is the sync's watermark, unless it goes on with an earlier one.
-            full: list everything, whatever the cursors say.
+            extent: how much, at least.
             resume: where an interrupted sync goes on; null: from the start.
 
         Raises:

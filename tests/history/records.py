@@ -23,20 +23,21 @@ from pipeline.mrr import Book, empty_links
 from pipeline.sandbox.company import Company
 from pipeline.sandbox.company.versions import VERSIONS
 from pipeline.sandbox.truth import Truth
+from pipeline.sources.protocol import Json, unix
+from pipeline.sources.stripe import COUPONS, LISTS
+from pipeline.sources.stripe.named import Named
+from pipeline.sources.stripe.plan import KEPT, OVERLAP, Plan
+from pipeline.sources.stripe.streams import Stream
 
-LISTED = (
-    "customer",
-    "product",
-    "price",
-    "coupon",
-    "discount",
-    "subscription",
-    "invoice",
-    "invoiceitem",
+STREAMS = tuple(
+    stream
+    for stream in (COUPONS, *LISTS)
+    if stream.name
+    in {"customer", "product", "price", "coupon", "subscription", "invoice", "invoiceitem"}
 )
-MEMORY = timedelta(days=30)
-LOOKBACK = timedelta(days=40)
-"""How far before the last sync a night lists invoices, but for drafts and open ones."""
+OPEN = frozenset({"draft", "open"})
+HIDDEN = frozenset({"deleted", "applies_to", "currency_options"})
+"""What a coupon inside a discount does not say."""
 LAGS = (timedelta(0), timedelta(minutes=5), timedelta(hours=2))
 """How long after its watermark a sync reads lists."""
 CURRENCIES = ("usd", "eur", "gbp", "jpy", "krw", "kwd", "bhd", "isk", "ugx")
@@ -54,7 +55,7 @@ def sync_id(now: datetime) -> str:
     return f"sync-{now:%Y%m%d%H%M}"
 
 
-def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _row(stream: str, record: Json, now: datetime) -> dict[str, Any]:
     if stream == "customer" and isinstance(record.get("discount"), dict):
         record = {**record, "discount": record["discount"]["id"]}  # as landing takes it apart
     payload = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
@@ -75,9 +76,33 @@ def _row(stream: str, record: dict[str, Any], now: datetime) -> dict[str, Any]:
     }
 
 
-def _within(invoice: dict[str, Any], since: float) -> bool:
-    """Whether a night lists it."""
-    return invoice["created"] >= since or invoice["status"] in {"draft", "open"}
+def _open(record: Json) -> bool:
+    """Whether an invoice, or an invoice item, can still change."""
+    return record["invoice"] is None if "invoice" in record else record["status"] in OPEN
+
+
+def _inside(company: Any, records: Iterable[Json]) -> list[Json]:
+    """The discounts that stand inside what is listed."""
+    ids: dict[str, None] = {}
+    for record in records:
+        parts = [(record.get(name) or {}).get("data", ()) for name in ("items", "lines")]
+        for holder in (record, *chain.from_iterable(parts)):
+            ids |= dict.fromkeys(holder.get("discounts") or ())
+            if isinstance(holder.get("discount"), dict):
+                ids[holder["discount"]["id"]] = None
+    discounts = company.objects["discount"]
+    return [discounts[each] for each in ids if each in discounts]
+
+
+def _unlisted(company: Any, discounts: Iterable[Json], listed: Iterable[Json]) -> Iterator[Json]:
+    """The coupons inside discounts that no list of this sync shows: they say less."""
+    known = {each["id"] for each in listed}
+    for coupon in dict.fromkeys(each["source"]["coupon"] for each in discounts):
+        if coupon in known:
+            continue
+        record = company.objects["coupon"][coupon]
+        kept = {name: value for name, value in record.items() if name not in HIDDEN}
+        yield kept | {"embedded": True}
 
 
 def _without_zeros(invoice: dict[str, Any]) -> dict[str, Any]:
@@ -97,14 +122,22 @@ class Evidence:
         source_account: the Stripe account.
         lag: how long after the watermark, up to which events are read, lists are read.
         terse: invoices do not list discounts of zero.
+        listing: every sync lists everything, not only those at which it is due.
     """
 
     def __init__(
-        self, source_account: str = "", lag: timedelta = timedelta(0), *, terse: bool = False
+        self,
+        source_account: str = "",
+        lag: timedelta = timedelta(0),
+        *,
+        terse: bool = False,
+        listing: bool = False,
     ) -> None:
         self.source_account = source_account
         self.lag = lag
         self.terse = terse
+        self.listing = listing
+        self._cursors: dict[str, dict[str, int]] = {}
         self.rows: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self._last: dict[tuple[str, str], str] = {}
@@ -112,26 +145,29 @@ class Evidence:
     def sync(self, company: Any) -> None:
         """Everything Stripe would give at the company's instant."""
         now = company.now
-        oldest = (now - MEMORY).timestamp()
+        plan = Plan(self._cursors, now, "listing" if self.listing else "changes")
+        oldest = (now - KEPT).timestamp()
         events = [e for e in company.objects["event"].values() if e["created"] >= oldest]
+        named = Named()
+        if plan.last is not None:
+            since = (plan.last - OVERLAP).timestamp()
+            named.note(now, [each for each in reversed(events) if each["created"] >= since])
         if (now + self.lag).timestamp() < company.end:
             company.advance(now + self.lag)
         seen = company.now
         self._coupons = re.compile(f'"({"|".join(company.objects["coupon"]) or "-"})"')
-        known = self.coverage[-1]["covered_to"] if self.coverage else None
-        gap = known is None or known < now - MEMORY
-        since = 0.0 if gap else (known - LOOKBACK).timestamp()
-        for stream in LISTED:
-            records = self._listed(company, stream)
-            if stream == "invoice":
-                records = (each for each in records if _within(each, since))
-            if stream == "invoice" and self.terse:
-                records = (_without_zeros(each) for each in records)
+        listed = {stream.name: self._listed(company, stream, plan, named) for stream in STREAMS}
+        inside = _inside(company, chain.from_iterable(listed.values()))
+        if self.terse:
+            listed["invoice"] = [_without_zeros(each) for each in listed["invoice"]]
+        for stream, records in {**listed, "discount": inside}.items():
             self._add(stream, records, seen, sync_id(now))
+        self._add("coupon", _unlisted(company, inside, listed["coupon"]), seen, sync_id(now))
+        for stream in STREAMS:
+            shown = [each.content for each in named.shown(stream.name, plan.since(stream))]
+            self._add(stream.name, shown, now, sync_id(now))
         self._add("event", events, now, sync_id(now))
-        start = (
-            max(now - MEMORY, self.coverage[-1]["covered_to"]) if self.coverage else now - MEMORY
-        )
+        start = max(now - KEPT, plan.last) if plan.last else now - KEPT
         self.coverage.append(
             {
                 "source_account": self.source_account,
@@ -140,24 +176,24 @@ class Evidence:
                 "sync_id": sync_id(now),
             }
         )
+        self._cursors = {stream.name: plan.cursor(stream.name) for stream in STREAMS}
+        self._cursors["event"] = {"watermark": unix(now)}
 
     @staticmethod
-    def _listed(company: Any, stream: str) -> Iterator[dict[str, Any]]:
-        """What lists give. A deleted coupon is in none; it shows inside the discounts of subscriptions, with less."""
-        shown = {
-            company.objects["discount"][each]["source"]["coupon"]
-            for subscription in (
-                company.objects["subscription"].values() if stream == "coupon" else ()
+    def _listed(company: Any, stream: Stream, plan: Plan, named: Named) -> list[Json]:
+        """What its list gives, what is still open, and what events name."""
+        since = plan.since(stream)
+        wanted = set(named.wanted(stream.name, since))
+        return [
+            each
+            for each in company.objects[stream.name].values()
+            if not each.get("deleted")
+            and (
+                (each.get("created", each.get("date")) or 0) >= since
+                or each["id"] in wanted
+                or (stream.open_lists and _open(each))
             )
-            for each in subscription["discounts"]
-        }
-        hidden = ("deleted", "applies_to", "currency_options")
-        for record in company.objects[stream].values():
-            if stream != "coupon" or not record.get("deleted"):
-                yield record
-            elif record["id"] in shown:
-                inside = {name: value for name, value in record.items() if name not in hidden}
-                yield inside | {"embedded": True}
+        ]
 
     def _add(
         self, stream: str, records: Iterable[dict[str, Any]], seen: datetime, sync: str
@@ -256,7 +292,10 @@ class Histories:
                 life.seed, life.customers, life.months, end, life.features, life.upgrades
             )
             evidence = Evidence(
-                f"acct_{life.seed}", LAGS[life.seed % len(LAGS)], terse=life.seed % 2 == 1
+                f"acct_{life.seed}",
+                LAGS[life.seed % len(LAGS)],
+                terse=life.seed % 2 == 1,
+                listing=life.seed % 5 == 0,
             )
             for now in life.instants(company.now, end):
                 company.advance(now)

@@ -20,6 +20,13 @@ QUICK = Patience(attempts=2, first_seconds=0.01)
 @contextmanager
 def served(company: Company) -> Iterator[str]:
     """The address of its Stripe."""
+    with answering(company) as (address, _):
+        yield address
+
+
+@contextmanager
+def answering(company: Company) -> Iterator[tuple[str, StripeApi]]:
+    """The address of its Stripe, and who answers there."""
     api = StripeApi(World(company), {KEY: frozenset(), BLIND: frozenset({"rak_invoice_read"})})
     config = uvicorn.Config(api.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
@@ -28,6 +35,6 @@ def served(company: Company) -> Iterator[str]:
     while not server.started:
         thread.join(0.01)
     host, port = server.servers[0].sockets[0].getsockname()
-    yield f"http://{host}:{port}"
+    yield f"http://{host}:{port}", api
     server.should_exit = True
     thread.join()

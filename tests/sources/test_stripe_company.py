@@ -16,6 +16,7 @@ from pipeline.lake.lock import held
 from pipeline.sandbox.company.company import Company
 from pipeline.schemas import COVERAGE, RAW_RECORD, SOURCE_SYNC
 from pipeline.sources import StripeSource
+from pipeline.sources.protocol import Extent
 from tests.sources.company import BLIND, END, KEY, QUICK, served
 
 
@@ -43,7 +44,8 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 def run(lake: Lake, base: str, now: datetime, key: str = KEY, *, full: bool = False) -> SyncResult:
     source = StripeSource(key, base, requests_per_second=100_000, patience=QUICK)
-    return sync(lake, lake.engine, [source], now, "run", full)
+    extent: Extent = "everything" if full else "changes"
+    return sync(lake, lake.engine, [source], now, "run", extent)
 
 
 def ids(lake: Lake, stream: str) -> set[str]:

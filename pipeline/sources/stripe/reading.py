@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import orjson
@@ -16,6 +18,7 @@ import orjson
 from pipeline.errors import SourceError
 from pipeline.sources.protocol import Clock
 from pipeline.sources.stripe.client import StripeClient
+from pipeline.sources.stripe.refusals import Missing
 from pipeline.sources.stripe.slices import PAGE, Slice, Slices
 from pipeline.sources.stripe.typed import Typed, told
 
@@ -77,13 +80,15 @@ class Reader:
             )
         return Listed(observed_at, objects, more)
 
-    async def pages(self, path: str, params: Params) -> AsyncIterator[Listed]:
-        """Every page of a list, newest first, one after the other."""
+    async def pages(
+        self, path: str, params: Params, most: int | None = None
+    ) -> AsyncIterator[Listed]:
+        """Every page of a list, newest first, one after the other; the first `most` where that is given."""
         asked: dict[str, Any] = {**params, "limit": PAGE}
-        while True:
+        for number in count(1):
             listed = await self.page(path, asked)
             yield listed
-            if not listed.more:
+            if not listed.more or number == most:
                 return
             asked["starting_after"] = cursor_of(listed.objects)
 
@@ -126,6 +131,15 @@ class Reader:
             for each in listed.objects
         ]
         holder[name] = {**listing, "data": data, "has_more": False}
+
+    async def one(self, path: str, id_: str, params: Params) -> Listed:
+        """One object by its id, as a page; an empty one where Stripe has it no more."""
+        observed_at = self.clock()
+        try:
+            found = await self.client.get(f"{path}/{quote(id_, safe='')}", params)
+        except Missing:
+            return Listed(observed_at, [], more=False)
+        return Listed(observed_at, [found], more=False)
 
 
 def cursor_of(objects: list[Any]) -> str | None:

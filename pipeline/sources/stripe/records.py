@@ -37,7 +37,12 @@ class Records:
         return self._typed[stream]
 
     def of_list(
-        self, stream: str, observed_at: datetime, objects: Sequence[Any], left: Any = None
+        self,
+        stream: str,
+        observed_at: datetime,
+        objects: Sequence[Any],
+        left: Any = None,
+        api_version: str = API_VERSION,
     ) -> list[Page]:
         """The page of `stream`, and what stood inside its objects: discounts, and coupons that no list shows."""
         records, rejected = [], []
@@ -53,7 +58,7 @@ class Records:
             if isinstance(each, dict):
                 take_apart(each, found)
                 kept = allowed(each, shape)
-                records.append(Record.of(kept, api_version=API_VERSION, created=created(each)))
+                records.append(Record.of(kept, api_version=api_version, created=created(each)))
             else:
                 payload = self.typed(stream).payload(each)
                 records.append(Record.read(id_, payload, created(each), API_VERSION))

@@ -12,10 +12,14 @@ from typing import Any
 from pipeline.errors import SourceError
 
 PERMISSION = re.compile(r"'(rak_\w+)'")
-ID = re.compile(r"/[a-z]+_\w{8,}")
 KEY = re.compile(r"\b[sr]k_\w+[*\w]*")
-REDIRECT, UNAUTHORIZED, FORBIDDEN, CONFLICT, TOO_MANY, SERVER = 300, 401, 403, 409, 429, 500
+REDIRECT, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 300, 401, 403, 404
+CONFLICT, TOO_MANY, SERVER = 409, 429, 500
 ADDRESS = "Check STRIPE_API_BASE; if it is right, try again later."
+
+
+class Missing(SourceError):
+    """Stripe has no such object, or has it no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,9 @@ class Refusal:
 
 
 def endpoint_of(path: str) -> str:
-    """The endpoint that Stripe counts a path under: ids do not matter."""
-    return ID.sub("/{id}", path.partition("?")[0])
+    """The endpoint that Stripe counts a path under: `/v1/invoices/in_1/lines` is `/v1/invoices/{id}/lines`."""
+    before, resource, *rest = path.partition("?")[0].removeprefix("/").split("/")
+    return "/".join([before, resource, *(["{id}", *rest[1:]] if rest else [])])
 
 
 def refusal(answer: Refusal, base: str, path: str) -> SourceError:
@@ -75,6 +80,8 @@ def refusal(answer: Refusal, base: str, path: str) -> SourceError:
         )
     if answer.status == FORBIDDEN:
         return _forbidden(answer, path)
+    if answer.status == NOT_FOUND:
+        return Missing(_failure(answer, base, path))
     return SourceError(_failure(answer, base, path))
 
 

@@ -1,11 +1,11 @@
 """One Stripe account as a source: what a sync asks for, and when each stream is drained.
 
-Source of the order: docs/sync.md, "Nothing is missed": the watermark first, then events and lists side by side.
+Source of the order: docs/sync.md, "Nothing is missed". What is listed from when on is in `plan`.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,25 +17,23 @@ from pipeline.sources.protocol import (
     Covered,
     Cursors,
     Drained,
+    Extent,
     Page,
+    Rejection,
     Resume,
-    instant,
     unix,
 )
 from pipeline.sources.stripe.client import API_VERSION, StripeClient
+from pipeline.sources.stripe.named import Named
+from pipeline.sources.stripe.plan import EDGE, KEPT, OVERLAP, Plan
 from pipeline.sources.stripe.reading import Listed, Reader
 from pipeline.sources.stripe.records import Records
-from pipeline.sources.stripe.slices import FOUNDED, Slice, Slices
+from pipeline.sources.stripe.slices import FOUNDED, PAGE, Slice, Slices
 from pipeline.sources.stripe.streams import COUPONS, EVENTS, LISTS, Stream
+from pipeline.sources.stripe.typed import created, told
 
-KEPT = timedelta(days=30)
-"""How long Stripe keeps events."""
-EDGE = timedelta(hours=1)
-"""What may age out of the events while they are drained; nothing older is called covered."""
-OVERLAP = timedelta(minutes=15)
-"""Objects become visible seconds after their `created`; events are read again so far back."""
-LOOKBACK = timedelta(days=40)
-"""Invoices are drafts for a while and change: lists begin so long before the last sync."""
+OPEN_PAGES = 4
+"""Pages of what is still open that a night reads; a listing reads all."""
 
 Pages = Out[list[Page | Drained]]
 
@@ -89,10 +87,14 @@ class StripeSource:
         return f"{API_VERSION} names={self.keep_names}"
 
     def pull(
-        self, cursors: Cursors, clock: Clock, full: bool = False, resume: Resume | None = None
+        self,
+        cursors: Cursors,
+        clock: Clock,
+        extent: Extent = "changes",
+        resume: Resume | None = None,
     ) -> Iterator[Page | Drained]:
-        """Events since the last watermark, and the lists; see `pipeline.sources.protocol.Source`."""
-        for together in drawn(partial(self._pull, cursors, clock, full, resume)):
+        """Events since the last watermark, and lists; see `pipeline.sources.protocol.Source`."""
+        for together in drawn(partial(self._pull, cursors, clock, extent, resume)):
             yield from together
 
     def unreadable(self) -> list[str]:
@@ -112,34 +114,46 @@ class StripeSource:
         return said
 
     async def _pull(
-        self, cursors: Cursors, clock: Clock, full: bool, resume: Resume | None, out: Pages
+        self, cursors: Cursors, clock: Clock, extent: Extent, resume: Resume | None, out: Pages
     ) -> None:
         resume = resume or Resume(clock(), frozenset(), {})
         async with self.client() as client:
             records = Records(keep_names=self.keep_names)
-            sync = _Sync(Reader(client, clock), records, resume, out)
-            # First: a coupon inside a discount says less than its list.
-            await sync.list(COUPONS, None)
-            async with asyncio.TaskGroup() as streams:
-                if EVENTS.name not in resume.drained:
-                    streams.create_task(sync.events(cursors.get(EVENTS.name, {})))
-                for stream in LISTS:
-                    if stream.name not in resume.drained:
-                        since = None if full else _since(stream, cursors)
-                        streams.create_task(sync.drain(stream, since))
-            for name in (COUPONS.name, "discount"):
-                await sync.drained(name)
+            plan = Plan(cursors, resume.watermark, extent)
+            await _Sync(Reader(client, clock), records, plan, resume, out).run()
 
 
 class _Sync:
     """One account's streams while they are read."""
 
-    def __init__(self, reader: Reader, records: Records, resume: Resume, out: Pages) -> None:
+    def __init__(
+        self, reader: Reader, records: Records, plan: Plan, resume: Resume, out: Pages
+    ) -> None:
         self.reader = reader
         self.records = records
+        self.plan = plan
         self.resume = resume
-        self.watermark = resume.watermark
         self.out = out
+        self.named = Named()
+
+    async def run(self) -> None:
+        """Read everything that the plan says."""
+        first, drained = self.plan.last is None, self.resume.drained
+        # First: a coupon inside a discount says less than its list.
+        await self.list(COUPONS)
+        if not first:
+            # What events name is asked for after them, so that it is not older than they are. It is not kept when a
+            # sync is interrupted: one that goes on reads them again.
+            await self.events()
+            await self.named_ones(COUPONS)
+        async with asyncio.TaskGroup() as streams:
+            if first and EVENTS.name not in drained:
+                streams.create_task(self.events())
+            for stream in LISTS:
+                if not first or stream.name not in drained:
+                    streams.create_task(self.drain(stream))
+        for name in (COUPONS.name, "discount"):
+            await self.drained(name)
 
     def _slices(self, stream: str, since: int) -> Slices:
         """What is left of a stream, by default everything from `since` on."""
@@ -147,33 +161,39 @@ class _Sync:
         left = None if stream == COUPONS.name else self.resume.left.get(stream)
         return Slices([Slice(since)] if left is None else [Slice.of(state) for state in left])
 
-    async def events(self, cursor: Mapping[str, Any]) -> None:
+    async def events(self) -> None:
         """Every event since the last watermark, or as far back as there are any."""
         # What is gone on with later than it began has lost events meanwhile.
-        oldest = max(self.watermark, self.reader.clock()) - KEPT
-        last = cursor.get("watermark")
-        start = oldest if last is None else max(instant(last) - OVERLAP, oldest)
-        slices = self._slices(EVENTS.name, unix(start))
+        oldest = max(self.plan.watermark, self.reader.clock()) - KEPT
+        last = self.plan.last
+        start = oldest if last is None else max(last - OVERLAP, oldest)
+        slices = (
+            self._slices(EVENTS.name, unix(start)) if last is None else Slices([Slice(unix(start))])
+        )
 
         async def take(slice_: Slice, listed: Listed) -> None:
             await self.out.room()
             kept = slices.read(slice_, listed.objects, listed.more)
+            if last is not None:
+                self.named.note(listed.observed_at, kept)
             self.out.put([self.records.of_events(listed.observed_at, kept, slices.left())])
 
         await self.reader.sliced(EVENTS.path, {}, slices, take)
         known = oldest + EDGE
-        begin = known if last is None else max(instant(last), known)
-        covered = Covered(begin, self.watermark)
-        await self.drained(EVENTS.name, "watermark", covered)
+        begin = known if last is None else max(last, known)
+        covered = Covered(begin, self.plan.watermark)
+        await self.say(Drained(EVENTS.name, {"watermark": unix(self.plan.watermark)}, covered))
 
-    async def drain(self, stream: Stream, since: datetime | None) -> None:
-        """A list, to its end."""
-        await self.list(stream, since)
+    async def drain(self, stream: Stream) -> None:
+        """A stream, to its end: its list, what is still open, and what events name."""
+        await self.list(stream)
+        await self.open_ones(stream)
+        await self.named_ones(stream)
         await self.drained(stream.name)
 
-    async def list(self, stream: Stream, since: datetime | None) -> None:
-        """What was created since then, or ever, and what is still open."""
-        slices = self._slices(stream.name, FOUNDED if since is None else unix(since))
+    async def list(self, stream: Stream) -> None:
+        """What was created since the plan says."""
+        slices = self._slices(stream.name, self.plan.since(stream))
 
         async def take(slice_: Slice, listed: Listed) -> None:
             await self._complete(stream, listed)
@@ -184,16 +204,45 @@ class _Sync:
 
         typed = self.records.typed(stream.name)
         await self.reader.sliced(stream.path, stream.params, slices, take, typed)
-        if since is None:
-            return
-        for each in stream.open_lists:
-            async for listed in self.reader.pages(stream.path, {**stream.params, **each}):
-                await self._complete(stream, listed)
-                await self.out.room()
-                found = self.records.of_list(
-                    stream.name, listed.observed_at, listed.objects, slices.left()
+
+    async def open_ones(self, stream: Stream) -> None:
+        """What can still change, made before the list began."""
+        since = self.plan.since(stream)
+        most = None if self.plan.listing else OPEN_PAGES
+        for each in stream.open_lists if since > FOUNDED else ():
+            async for listed in self.reader.pages(stream.path, {**stream.params, **each}, most):
+                old = [o for o in listed.objects if (created(o) or 0) < since]
+                if not self.plan.listing:
+                    # Each would cost requests of its own, every night: events and the next listing bring them.
+                    old = [o for o in old if not _cut(stream, o)]
+                await self.keep(stream, replace(listed, objects=old))
+
+    async def named_ones(self, stream: Stream) -> None:
+        """What events name, made before the list began."""
+        since = self.plan.since(stream)
+        for shown in self.named.shown(stream.name, since):
+            await self.put(
+                self.records.of_list(
+                    stream.name, shown.observed_at, [shown.content], None, shown.api_version
                 )
-                self.out.put([*found])
+            )
+        ids = self.named.wanted(stream.name, since)
+        for start in range(0, len(ids), PAGE):
+            asked = (self._one(stream, each) for each in ids[start : start + PAGE])
+            await asyncio.gather(*asked)
+
+    async def _one(self, stream: Stream, id_: str) -> None:
+        found = await self.reader.one(stream.path, id_, stream.one)
+        if found.objects:
+            await self.keep(stream, found)
+        else:
+            gone = Rejection(id_, f"an event names this {stream.name}, and Stripe has it no more")
+            await self.put([Page(stream.name, found.observed_at, (), 0, (gone,))])
+
+    async def keep(self, stream: Stream, listed: Listed) -> None:
+        """Complete and hand over objects that no slice has."""
+        await self._complete(stream, listed)
+        await self.put(self.records.of_list(stream.name, listed.observed_at, listed.objects))
 
     async def _complete(self, stream: Stream, listed: Listed) -> None:
         await asyncio.gather(
@@ -205,14 +254,20 @@ class _Sync:
             )
         )
 
-    async def drained(
-        self, stream: str, cursor: str = "synced_at", covered: Covered | None = None
-    ) -> None:
+    async def drained(self, stream: str) -> None:
         """Say that everything of a stream was read."""
+        await self.say(Drained(stream, self.plan.cursor(stream)))
+
+    async def say(self, drained: Drained) -> None:
+        """Hand over that a stream is read."""
+        await self.put([drained])
+
+    async def put(self, items: Sequence[Page | Drained]) -> None:
+        """Hand over, when there is room."""
         await self.out.room()
-        self.out.put([Drained(stream, {cursor: unix(self.watermark)}, covered)])
+        self.out.put([*items])
 
 
-def _since(stream: Stream, cursors: Cursors) -> datetime | None:
-    last = cursors.get(stream.name, {}).get("synced_at")
-    return instant(last) - LOOKBACK if stream.windowed and last is not None else None
+def _cut(stream: Stream, value: Any) -> bool:
+    """Whether a list inside an object goes on elsewhere."""
+    return any(told(told(value, each.name), "has_more") for each in stream.embedded)

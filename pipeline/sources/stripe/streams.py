@@ -25,7 +25,7 @@ class Stream:
     filters: dict[str, str] = field(default_factory=dict)
     embedded: tuple[Embedded, ...] = ()
     windowed: bool = False
-    """Nights list only what was created since the last sync, less LOOKBACK, and `open_lists`."""
+    """A weekly listing begins some weeks before the last sync: older objects change only when an event says so."""
     open_lists: tuple[dict[str, str], ...] = ()
     """Filters that find what can still change, however old."""
 
@@ -33,6 +33,12 @@ class Stream:
     def params(self) -> dict[str, str | int | tuple[str, ...]]:
         """What every list of the stream is asked with."""
         return {**self.filters, **({"expand": self.expand} if self.expand else {})}
+
+    @property
+    def one(self) -> dict[str, str | int | tuple[str, ...]]:
+        """What a single object is asked with."""
+        expand = tuple(each.removeprefix("data.") for each in self.expand)
+        return {"expand": expand} if expand else {}
 
 
 EVENTS = Stream("event", "/v1/events")

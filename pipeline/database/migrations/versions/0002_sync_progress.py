@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("sync_id", sa.Text(), nullable=False),
         sa.Column("started_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("settings", sa.Text(), nullable=False),
-        sa.Column("listing_all", sa.Boolean(), nullable=False),
+        sa.Column("extent", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "source_account", name=op.f("pk_sync_progress")),
     )
