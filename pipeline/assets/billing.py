@@ -3,7 +3,6 @@
 Belongs here: folding, showing the fold under a new generation, and remembering which months it touches.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -118,15 +117,7 @@ def amounts_known(
         else AMOUNTS.description,
         metadata={**figures, "examples": ", ".join(examples)},
     )
-    return result, {
-        "run_id": run_id,
-        "check": f"{ITEM_TIMELINE.name} {AMOUNTS.name}",
-        "month": calendar.current,
-        "passed": result.passed,
-        "severity": "info" if result.passed else "warning",
-        "figures": json.dumps(figures),
-        "examples": json.dumps(examples),
-    }
+    return result, checked.noted(result, run_id, calendar.current, figures, examples)
 
 
 def touched(place: Place, folded: billing.Billing, since: datetime | None) -> list[date]:

@@ -3,7 +3,9 @@
 Belongs here: from violations to Dagster's check results, and the one error that stops the step.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,6 +14,7 @@ import polars as pl
 from pipeline.errors import IdentityBroken
 
 EXAMPLES = 5
+WORDS = {dg.AssetCheckSeverity.WARN: "warning", dg.AssetCheckSeverity.ERROR: "error"}
 
 Looked = tuple[dg.AssetCheckSpec, pl.DataFrame]
 """A check, and the rows that violate it."""
@@ -37,6 +40,25 @@ def results(found: Sequence[Looked]) -> list[dg.AssetCheckResult]:
         )
         for spec, violations in found
     ]
+
+
+def noted(
+    result: dg.AssetCheckResult,
+    run_id: str,
+    month: date,
+    figures: Mapping[str, Any],
+    examples: Sequence[str],
+) -> dict[str, Any]:
+    """A check's result as a row of `data_quality`."""
+    return {
+        "run_id": run_id,
+        "check": f"{result.asset_key.to_user_string() if result.asset_key else ''} {result.check_name}",
+        "month": month,
+        "passed": result.passed,
+        "severity": "info" if result.passed else WORDS[result.severity],
+        "figures": json.dumps(dict(figures)),
+        "examples": json.dumps(list(examples)),
+    }
 
 
 def broken(found: Sequence[Looked]) -> IdentityBroken | None:

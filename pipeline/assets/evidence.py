@@ -9,6 +9,7 @@ transaction that shows the fold.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 
 import polars as pl
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 
 from pipeline import billing
 from pipeline.lake import Lake, LiveObject, StagedObject, ledger
-from pipeline.schemas import COVERAGE, OBSERVED, RAW_RECORD, Table
+from pipeline.schemas import COVERAGE, OBSERVED, OBSERVED_SUBSCRIPTION, RAW_RECORD, Table
 
 COUNTER = "billing"
 AT_ONCE = 400_000
@@ -112,6 +113,39 @@ def decode_new(lake: Lake, at_once: int = AT_ONCE, code: str | None = None) -> D
     ]
     until = max((each.position for each in (*raw, *spans)), default=before)
     return Decoded(lake, code, before, max(before, until), live, staged)
+
+
+def missed(lake: Lake, since: datetime) -> pl.DataFrame:
+    """What events did not tell of the subscriptions that were seen since the last fold (`billing.missed`).
+
+    Nothing where this code has not folded yet: it will look at everything.
+
+    Args:
+        lake: holds the raw records, and what was decoded.
+        since: the watermark of the last sync.
+    """
+    code = fingerprint()
+    before = lake.generation(f"{COUNTER}/{code}")
+    if not before:
+        return billing.missed(OBSERVED_SUBSCRIPTION.empty().lazy(), COVERAGE.empty().lazy(), since)
+    streams = ("stripe.event", "stripe.subscription")
+    live = lake.live()
+    fresh = [
+        each.path
+        for each in live
+        if each.table == RAW_RECORD.name and each.partition in streams and each.position > before
+    ]
+    found = billing.subscriptions(lake.read(RAW_RECORD, fresh)).collect().lazy()
+    decoded = [
+        each.path
+        for each in live
+        if each.table == OBSERVED_SUBSCRIPTION.name and each.partition == code
+    ]
+    key = ["source_account", "subscription_id"]
+    known = lake.read(OBSERVED_SUBSCRIPTION, decoded).join(found.select(key), on=key, how="semi")
+    observed = pl.concat([known, found]).collect().lazy()
+    spans = lake.read(COVERAGE, [each.path for each in live if each.table == COVERAGE.name])
+    return billing.missed(observed, spans, since)
 
 
 def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:

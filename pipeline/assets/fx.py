@@ -3,7 +3,6 @@
 Belongs here: which months and currencies need a rate, which rates are frozen, and what is said of old ones.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -27,7 +26,6 @@ FRESH = dg.AssetCheckSpec(
     asset=FX_RATE.name,
     description="No rate is more than 5 days older than its month's end (the current month: than today).",
 )
-WORDS = {dg.AssetCheckSeverity.ERROR: "error", dg.AssetCheckSeverity.WARN: "warning"}
 
 
 def fx_assets() -> list[dg.AssetsDefinition]:
@@ -177,12 +175,5 @@ def _noted(
 ) -> dict[str, Any]:
     """The check as a row of `data_quality`."""
     examples = [f"{key_of(row[0])} {row[1]}" for row in old.head(checked.EXAMPLES).iter_rows()]
-    return {
-        "run_id": run_id,
-        "check": f"{FX_RATE.name} {FRESH.name}",
-        "month": calendar.current,
-        "passed": result.passed,
-        "severity": "info" if result.passed else WORDS[result.severity],
-        "figures": json.dumps({"old rates": old.height}),
-        "examples": json.dumps(examples),
-    }
+    figures = {"old rates": old.height}
+    return checked.noted(result, run_id, calendar.current, figures, examples)

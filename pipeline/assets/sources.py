@@ -3,10 +3,11 @@
 Belongs here: which sources a step pulls. Paging is in `pipeline.sources`, landing in `pipeline.lake.landing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from pipeline.assets import complete
 from pipeline.assets.place import Place
 from pipeline.lake.landing import SyncResult, sync
 from pipeline.sources import Source, configured_sources
@@ -24,19 +25,25 @@ class SyncConfig(dg.Config):
 def source_assets() -> list[dg.AssetsDefinition]:
     """`stripe_records` and `crm_records`."""
 
-    @dg.asset(group_name=GROUP, pool="stripe", kinds={"stripe"})
+    @dg.asset(group_name=GROUP, pool="stripe", kinds={"stripe"}, check_specs=complete.SPECS)
     def stripe_records(
         context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
-    ) -> dg.MaterializeResult[None]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """Customers, prices, coupons, subscriptions, invoices and events as Stripe returns them."""
-        return _pulled(context, place, _named(place, "stripe"), config)
+        sources = _named(place, "stripe")
+        found = _pulled(context, place, sources, config)
+        checks = complete.Completeness(context, place, sources).looked(found)
+        yield dg.MaterializeResult(check_results=checks, metadata=_told(found))
 
     @dg.asset(group_name=GROUP, pool="crm", kinds={"hubspot"})
     def crm_records(
         context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
     ) -> dg.MaterializeResult[None]:
         """Companies, deals and owners as the CRM returns them; nothing where no CRM is connected."""
-        return _pulled(context, place, _named(place, "hubspot"), config)
+        sources = _named(place, "hubspot")
+        if not sources:
+            return dg.MaterializeResult(metadata={"connected": False})
+        return dg.MaterializeResult(metadata=_told(_pulled(context, place, sources, config)))
 
     return [stripe_records, crm_records]
 
@@ -47,9 +54,7 @@ def _named(place: Place, name: str) -> list[Source]:
 
 def _pulled(
     context: dg.AssetExecutionContext, place: Place, sources: Sequence[Source], config: SyncConfig
-) -> dg.MaterializeResult[None]:
-    if not sources:
-        return dg.MaterializeResult(metadata={"connected": False})
+) -> SyncResult:
     now = place.settings.now
     found = sync(
         place.lake,
@@ -63,7 +68,7 @@ def _pulled(
     )
     for example in found.examples:
         context.log.warning("Kept aside: %s", example)
-    return dg.MaterializeResult(metadata=_told(found))
+    return found
 
 
 def _told(found: SyncResult) -> dict[str, dg.MetadataValue]:

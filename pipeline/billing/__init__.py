@@ -5,12 +5,13 @@ who keep decoded evidence use `decode`, `fold_evidence` and `fold_night`.
 Does not belong here: MRR, policies, accounts, exchange rates.
 """
 
-from pipeline.billing.decode import Evidence, decode
+from pipeline.billing.decode import Evidence, decode, subscriptions
 from pipeline.billing.folding import (
     Billing,
     fold,
     fold_evidence,
 )
+from pipeline.billing.missed import missed
 from pipeline.billing.nights import Night, fold_night, touched_from
 
 __all__ = [
@@ -21,5 +22,7 @@ __all__ = [
     "fold",
     "fold_evidence",
     "fold_night",
+    "missed",
+    "subscriptions",
     "touched_from",
 ]

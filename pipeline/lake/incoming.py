@@ -53,6 +53,8 @@ class Incoming:
         self._pages: list[Page] = []
         self.bytes = 0
         """Size of the payloads that wait."""
+        self.unchanged = 0
+        """Records so far whose content was stored before."""
 
     def add(self, page: Page) -> None:
         """Keep the records of a page."""
@@ -65,7 +67,9 @@ class Incoming:
         if not self._pages:
             return None
         pages, self._pages, self.bytes = self._pages, [], 0
-        frame = self._new(self._rows(pages))
+        rows = self._rows(pages)
+        frame = self._new(rows)
+        self.unchanged += rows.height - frame.height
         return self._lake.write(RAW_RECORD, frame, self._partition) if frame.height else None
 
     def _rows(self, pages: Sequence[Page]) -> pl.DataFrame:

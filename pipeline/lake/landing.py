@@ -28,6 +28,7 @@ from pipeline.sources.protocol import (
     Clock,
     Drained,
     Extent,
+    Fetching,
     Page,
     Resume,
     Source,
@@ -57,6 +58,8 @@ class StreamCount:
     """Records with new content."""
     rejected: int = 0
     """Objects that could not be stored."""
+    unchanged: int = 0
+    """Records with the content that was stored before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,14 @@ class Progress:
 class SyncResult:
     """What one sync did."""
 
-    sync_id: str
+    sync_ids: tuple[str, ...]
+    """One a source."""
     started_at: datetime
     counts: tuple[StreamCount, ...]
     coverage: pl.DataFrame
     """The COVERAGE rows that it added."""
+    whole: frozenset[str] = frozenset()
+    """Streams of which every source listed everything that there is."""
     examples: tuple[str, ...] = ()
     """The first rejected objects, as `stream id: reason`."""
 
@@ -140,6 +146,55 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
         return found
 
 
+def fetch(
+    lake: Lake,
+    engine: Engine,
+    source: Fetching,
+    wanted: Mapping[str, Sequence[str]],
+    now: datetime,
+    run_id: str,
+    *,
+    clock: Clock | None = None,
+    wait_seconds: float = WAIT_SECONDS,
+) -> tuple[StreamCount, ...]:
+    """Ask a source for some objects by their ids, and show them in one transaction; cursors stay.
+
+    Args:
+        lake: where records go.
+        engine: the warehouse.
+        source: what to ask.
+        wanted: stream -> ids.
+        now: the sync's instant.
+        run_id: the run, for the lock and the manifest.
+        clock: the present at each request; by default it stands still at `now`.
+        wait_seconds: how long to wait for another sync.
+
+    Raises:
+        LockHeld: another sync is still running after `wait_seconds`.
+        SourceError: the source cannot be read.
+    """
+    with held(engine, LOCK, run_id, wait_seconds):
+        fresh = Unfinished(source.name, source.account, _sync_id(), now, "", "changes")
+        landing = _Landing(lake, engine, source, fresh, None, [])
+        for each in source.fetch(wanted, clock or (lambda: now)):
+            landing.add(each)
+        landing.write()
+        lake.commit(landing.staged, run_id=run_id)
+    return _counts([landing])
+
+
+def _sync_id() -> str:
+    return f"sync_{uuid4().hex[:16]}"
+
+
+def _counts(landings: Sequence["_Landing"]) -> tuple[StreamCount, ...]:
+    return tuple(
+        StreamCount(landing.sync.source, landing.sync.source_account, stream, *count)
+        for landing in landings
+        for stream, count in landing.sync.counts.items()
+    )
+
+
 class _Landing:
     """One source's sync."""
 
@@ -169,21 +224,29 @@ class _Landing:
             cursors, lambda: next(first, None) or clock(), self.sync.extent, self.resume
         )
         for each in pulled:
-            count = self.sync.counts.setdefault(each.stream, [0, 0, 0])
             if isinstance(each, Page):
-                count[0] += each.listed
-                count[2] += len(each.rejected)
-                self.examples += [f"{each.stream} {r.id}: {r.reason}" for r in each.rejected]
-                self._stream(each.stream).add(each)
+                self.add(each)
                 if each.left is not None:
                     self.sync.left[each.stream] = each.left
                 if sum(stream.bytes for stream in self._incoming.values()) >= CHUNK:
                     self.keep()
             else:
                 self.sync.drained[each.stream] = _told(each)
+            count = self._count(each.stream)
             done = isinstance(each, Drained)
             watch(Progress(self.source.name, each.stream, count[0], count[1], done))
         self.write()
+
+    def add(self, page: Page) -> None:
+        """Count what a page has, and keep its records until they are written."""
+        count = self._count(page.stream)
+        count[0] += page.listed
+        count[2] += len(page.rejected)
+        self.examples += [f"{page.stream} {r.id}: {r.reason}" for r in page.rejected]
+        self._stream(page.stream).add(page)
+
+    def _count(self, stream: str) -> list[int]:
+        return self.sync.counts.setdefault(stream, [0, 0, 0, 0])
 
     def _stream(self, name: str) -> Incoming:
         if name not in self._incoming:
@@ -199,8 +262,10 @@ class _Landing:
         written = []
         for name, stream in self._incoming.items():
             each = stream.write()
+            count = self.sync.counts[name]
+            count[3] = stream.unchanged
             if each is not None:
-                self.sync.counts[name][1] += each.rows
+                count[1] += each.rows
                 written.append(each)
         self.staged += written
         return written
@@ -230,8 +295,7 @@ def _begin(lake: Lake, engine: Engine, source: Source, now: datetime, extent: Ex
             return _Landing(lake, engine, source, sync, resume, staged)
         if sync is not None:
             unfinished.drop(connection, sync)
-    sync_id = f"sync_{uuid4().hex[:16]}"
-    fresh = Unfinished(source.name, source.account, sync_id, now, source.settings or "", extent)
+    fresh = Unfinished(source.name, source.account, _sync_id(), now, source.settings or "", extent)
     return _Landing(lake, engine, source, fresh, None, [])
 
 
@@ -241,11 +305,7 @@ def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) 
     coverage = _coverage(landings)
     if coverage.height:
         staged.append(lake.write(COVERAGE, coverage))
-    counts = tuple(
-        StreamCount(landing.sync.source, landing.sync.source_account, stream, *count)
-        for landing in landings
-        for stream, count in landing.sync.counts.items()
-    )
+    counts = _counts(landings)
 
     def also(connection: Connection) -> None:
         for landing in landings:
@@ -254,8 +314,21 @@ def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) 
 
     lake.commit(staged, run_id=run_id, also=also)
     examples = tuple(each for landing in landings for each in landing.examples)[:20]
-    sync_id = landings[0].sync.sync_id if landings else ""
-    return SyncResult(sync_id, now, counts, coverage, examples)
+    partly = {
+        stream
+        for landing in landings
+        for stream, told in landing.sync.drained.items()
+        if not told["whole"]
+    }
+    streams = {stream for landing in landings for stream in landing.sync.drained}
+    return SyncResult(
+        tuple(landing.sync.sync_id for landing in landings),
+        now,
+        counts,
+        coverage,
+        frozenset(streams - partly),
+        examples,
+    )
 
 
 def _told(drained: Drained) -> dict[str, Any]:
@@ -263,6 +336,7 @@ def _told(drained: Drained) -> dict[str, Any]:
     return {
         "cursor": dict(drained.cursor),
         "covered": None if covered is None else [unix(covered.start), unix(covered.end)],
+        "whole": drained.whole,
     }
 
 
@@ -279,7 +353,7 @@ def _coverage(landings: Sequence[_Landing]) -> pl.DataFrame:
 def _sync_rows(landing: _Landing) -> Iterator[dict[str, Any]]:
     sync = landing.sync
     for stream, told in sync.drained.items():
-        listed, stored, rejected = sync.counts[stream]
+        listed, stored, rejected, _ = sync.counts[stream]
         yield {
             "source": sync.source,
             "source_account": sync.source_account,

@@ -35,7 +35,7 @@ class Unfinished:
     left: dict[str, Any] = field(default_factory=dict)
     """Stream -> what of it is unread, in the source's own words."""
     counts: dict[str, list[int]] = field(default_factory=dict)
-    """Stream -> objects listed, stored, rejected."""
+    """Stream -> objects listed, stored, rejected, unchanged."""
 
 
 def load(connection: Connection, source: str, account: str) -> Unfinished | None:

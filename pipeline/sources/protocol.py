@@ -4,7 +4,7 @@ Belongs here: the words that sources and landing share.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -95,6 +95,8 @@ class Drained:
     stream: str
     cursor: Mapping[str, Any]
     covered: Covered | None = None
+    whole: bool = False
+    """Everything that there is now was listed, whatever was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,22 @@ class Source(Protocol):
             clock: the present; its first value is the sync's watermark, unless it goes on with an earlier one.
             extent: how much, at least.
             resume: where an interrupted sync goes on; null: from the start.
+
+        Raises:
+            SourceError: the source cannot be read.
+        """
+        ...
+
+
+class Fetching(Source, Protocol):
+    """A source whose objects can be asked for one by one."""
+
+    def fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock) -> Iterator[Page]:
+        """Ask for objects by their ids; what does not exist any more comes as a rejection.
+
+        Args:
+            wanted: stream -> ids; streams of which objects cannot be asked for are left out.
+            clock: the present.
 
         Raises:
             SourceError: the source cannot be read.

@@ -1,7 +1,9 @@
 """Simulated invoices that are voided when no list shows them any more."""
 
 import random
+from typing import Any
 
+import orjson
 import polars as pl
 
 from pipeline.billing.chosen import latest
@@ -18,6 +20,9 @@ def test_what_is_graded_exact_is_true_though_only_an_event_tells_of_the_void() -
         for _ in range(8)
     ]
     histories = Histories(lives, YEARS_END)
+    for evidence in histories.evidence:
+        # As where Stripe did not have the invoice any more when the night asked for it.
+        evidence.rows = [row for row in evidence.rows if not _listed_void(row)]
     graded, wrong, silent = compared(histories)
     assert silent == []
     assert not wrong.total()
@@ -29,3 +34,7 @@ def test_what_is_graded_exact_is_true_though_only_an_event_tells_of_the_void() -
         records.filter(told), on="invoice_id", how="semi"
     )
     assert late.collect().height > 0
+
+
+def _listed_void(row: dict[str, Any]) -> bool:
+    return row["stream"] == "invoice" and orjson.loads(row["payload"])["status"] == "void"

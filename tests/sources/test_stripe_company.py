@@ -172,7 +172,7 @@ def test_counts_and_progress_are_told(company: Company, base: str, lake: Lake) -
     assert {row["stream"]: row["stored"] for row in rows} == {
         s: c.stored for s, c in counts.items()
     }
-    assert {row["sync_id"] for row in rows} == {result.sync_id}
+    assert {row["sync_id"] for row in rows} == set(result.sync_ids)
 
 
 def test_a_second_sync_waits_and_then_names_the_owner(

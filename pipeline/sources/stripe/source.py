@@ -4,7 +4,7 @@ Source of the order: docs/sync.md, "Nothing is missed". What is listed from when
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ from pipeline.sources.stripe.slices import FOUNDED, PAGE, Slice, Slices
 from pipeline.sources.stripe.streams import COUPONS, EVENTS, LISTS, Stream
 from pipeline.sources.stripe.typed import created, told
 
+GONE = "named by another record, but Stripe has it no more"
 OPEN_PAGES = 4
 """Pages of what is still open that a night reads; a listing reads all."""
 
@@ -121,6 +122,20 @@ class StripeSource:
             records = Records(keep_names=self.keep_names)
             plan = Plan(cursors, resume.watermark, extent)
             await _Sync(Reader(client, clock), records, plan, resume, out).run()
+
+    def fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock) -> Iterator[Page]:
+        """Objects by their ids; see `pipeline.sources.protocol.Fetching`."""
+        for together in drawn(partial(self._fetch, wanted, clock)):
+            yield from (each for each in together if isinstance(each, Page))
+
+    async def _fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock, out: Pages) -> None:
+        async with self.client() as client:
+            records, now = Records(keep_names=self.keep_names), clock()
+            nothing = Resume(now, frozenset(), {})
+            sync = _Sync(Reader(client, clock), records, Plan({}, now, "changes"), nothing, out)
+            async with asyncio.TaskGroup() as streams:
+                for stream in (COUPONS, *LISTS):
+                    streams.create_task(sync.fetch(stream, wanted.get(stream.name, ())))
 
 
 class _Sync:
@@ -226,7 +241,10 @@ class _Sync:
                     stream.name, shown.observed_at, [shown.content], None, shown.api_version
                 )
             )
-        ids = self.named.wanted(stream.name, since)
+        await self.fetch(stream, self.named.wanted(stream.name, since))
+
+    async def fetch(self, stream: Stream, ids: Sequence[str]) -> None:
+        """Objects by their ids."""
         for start in range(0, len(ids), PAGE):
             asked = (self._one(stream, each) for each in ids[start : start + PAGE])
             await asyncio.gather(*asked)
@@ -236,7 +254,7 @@ class _Sync:
         if found.objects:
             await self.keep(stream, found)
         else:
-            gone = Rejection(id_, f"an event names this {stream.name}, and Stripe has it no more")
+            gone = Rejection(id_, GONE)
             await self.put([Page(stream.name, found.observed_at, (), 0, (gone,))])
 
     async def keep(self, stream: Stream, listed: Listed) -> None:
@@ -256,7 +274,8 @@ class _Sync:
 
     async def drained(self, stream: str) -> None:
         """Say that everything of a stream was read."""
-        await self.say(Drained(stream, self.plan.cursor(stream)))
+        whole = self.plan.listing and stream != "discount"
+        await self.say(Drained(stream, self.plan.cursor(stream), None, whole))
 
     async def say(self, drained: Drained) -> None:
         """Hand over that a stream is read."""
