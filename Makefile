@@ -55,7 +55,7 @@ dev: setup ## open the Dagster UI over the demo's data, on 127.0.0.1:$(PORT)
 
 # ---- tests -------------------------------------------------------------------------------------
 
-.PHONY: test soak browser
+.PHONY: test soak browser rivals
 test: setup-dev ## run every kind of test with small counts
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
@@ -64,6 +64,15 @@ soak: setup-dev ## run the full counts, with the result kept in bench/results/
 
 browser: ## find Chromium for the browser tests, or unpack Debian's under .cache/
 	@scripts/browser.sh
+
+RIVALS := .cache/rivals
+
+$(RIVALS)/%/.installed: bench/rivals/%.lock
+	@scripts/venv.sh $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+rivals: $(patsubst %,$(RIVALS)/%/.installed,sdk tap dlt) ## install what `bench.sync` is compared with, under .cache/
 
 # ---- quality -----------------------------------------------------------------------------------
 

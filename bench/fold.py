@@ -10,27 +10,22 @@ bench/results/.
 import argparse
 import json
 import pickle
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from bench.lake import lake_in
+from bench.measuring import apart, keep, peak_mebibytes, timed
 from bench.records import copies, simulated
 from pipeline.assets import evidence, inputs
 from pipeline.assets.evidence import Decoded
-from pipeline.database import engine, upgrade
 from pipeline.lake import Lake, StagedObject
 from pipeline.schemas import COVERAGE, RAW_RECORD
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results"
 SIMULATED = 1_000
 """Accounts that are simulated; the others are copies."""
 NIGHTS = (1, 2, 4)
@@ -38,23 +33,6 @@ NIGHTS = (1, 2, 4)
 REFOLDS = 3
 """How often everything is folded again: what else the machine does shows in the spread."""
 SEED = 1
-
-
-def lake_in(folder: Path) -> Lake:
-    url = f"sqlite:///{folder / 'warehouse.db'}"
-    upgrade(url)
-    return Lake(folder / "lake", engine(url))
-
-
-@contextmanager
-def timed(told: dict[str, Any], what: str) -> Iterator[None]:
-    """Wall and processor seconds of a block."""
-    wall, used = time.monotonic(), time.process_time()
-    yield
-    told[what] = {
-        "seconds": round(time.monotonic() - wall, 2),
-        "cpu_seconds": round(time.process_time() - used, 2),
-    }
 
 
 def build(folder: Path, accounts: int, months: int) -> dict[str, Any]:
@@ -166,11 +144,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def measured(step: str, folder: Path, *more: str) -> dict[str, Any]:
     """A step in a process of its own, with the most memory that it held."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.fold", "--step", step, "--folder", str(folder), *more],
-        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    told: dict[str, Any] = json.loads(done.stdout)
+    told = apart("bench.fold", "--step", step, "--folder", str(folder), *more)
     print(step, told, flush=True)
     return told
 
@@ -195,24 +169,6 @@ def run(folder: Path, accounts: int, months: int) -> dict[str, Any]:
     return told
 
 
-def peak() -> float:
-    """The most memory that this process held; `ru_maxrss` would count what its parent held when it was started."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    kilobytes = next(line.split()[1] for line in status if line.startswith("VmHWM"))
-    return round(int(kilobytes) / 2**20, 2)
-
-
-def commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=100_000)
@@ -223,23 +179,14 @@ def main(arguments: list[str]) -> None:
     if given.step:
         size = (given.accounts, given.months) if given.step == "build" else ()
         told = STEPS[given.step](given.folder, *size)
-        told["peak_gibibytes"] = peak()
+        told["peak_gibibytes"] = round(peak_mebibytes() / 2**10, 2)
         print(json.dumps(told))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         told = run(folder, given.accounts, given.months)
-    told = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "polars": pl.__version__,
-        "threads": pl.thread_pool_size(),
-        "seed": SEED,
-        **told,
-    }
-    path = RESULTS / f"fold-{given.accounts}.json"
-    path.write_text(json.dumps(told, indent=2) + "\n")
-    print(path.relative_to(ROOT))
+    told = {"polars": pl.__version__, "threads": pl.thread_pool_size(), "seed": SEED, **told}
+    keep(f"fold-{given.accounts}", told)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -64,9 +65,11 @@ class Bucket:
 
 
 class Objects:
-    """The objects of one list, newest first."""
+    """The objects of the list at a path, newest first."""
 
-    def __init__(self, kind: str, count: int) -> None:
+    def __init__(self, path: str, count: int) -> None:
+        kind = KINDS[path]
+        self.path = path.encode()
         draw = random.Random(kind)
         self.created = sorted((draw.randrange(FIRST, LAST) for _ in range(count)), reverse=True)
         self._negative = [-each for each in self.created]
@@ -87,14 +90,13 @@ class Objects:
             for at in range(low, end)
         )
         more = b"true" if end < high else b"false"
-        return b'{"object": "list", "has_more": %s, "url": "/v1/x", "data": [%s]}' % (more, data)
+        head = b'{"object": "list", "has_more": %s, "url": "%s", "data": [' % (more, self.path)
+        return head + data + b"]}"
 
 
 def template(kind: str) -> bytes:
     """An ordinary object of a kind, as Stripe writes it, with places for its number and its instant."""
-    company = Company(5, customers=60, months=14, end=END)
-    company.advance(END)
-    found = [each for each in company.objects[kind].values() if _ordinary(each)]
+    found = [each for each in _company().objects[kind].values() if _ordinary(each)]
     chosen = min(found, key=lambda each: abs(len(json.dumps(each)) - FULL))
     chosen = {**chosen, "description": "", "discounts": []}
     chosen["description"] = "x" * (FULL - len(json.dumps(chosen)))
@@ -107,21 +109,35 @@ def template(kind: str) -> bytes:
     return text.encode()
 
 
+@cache
+def _company() -> Company:
+    company = Company(5, customers=60, months=14, end=END)
+    company.advance(END)
+    return company
+
+
 def _ordinary(each: dict[str, Any]) -> bool:
-    """One item or line, and not deleted."""
+    """One item or line, without a discount of its own, and not deleted."""
     inside = each.get("items") or each.get("lines")
-    return not each.get("deleted") and (inside is None or len(inside["data"]) == 1)
+    whole = inside is None or len(inside["data"]) == 1
+    return whole and not each.get("deleted") and not each.get("discount")
 
 
-class Nothing:
-    """A list without objects."""
+@dataclass(frozen=True)
+class Fixed:
+    """One answer to whatever is asked."""
+
+    body: bytes
 
     def page(self, _query: dict[str, str]) -> bytes:
-        """An empty page."""
-        return b'{"object": "list", "has_more": false, "url": "/v1/x", "data": []}'
+        """The answer."""
+        return self.body
 
 
-EMPTY = Nothing()
+EMPTY = Fixed(b'{"object": "list", "has_more": false, "url": "/v1/x", "data": []}')
+ACCOUNT = Fixed(
+    b'{"id": "acct_bench", "object": "account", "settings": {"dashboard": {"display_name": "Bench"}}}'
+)
 
 
 class Server(asyncio.Protocol):
@@ -146,7 +162,8 @@ class Server(asyncio.Protocol):
             if address.path == "/told":
                 self.send(200, json.dumps(self.state.told).encode())
             elif self.state.let(address.path, loop.time()):
-                answer = self.lists.get(address.path, EMPTY)
+                other = ACCOUNT if address.path.startswith("/v1/accounts/") else EMPTY
+                answer = self.lists.get(address.path, other)
                 query = dict(parse_qsl(address.query))
                 loop.call_later(
                     self.setting.latency, lambda q=query, a=answer: self.send(200, a.page(q))
@@ -178,7 +195,7 @@ class State:
 
 
 def _serve(setting: Setting, ready: Connection) -> None:
-    lists = {path: Objects(KINDS[path], count) for path, count in setting.counts.items()}
+    lists = {path: Objects(path, count) for path, count in setting.counts.items()}
 
     async def run() -> None:
         state = State(setting)

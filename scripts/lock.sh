@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Rewrites the two locks from pyproject.toml. Pins that still fit are kept; UPGRADE=1 takes the
-# newest release of everything. Needs uv: `make lock` runs it with the one in .venv.
+# Rewrites the two locks from pyproject.toml, and those of bench/rivals. Pins that still fit are
+# kept; UPGRADE=1 takes the newest release of everything. Needs uv: `make lock` runs it with the one
+# in .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
@@ -11,14 +12,18 @@ build_requires() {
   "$python" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 }
 
-compile() { # compile OUTPUT [UV ARGUMENT...]
+pin() { # pin OUTPUT [UV ARGUMENT...]
   local output=$1
   shift
-  build_requires | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-strip-extras --no-emit-index-url --no-header --annotation-style line \
-    ${UPGRADE:+--upgrade} --output-file "$output" "$@" pyproject.toml -
+    ${UPGRADE:+--upgrade} --output-file "$output" "$@"
 }
 
-compile requirements.lock
+build_requires | pin requirements.lock pyproject.toml -
 # The same versions as at run time, plus the tools.
-compile requirements-dev.lock --constraint requirements.lock --extra dev
+build_requires | pin requirements-dev.lock --constraint requirements.lock --extra dev pyproject.toml -
+# What `bench.sync` is compared with, each by itself: they do not go together.
+for rival in sdk tap dlt; do
+  pin "bench/rivals/$rival.lock" "bench/rivals/$rival.in"
+done
