@@ -2,6 +2,7 @@
 launched as the UI launches it, which is one run, makes exactly its months, and reaches the warehouse.
 """
 
+import json
 import os
 import signal
 import socket
@@ -97,6 +98,7 @@ class Ui:
     url: str
     settings: Settings
     log: Path
+    environment: dict[str, str]
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         # Connections that are refused were never requests: they may be tried again.
@@ -171,7 +173,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ui, subproces
                 start_new_session=True,
             )
         try:
-            yield Ui(f"http://127.0.0.1:{port}", settings, log), process
+            yield Ui(f"http://127.0.0.1:{port}", settings, log, environment), process
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -271,6 +273,16 @@ def _messages(settings: Settings) -> list[str]:
         return sorted(connection.scalars(select(outbox.c.key)))
 
 
+def _doctor_on_the_schedule(page: Ui) -> dict[str, str]:
+    """What `expansion doctor` says of the schedule, in a process of its own as a person starts it."""
+    command = [sys.executable, "-m", "pipeline.cli.main", "doctor", "--json"]
+    here = {**os.environ, **page.environment, "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(
+        command, env=here, cwd=page.log.parent, capture_output=True, text=True, check=True
+    )
+    return next(each for each in json.loads(told.stdout) if each["what"] == "Schedule")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_first_night_and_a_backfill_through_the_ui(
@@ -283,6 +295,12 @@ def test_the_first_night_and_a_backfill_through_the_ui(
 
     assert wait(lambda: _partitions(page), "The UI") == ["2026-06"], "nothing is known yet"
     assert "Dagster" in httpx.get(page.url, timeout=10).text
+    wait(lambda: running.daemon_seen(page.settings.dagster_home), "The daemon")
+    schedule = _doctor_on_the_schedule(page)
+    assert (schedule["verdict"], schedule["said"]) == (
+        "ok",
+        "0 3 1 1 *; Dagster's daemon is running",
+    )
 
     _start_sync(page)
     night = wait(lambda: _months_run(page), "The night's second step")

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,8 @@ BY_COMMAND = {"expansion/started_by": "command"}
 HOST, PROCESS = "expansion/host", "expansion/process"
 """Tags of the command's runs: where to look whether the process of a run still lives."""
 UNFINISHED = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
+DAEMONS = frozenset({"SCHEDULER", "SENSOR"})
+"""The daemons that a night needs."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Events are kept under DAGSTER_HOME; the terminal gets progress, warnings and the error."""
 FALLBACK = "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
@@ -65,6 +68,17 @@ def opened(home: Path) -> Iterator[dg.DagsterInstance]:
         _bury(instance)
     with instance:
         yield instance
+
+
+def daemon_seen(home: Path) -> datetime | None:
+    """When the daemon that starts schedules and sensors last said that it lives; null: never."""
+    if not (home / "dagster.yaml").is_file():
+        return None
+    with _alone(home), dg.DagsterInstance.from_config(str(home)) as instance:
+        beats = instance.get_daemon_heartbeats()
+    if not beats.keys() >= DAEMONS:
+        return None
+    return datetime.fromtimestamp(min(beats[each].timestamp for each in DAEMONS), UTC)
 
 
 @contextmanager

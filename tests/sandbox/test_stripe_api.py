@@ -266,6 +266,28 @@ def test_other_accounts_and_versions(server: SandboxServer) -> None:
     assert stripe.api_version == API_VERSION
 
 
+def _update(server: SandboxServer, key: str, path: str) -> tuple[int, str]:
+    """What an update without a change is answered with: the status, and why."""
+    answer = httpx.post(server.stripe_url + path, headers={"Authorization": f"Bearer {key}"})
+    return answer.status_code, answer.json()["error"]["message"]
+
+
+def test_a_restricted_key_reads_unless_it_may_write(company: Company) -> None:
+    known = f"/v1/customers/{next(iter(company.objects['customer']))}"
+    writes = frozenset({"rak_customer_write"})
+    with SandboxServer(company, key="rk_live_reader", write_permissions=writes) as server:
+        status, message = _update(server, "rk_live_reader", "/v1/coupons/nobody")
+        assert (status, "'rak_coupon_write'" in message) == (403, True)
+        assert _update(server, "rk_live_reader", "/v1/subscriptions")[0] == 403
+        status, message = _update(server, "rk_live_reader", "/v1/customers/cus_nobody")
+        assert (status, message) == (404, "No such customer: 'cus_nobody'")
+        assert _update(server, "rk_live_reader", known)[0] == 405
+        assert get(server, known, "rk_live_reader").status_code == 200
+    with SandboxServer(company) as server:
+        assert _update(server, "sk_test_sandbox", "/v1/coupons/nobody")[0] == 404
+        assert _update(server, "rk_test_sandbox", "/v1/customers/nobody")[0] == 403
+
+
 def test_it_only_reads(server: SandboxServer, client: stripe.StripeClient) -> None:
     with pytest.raises(stripe.StripeError, match="only reads"):
         client.v1.customers.create({"name": "New"})

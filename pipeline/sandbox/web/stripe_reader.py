@@ -57,6 +57,12 @@ class Reader:
             raise refuse.missing(resource.type, object_id, resource.id_param, status=404)
         return found
 
+    def existing(self, parts: Sequence[str]) -> None:
+        """Refuse an address that names an object of which there is none."""
+        name, *rest = parts
+        if rest and name in RESOURCES:
+            self._existing(RESOURCES[name], rest[0])
+
     # ---- the answers ---------------------------------------------------------------------------
 
     def account(self, params: Params) -> Json:

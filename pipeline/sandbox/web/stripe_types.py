@@ -29,6 +29,11 @@ class StripeType:
     collection: str | None = None
     """Where the company keeps such objects; None: only inside others."""
 
+    @property
+    def write_permission(self) -> str:
+        """What a restricted key needs to change it."""
+        return f"{self.permission.removesuffix('_read')}_write"
+
 
 def _types(*types: StripeType) -> dict[str, StripeType]:
     return {entry.name: entry for entry in types}

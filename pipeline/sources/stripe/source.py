@@ -98,22 +98,6 @@ class StripeSource:
         for together in drawn(partial(self._pull, cursors, clock, extent, resume)):
             yield from together
 
-    def unreadable(self) -> list[str]:
-        """What Stripe says against reading one object of each stream; nothing where all can be read."""
-        return asyncio.run(self._unreadable())
-
-    async def _unreadable(self) -> list[str]:
-        said = []
-        async with self.client() as client:
-            for stream in (EVENTS, COUPONS, *LISTS):
-                try:
-                    await client.get(stream.path, {"limit": 1, **stream.filters})
-                except SourceError as error:
-                    said.append(str(error))
-                    if "lacks the permission" not in str(error):
-                        break
-        return said
-
     async def _pull(
         self, cursors: Cursors, clock: Clock, extent: Extent, resume: Resume | None, out: Pages
     ) -> None:

@@ -1,0 +1,153 @@
+"""Where the pipeline lives: configuration, warehouse, lake, Dagster.
+
+Belongs here: what is on this machine, and the database.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from pipeline import database
+from pipeline.cli.doctor.finding import Found, bytes_told, tried
+from pipeline.errors import ConfigError
+from pipeline.lake import Lake
+from pipeline.schemas import RAW_RECORD, SOURCE_SYNC
+from pipeline.settings import Settings
+
+LITTLE_SPACE = 10**9
+"""Bytes: with less the next nights may find no room."""
+SILENT = timedelta(minutes=5)
+"""A Dagster daemon that lives says so every 30 seconds."""
+
+
+def looked_at(settings: Settings) -> Iterator[Found]:
+    """Configuration, warehouse, lake, Dagster and its schedule."""
+    shown = (
+        settings.config_path if settings.config_path.is_file() else "defaults (no pipeline.toml)"
+    )
+    yield Found("Configuration", "ok", str(shown))
+    warehouse = tried("Warehouse", lambda: _warehouse(settings))
+    yield warehouse
+    yield tried("Lake", lambda: _lake(settings, listed=warehouse.verdict == "ok"))
+    dagster = tried("Dagster", lambda: _dagster(settings))
+    yield dagster
+    if dagster.verdict == "ok":
+        yield tried("Schedule", lambda: _schedule(settings))
+
+
+def readable(found: Sequence[Found]) -> bool:
+    """Whether what was found leaves the warehouse and the lake to be read."""
+    verdicts = {each.what: each.verdict for each in found}
+    return verdicts["Warehouse"] == "ok" and verdicts["Lake"] != "fail"
+
+
+def _warehouse(settings: Settings) -> Found:
+    url = settings.warehouse_url
+    shown = make_url(url).render_as_string()
+    try:
+        pending = database.pending(url)
+    except OperationalError as error:
+        raise ConfigError(
+            f"{shown} does not answer ({type(error.orig).__name__}). Check WAREHOUSE_URL."
+        ) from None
+    if not pending:
+        return Found("Warehouse", "ok", f"{shown}; {_last_sync(url)}")
+    if make_url(url).get_backend_name() == "sqlite":
+        return Found("Warehouse", "note", f"{shown} has no tables yet; the first run makes them")
+    return Found("Warehouse", "fail", f"{shown} lacks tables. Type: expansion db upgrade")
+
+
+def _last_sync(url: str) -> str:
+    engine = database.engine(url)
+    try:
+        with database.reading(engine) as connection:
+            last = connection.scalar(select(func.max(database.table_of(SOURCE_SYNC).c.finished_at)))
+    finally:
+        engine.dispose()
+    return f"last sync {last:%Y-%m-%d %H:%M} UTC" if last else "no sync yet"
+
+
+def _lake(settings: Settings, *, listed: bool) -> Found:
+    """The lake's folder; and where the warehouse has its manifest (`listed`), whether every file is there."""
+    root = settings.lake_root
+    _write(root, "DATA_DIR")
+    free = shutil.disk_usage(root).free
+    room = f"{bytes_told(free)} free"
+    if free < LITTLE_SPACE:
+        return Found("Lake", "note", f"{root}: only {room}. Make room, or set DATA_DIR.")
+    if not listed:
+        return Found("Lake", "ok", f"{root}: {room}")
+    engine = database.engine(settings.warehouse_url)
+    try:
+        live = Lake(root, engine).live()
+    finally:
+        engine.dispose()
+    sizes = {each.path: _size(root / each.path) for each in live}
+    missing = [path for path, size in sizes.items() if size is None]
+    if missing:
+        return Found(
+            "Lake",
+            "fail",
+            f"{root}: {len(missing)} of {len(live)} files that the manifest names are missing, the first is "
+            f"{missing[0]}. Restore them from a backup.",
+        )
+    records = sum(each.rows for each in live if each.table == RAW_RECORD.name)
+    size = bytes_told(sum(size or 0 for size in sizes.values()))
+    return Found(
+        "Lake",
+        "ok",
+        f"{root}: {records:,} raw records; {size} in {len(live):,} files, all there; {room}",
+    )
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file; null if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _write(folder: Path, variable: str) -> None:
+    """Make `folder`, and a file in it that is removed at once.
+
+    Raises:
+        ConfigError: that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".doctor"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be written: {error.strerror}. Set {variable}."
+        ) from None
+
+
+def _dagster(settings: Settings) -> Found:
+    _write(settings.dagster_home, "DAGSTER_HOME")
+    return Found("Dagster", "ok", str(settings.dagster_home))
+
+
+def _schedule(settings: Settings) -> Found:
+    from pipeline.cli.running import daemon_seen
+
+    schedule = settings.config.schedule
+    if not schedule.running:
+        return Found("Schedule", "note", "stopped (schedule.running = false): type expansion run")
+    seen = daemon_seen(settings.dagster_home)
+    if seen and datetime.now(UTC) - seen < SILENT:
+        return Found("Schedule", "ok", f"{schedule.nightly}; Dagster's daemon is running")
+    since = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
+    return Found(
+        "Schedule",
+        "note",
+        f"{schedule.nightly}, but no Dagster daemon has run {since}. Start one, or let cron type "
+        f"expansion run (docs/operations.md).",
+    )

@@ -1,0 +1,56 @@
+"""Everything outside but Stripe: CRM, Slack, exchange rates.
+
+Belongs here: one look at each.
+"""
+
+from collections.abc import Iterator
+
+from pipeline.cli.doctor.finding import ONCE, Found, tried
+from pipeline.errors import ConfigError
+from pipeline.settings import Settings
+
+
+def looked_at(settings: Settings) -> Iterator[Found]:
+    """HubSpot, Slack and exchange rates."""
+    yield tried("HubSpot", lambda: _hubspot(settings))
+    yield tried("Slack", lambda: _slack(settings))
+    yield tried("Exchange rates", lambda: _rates(settings))
+
+
+def _hubspot(settings: Settings) -> Found:
+    from pipeline.sources.configured import crm_sources
+
+    if not settings.hubspot_service_key:
+        return Found("HubSpot", "note", "not connected (HUBSPOT_SERVICE_KEY): no CRM dimensions")
+    for source in crm_sources(settings, ONCE):
+        pages = source.pull({}, settings.now)
+        next(iter(pages))
+        pages.close()  # type: ignore[attr-defined]
+    return Found("HubSpot", "ok", "companies can be read")
+
+
+def _slack(settings: Settings) -> Found:
+    from slack_sdk import WebClient
+    from slack_sdk.errors import SlackClientError
+
+    channel = settings.config.slack.channel
+    if settings.slack_bot_token is None:
+        if settings.slack_webhook_url:
+            return Found("Slack", "ok", "an incoming webhook (not tried: it would post)")
+        return Found("Slack", "note", "not connected: alerts are evaluated and kept, not sent")
+    base = f"{settings.slack_api_base or 'https://slack.com'}/api/"
+    client = WebClient(settings.slack_bot_token.get_secret_value(), base_url=base, timeout=10)
+    try:
+        answer = client.auth_test()
+    except (SlackClientError, OSError) as error:
+        said = getattr(getattr(error, "response", None), "data", None)
+        reason = said.get("error") if isinstance(said, dict) else type(error).__name__
+        raise ConfigError(f"Slack refuses SLACK_BOT_TOKEN ({reason}). Check the token.") from None
+    return Found("Slack", "ok", f"workspace {answer.get('team')}, alerts go to {channel}")
+
+
+def _rates(settings: Settings) -> Found:
+    from pipeline.sources import look_up
+
+    found = look_up(settings.config.fx, settings.config.company.reporting_currency)
+    return Found("Exchange rates", "note" if found.notice else "ok", found.notice or found.source)
