@@ -10,17 +10,25 @@ from dataclasses import dataclass
 
 SLOWER = 1.25
 """How much longer the spaces become when a server says that requests come too fast."""
-BEHIND = 2
+FASTER = 0.99
+"""How much shorter they become again with a request that is accepted."""
+KEPT_OFF, KEPT_SECONDS = 1.02, 60.0
+"""How far spaces stay from those that were refused, and how long."""
+BEHIND = 1
 """Places that were missed, while this program was busy, and are made up for."""
 SLOWEST = 5.0
 """Seconds between requests that no refusal makes longer."""
 
 
 class Spacing:
-    """Spaces requests evenly, and further apart when they are refused."""
+    """Spaces requests evenly, and further apart when they are refused.
+
+    After a refusal requests come much more slowly, then faster again with each that is accepted, up to a little less
+    than the rate that was refused: that is kept for a minute, and then tried again.
+    """
 
     def __init__(self, per_second: float) -> None:
-        self.interval = 1 / per_second
+        self.interval = self._least = self._shortest = 1 / per_second
         self._next = 0.0
         self._slowed = 0.0
 
@@ -34,7 +42,17 @@ class Spacing:
     def refused(self, sent: float) -> None:
         """A request sent at `sent` (monotonic) came too fast. Those that were under way by then tell nothing new."""
         if sent >= self._slowed:
-            self.interval = min(self.interval * SLOWER, max(SLOWEST, self.interval))
+            longest = max(SLOWEST, self.interval)
+            self._shortest = min(self.interval * KEPT_OFF, longest)
+            self.interval = min(self.interval * SLOWER, longest)
+            self._slowed = time.monotonic()
+
+    def accepted(self) -> None:
+        """A request did not come too fast."""
+        if self.interval > self._shortest:
+            self.interval = max(self.interval * FASTER, self._shortest)
+        elif self._shortest > self._least and time.monotonic() - self._slowed > KEPT_SECONDS:
+            self._shortest = max(self._shortest / KEPT_OFF, self._least)
             self._slowed = time.monotonic()
 
     @property
@@ -56,6 +74,11 @@ class Pace:
         if name not in self.endpoints:
             self.endpoints[name] = Spacing(self._per_endpoint)
         return self.endpoints[name]
+
+    def accepted(self, endpoint: str) -> None:
+        """A request to `endpoint` did not come too fast."""
+        for spacing in (self.endpoint(endpoint), self.overall):
+            spacing.accepted()
 
     def wait(self, endpoint: str) -> None:
         """Sleep until the next request to `endpoint` may go."""

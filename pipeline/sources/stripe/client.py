@@ -94,6 +94,7 @@ class StripeClient:
             sent = time.monotonic()
             answer = await self._ask(path, params, decode)
             if not isinstance(answer, Refusal):
+                self.pace.accepted(endpoint)
                 return answer
             if answer.too_fast:
                 spacing = self.pace.overall if answer.overall else self.pace.endpoint(endpoint)
