@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import billing
+from pipeline.database import reading
 from pipeline.lake import Lake, LiveObject, StagedObject, ledger
 from pipeline.schemas import COVERAGE, OBSERVED, RAW_RECORD, Table
 
@@ -112,6 +113,13 @@ def decode_new(lake: Lake, at_once: int = AT_ONCE, code: str | None = None) -> D
     ]
     until = max((each.position for each in (*raw, *spans)), default=before)
     return Decoded(lake, code, before, max(before, until), live, staged)
+
+
+def decoded_until(lake: Lake) -> int:
+    """The commit up to which the raw store was decoded and folded; 0 where it was not."""
+    with reading(lake.engine) as connection:
+        counters = ledger.numbers_of(connection, f"{COUNTER}/")
+    return min(counters.values(), default=0)
 
 
 def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
