@@ -5,7 +5,7 @@ source pages, or what a record means.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -72,6 +72,8 @@ class SyncResult:
     """The COVERAGE rows that it added."""
     examples: tuple[str, ...] = ()
     """The first rejected objects, as `stream id: reason`."""
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """`stream: field` that this version does not know -> how often it came."""
 
     @property
     def stored(self) -> int:
@@ -164,6 +166,9 @@ class _Landing:
                 count[0] += each.listed
                 count[2] += len(each.rejected)
                 self.examples += [f"{each.stream} {r.id}: {r.reason}" for r in each.rejected]
+                for name, times in each.unknown.items():
+                    told = f"{each.stream}: {name}"
+                    self.sync.unknown[told] = self.sync.unknown.get(told, 0) + times
                 self._stream(each.stream).add(each)
                 if each.left is not None:
                     self.sync.left[each.stream] = each.left
@@ -244,7 +249,8 @@ def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) 
     lake.commit(staged, run_id=run_id, also=also)
     examples = tuple(each for landing in landings for each in landing.examples)[:20]
     sync_id = landings[0].sync.sync_id if landings else ""
-    return SyncResult(sync_id, now, counts, coverage, examples)
+    unknown = {told: n for landing in landings for told, n in landing.sync.unknown.items()}
+    return SyncResult(sync_id, now, counts, coverage, examples, unknown)
 
 
 def _told(drained: Drained) -> dict[str, Any]:

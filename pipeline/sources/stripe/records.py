@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from pipeline.sources.protocol import Json, Page, Record, Rejection
-from pipeline.sources.stripe.allowlist import allowed, shapes
 from pipeline.sources.stripe.client import API_VERSION
 from pipeline.sources.stripe.expansions import Found, take_apart
+from pipeline.sources.stripe.filtering import Filter
 from pipeline.sources.stripe.streams import COUPONS, EVENTS
 
 
@@ -24,7 +24,7 @@ class Records:
     """
 
     def __init__(self, *, keep_names: bool) -> None:
-        self._shapes = shapes(keep_names=keep_names)
+        self._filter = Filter(keep_names=keep_names)
         self._embedded: dict[tuple[str, str], int] = {}
         self._listed_coupons: set[str] = set()
 
@@ -33,7 +33,6 @@ class Records:
     ) -> list[Page]:
         """The page of `stream`, and what stood inside its objects: discounts, and coupons that no list shows."""
         records, rejected = [], []
-        shape = self._shapes[stream]
         found = Found()
         for each in objects:
             if not _id(each):
@@ -43,9 +42,14 @@ class Records:
             if stream == COUPONS.name:
                 self._listed_coupons.add(each["id"])
             records.append(
-                Record.of(allowed(each, shape), api_version=API_VERSION, created=_created(each))
+                Record.of(
+                    self._filter.kept(each, stream), api_version=API_VERSION, created=_created(each)
+                )
             )
-        page = Page(stream, observed_at, tuple(records), len(objects), tuple(rejected), left)
+        unknown = self._filter.taken()
+        page = Page(
+            stream, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left
+        )
         unlisted = [
             each for each in found.coupons.values() if each["id"] not in self._listed_coupons
         ]
@@ -56,14 +60,13 @@ class Records:
 
     def _inside(self, name: str, observed_at: datetime, objects: Iterable[Json]) -> Page:
         """Objects that stood inside others and say something new; marked, as they say less than a list does."""
-        shape = self._shapes[name]
         records = []
         for each in objects:
             content = hash(orjson.dumps(each))
             if self._embedded.get((name, each["id"])) == content:
                 continue
             self._embedded[name, each["id"]] = content
-            marked = {**allowed(each, shape), "embedded": True}
+            marked = {**self._filter.kept(each, name), "embedded": True}
             records.append(Record.of(marked, api_version=API_VERSION, created=_created(each)))
         return Page(name, observed_at, tuple(records), len(records))
 
@@ -79,24 +82,27 @@ class Records:
             ):
                 rejected.append(Rejection(_id(each) or "", "an event without an id or an object"))
                 continue
-            shape = self._shapes.get(str(data["object"].get("object")))
-            if shape is not None:
-                records.append(_event(each, data, shape))
-        return Page(EVENTS.name, observed_at, tuple(records), len(objects), tuple(rejected), left)
+            name = str(data["object"].get("object"))
+            if self._filter.knows(name):
+                records.append(self._event(each, data, name))
+        unknown = self._filter.taken()
+        return Page(
+            EVENTS.name, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left
+        )
 
-
-def _event(event: Json, data: Json, shape: Any) -> Record:
-    kept: Json = {"object": allowed(data["object"], shape)}
-    previous = data.get("previous_attributes")
-    if isinstance(previous, dict):
-        kept["previous_attributes"] = allowed(previous, shape)
-    content = {name: event.get(name) for name in ("id", "object", "type", "created", "api_version")}
-    return Record.of(
-        {**content, "data": kept},
-        api_version=str(event.get("api_version") or ""),
-        created=_created(event),
-        previous=kept.get("previous_attributes"),
-    )
+    def _event(self, event: Json, data: Json, name: str) -> Record:
+        kept: Json = {"object": self._filter.kept(data["object"], name)}
+        previous = data.get("previous_attributes")
+        if isinstance(previous, dict):
+            kept["previous_attributes"] = self._filter.kept(previous, name)
+        content = self._filter.kept({**event, "data": None}, EVENTS.name)
+        content = dict.fromkeys(("id", "object", "type", "created", "api_version")) | content
+        return Record.of(
+            {**content, "data": kept},
+            api_version=str(event.get("api_version") or ""),
+            created=_created(event),
+            previous=kept.get("previous_attributes"),
+        )
 
 
 def _id(value: Any) -> str | None:
