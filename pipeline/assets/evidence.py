@@ -122,6 +122,15 @@ def decoded_until(lake: Lake) -> int:
     return min(counters.values(), default=0)
 
 
+def forget(connection: Connection) -> None:
+    """Inside the caller's transaction, nothing is decoded or folded: the next run begins with the raw store."""
+    ledger.forget_others(connection, f"{COUNTER}/", "")
+    names = {table.name for table in OBSERVED}
+    for row in ledger.live(connection):
+        if row.table_name in names:
+            ledger.retire(connection, row.table_name, row.partition)
+
+
 def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
     """Fold what is new into what was folded before; everything, where this code has not folded yet."""
     if before is not None and decoded.before:

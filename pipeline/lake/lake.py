@@ -6,7 +6,7 @@ nothing and shows nothing half.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -206,15 +206,39 @@ class Lake:
         with reading(self.engine) as connection:
             return sorted({str(row.partition) for row in ledger.live(connection, table.name)})
 
-    def rebuild_manifest(self) -> int:
+    def rebuild_manifest(self, needed: Collection[Table] | None = None) -> int:
         """Restore the ledger from `_manifest.json`, after a loss of the database; returns how many objects are live.
+
+        Args:
+            needed: the tables whose objects must be there, by default all; of others, those that are gone are left out.
 
         Raises:
             PipelineError: there is no manifest, or an object that it names is gone.
         """
+        names = None if needed is None else {table.name for table in needed}
         with self.engine.begin() as connection:
             lock_ledger(connection)
-            return manifest.restore(self.root, connection)
+            return manifest.restore(self.root, connection, names)
+
+    def drop_lost(self, needed: Collection[Table]) -> int:
+        """Forget live objects whose files are gone; returns how many.
+
+        Args:
+            needed: the tables of which no object may be gone.
+
+        Raises:
+            PipelineError: one of them is.
+        """
+        names = {table.name for table in needed}
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            rows = ledger.live(connection)
+            lost = [row for row in rows if not (self.root / str(row.path)).is_file()]
+            manifest.refuse_gone(
+                [str(r.path) for r in lost if r.table_name in names], "the warehouse"
+            )
+            ledger.forget(connection, [str(row.path) for row in lost])
+        return len(lost)
 
     def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
         """Delete objects that are not live, nor were within `grace`; returns how many files were deleted.
