@@ -16,6 +16,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import billing
+from pipeline.database import reading
 from pipeline.lake import Lake, LiveObject, StagedObject, ledger
 from pipeline.schemas import COVERAGE, OBSERVED, OBSERVED_SUBSCRIPTION, RAW_RECORD, Table
 
@@ -146,6 +147,22 @@ def missed(lake: Lake, since: datetime) -> pl.DataFrame:
     observed = pl.concat([known, found]).collect().lazy()
     spans = lake.read(COVERAGE, [each.path for each in live if each.table == COVERAGE.name])
     return billing.missed(observed, spans, since)
+
+
+def decoded_until(lake: Lake) -> int:
+    """The commit up to which the raw store was decoded and folded; 0 where it was not."""
+    with reading(lake.engine) as connection:
+        counters = ledger.numbers_of(connection, f"{COUNTER}/")
+    return min(counters.values(), default=0)
+
+
+def forget(connection: Connection) -> None:
+    """Inside the caller's transaction, nothing is decoded or folded: the next run begins with the raw store."""
+    ledger.forget_others(connection, f"{COUNTER}/", "")
+    names = {table.name for table in OBSERVED}
+    for row in ledger.live(connection):
+        if row.table_name in names:
+            ledger.retire(connection, row.table_name, row.partition)
 
 
 def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:

@@ -13,7 +13,8 @@ from pipeline.assets.alerts import NIGHTLY, PURPOSE
 from pipeline.assets.place import Place
 from pipeline.settings import Settings
 
-SYNC = ("stripe_records", "crm_records", "item_timeline", "fx_rate", "accounts")
+FOLD = ("item_timeline", "fx_rate", "accounts")
+SYNC = ("stripe_records", "crm_records", *FOLD)
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 

@@ -11,10 +11,9 @@ from datetime import date
 import dagster as dg
 import polars as pl
 from sqlalchemy import insert
-from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import publish
-from pipeline.assets import inputs, night, shown
+from pipeline.assets import inputs, night, shown, upkeep
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.database import table_of
@@ -88,7 +87,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         )
         return dg.MaterializeResult(
             metadata={
-                "files deleted": _tidied(context, place),
+                **upkeep.tidied(context, place),
                 **{f"{name} rows": count for name, count in inserted.items()},
                 "restated figures": restated.height,
                 "preview": shown.rows(_totals(metrics), EXPANSION_METRICS),
@@ -96,19 +95,6 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         )
 
     return [warehouse]
-
-
-def _tidied(context: dg.AssetExecutionContext, place: Place) -> int:
-    """Delete what no longer stands in the lake, and say how many files; a night does not fail over it."""
-    try:
-        return place.lake.collect_orphans()
-    except (OSError, SQLAlchemyError) as error:
-        context.log.warning(
-            "Old files of the lake in %s could not be deleted: %s. The next night tries again.",
-            place.lake.root,
-            error,
-        )
-        return 0
 
 
 def _versioned(

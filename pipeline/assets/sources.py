@@ -3,16 +3,21 @@
 Belongs here: which sources a step pulls. Paging is in `pipeline.sources`, landing in `pipeline.lake.landing`.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from sqlalchemy import insert
 
 from pipeline.assets import complete
 from pipeline.assets.place import Place
+from pipeline.database import table_of
 from pipeline.lake.landing import SyncResult, sync
+from pipeline.schemas import DATA_QUALITY
 from pipeline.sources import Source, configured_sources
 
 GROUP = "sources"
+EXAMPLES = 10
 
 
 class SyncConfig(dg.Config):
@@ -68,7 +73,32 @@ def _pulled(
     )
     for example in found.examples:
         context.log.warning("Kept aside: %s", example)
+    _note_unknown(context, place, found)
     return found
+
+
+def _note_unknown(context: dg.AssetExecutionContext, place: Place, found: SyncResult) -> None:
+    """Name what a source sends that this version does not know: a warning, and a row of `data_quality`."""
+    if not found.counts:
+        return
+    names = sorted(found.unknown, key=lambda name: (-found.unknown[name], name))
+    if names:
+        context.log.warning(
+            "Fields or values that this version does not know came with the records; such fields are not kept, such "
+            "values are: %s. Please report them.",
+            ", ".join(f"{name} ({found.unknown[name]} times)" for name in names[:EXAMPLES]),
+        )
+    row = {
+        "run_id": context.run.run_id,
+        "check": f"{context.asset_key.to_user_string()} everything_known",
+        "month": place.calendar().current,
+        "passed": not names,
+        "severity": "warning" if names else "info",
+        "figures": json.dumps({name: found.unknown[name] for name in names}),
+        "examples": json.dumps(names[:EXAMPLES]),
+    }
+    with place.engine.begin() as connection:
+        connection.execute(insert(table_of(DATA_QUALITY)), [row])
 
 
 def _told(found: SyncResult) -> dict[str, dg.MetadataValue]:
@@ -86,5 +116,6 @@ def _told(found: SyncResult) -> dict[str, dg.MetadataValue]:
     return {
         "stored": dg.MetadataValue.int(found.stored),
         "rejected": dg.MetadataValue.int(sum(each.rejected for each in found.counts)),
+        "unknown to this version": dg.MetadataValue.json(dict(found.unknown)),
         "streams": dg.MetadataValue.table(streams),
     }

@@ -1,6 +1,6 @@
 """`db`: the warehouse's tables.
 
-Belongs here: bringing them to this version.
+Belongs here: bringing them to this version, and making what they hold anew from the lake.
 """
 
 import click
@@ -8,8 +8,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from pipeline import database
+from pipeline.assets import rebuild
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
+
+RESTORE = "restore"
 
 
 @click.group()
@@ -33,3 +36,24 @@ def upgrade() -> None:
         ) from None
     done = "has the tables of this version now" if needed else "is up to date"
     click.echo(f"{shown} {done}.")
+
+
+@db.command()
+def restore() -> None:
+    """Compute everything anew from the raw records in the lake; asks neither Stripe nor the CRM."""
+    from pipeline.cli import running, terminal
+
+    settings = Settings.load()
+    if database.pending(settings.warehouse_url):
+        database.upgrade(settings.warehouse_url)
+    with terminal.watching() as watch:
+        watch.begin(running.FOLD_STEPS + running.MONTH_STEPS)
+        rebuild.forget_computed(settings)
+        running.fold(settings, watch)
+        months = rebuild.every_month(settings)
+        done = running.months(settings, watch, months, RESTORE) if months else None
+    if months is None or done is None:
+        click.echo("The raw records tell of nobody who has paid: there is no month to compute.")
+        return
+    first, last = months.keys
+    click.echo(f"{first} to {last}: {len(months.months)} months made anew from the raw records.")

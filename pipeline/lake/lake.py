@@ -6,21 +6,19 @@ nothing and shows nothing half.
 """
 
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import Connection, Engine, bindparam, select
-from sqlalchemy import delete as sql_delete
+from sqlalchemy import Connection, Engine
 
-from pipeline.database import lake_object, reading
+from pipeline.database import reading
 from pipeline.database.engine import lock_ledger
 from pipeline.errors import ConfigError, MissingMonth, SchemaMismatch
-from pipeline.lake import ledger, manifest
-from pipeline.lake.objects import PART, LiveObject, StagedObject, delete, files, write_object
+from pipeline.lake import ledger, manifest, orphans
+from pipeline.lake.objects import LiveObject, StagedObject, merge_objects, write_object
 from pipeline.months import KEY_FORMAT
 from pipeline.schemas import TABLES, Table
 
@@ -125,10 +123,36 @@ class Lake:
             ledger.publish(connection, staged, run_id, number)
             if also is not None:
                 also(connection)
-        self._write_manifest()
-        for path in retired:  # who reads them still has the whole grace of `collect_orphans`
-            with suppress(OSError):  # it is committed, whatever becomes of old files
-                os.utime(self.root / path)
+        self._retired(retired)
+
+    def merge(self, runs: Sequence[Sequence[LiveObject]], *, run_id: str) -> int:
+        """Replace each run of neighbours in a partition by one object that stands where its last part stood.
+
+        Readers of a partition see the same rows in the same order before and after. Runs of which a part is not live
+        any more stay as they are. All others are shown in one transaction.
+
+        Args:
+            runs: objects of one partition each, with no other live object of it between them.
+            run_id: the run, kept with the objects.
+
+        Returns:
+            How many objects were replaced.
+        """
+        merged = [
+            (parts, merge_objects(self.root, parts, TABLES[parts[0].table].schema))
+            for parts in runs
+        ]
+        if not merged:
+            return 0
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            retired = [
+                path
+                for parts, whole in merged
+                for path in ledger.merge(connection, [each.path for each in parts], whole, run_id)
+            ]
+        self._retired(retired)
+        return len(retired)
 
     def generation(self, name: str) -> int:
         """The number of the generation called `name`; 0 before its first bump."""
@@ -171,7 +195,9 @@ class Lake:
         """Every live object as of one instant, in the order they were committed."""
         with reading(self.engine) as connection:
             return [
-                LiveObject(row.table_name, row.partition, row.path, row.rows, row.position)
+                LiveObject(
+                    row.table_name, row.partition, row.path, row.rows, row.bytes, row.position
+                )
                 for row in ledger.live(connection)
             ]
 
@@ -180,15 +206,39 @@ class Lake:
         with reading(self.engine) as connection:
             return sorted({str(row.partition) for row in ledger.live(connection, table.name)})
 
-    def rebuild_manifest(self) -> int:
+    def rebuild_manifest(self, needed: Collection[Table] | None = None) -> int:
         """Restore the ledger from `_manifest.json`, after a loss of the database; returns how many objects are live.
+
+        Args:
+            needed: the tables whose objects must be there, by default all; of others, those that are gone are left out.
 
         Raises:
             PipelineError: there is no manifest, or an object that it names is gone.
         """
+        names = None if needed is None else {table.name for table in needed}
         with self.engine.begin() as connection:
             lock_ledger(connection)
-            return manifest.restore(self.root, connection)
+            return manifest.restore(self.root, connection, names)
+
+    def drop_lost(self, needed: Collection[Table]) -> int:
+        """Forget live objects whose files are gone; returns how many.
+
+        Args:
+            needed: the tables of which no object may be gone.
+
+        Raises:
+            PipelineError: one of them is.
+        """
+        names = {table.name for table in needed}
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            rows = ledger.live(connection)
+            lost = [row for row in rows if not (self.root / str(row.path)).is_file()]
+            manifest.refuse_gone(
+                [str(r.path) for r in lost if r.table_name in names], "the warehouse"
+            )
+            ledger.forget(connection, [str(row.path) for row in lost])
+        return len(lost)
 
     def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
         """Delete objects that are not live, nor were within `grace`; returns how many files were deleted.
@@ -198,38 +248,14 @@ class Lake:
         Raises:
             OSError: some could not be deleted; all others were.
         """
-        cutoff = time.time() - grace.total_seconds()
-        instant = datetime.fromtimestamp(cutoff, UTC)
-        with self.engine.begin() as connection:
-            lock_ledger(connection)
-            kept = {str(row.path) for row in ledger.live(connection)} | ledger.unfinished(
-                connection
-            )
-            deleted, failed = 0, []
-            for path in files(self.root):
-                name = path.relative_to(self.root).as_posix()
-                try:
-                    old = path.stat().st_mtime < cutoff
-                    if old and (path.suffix == PART or name not in kept):
-                        deleted += delete(path)
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    failed.append(error)
-            dead = select(lake_object.c.path).where(
-                ~lake_object.c.live, lake_object.c.created_at < instant
-            )
-            gone = [
-                {"gone": path}
-                for path in connection.scalars(dead)
-                if not (self.root / path).exists()
-            ]
-            if gone:
-                forget = sql_delete(lake_object).where(lake_object.c.path == bindparam("gone"))
-                connection.execute(forget, gone)
-        if failed:
-            raise failed[0]
-        return deleted
+        return orphans.collect(self.root, self.engine, grace)
+
+    def _retired(self, paths: Sequence[str]) -> None:
+        """Tell the files beside the ledger that a commit has retired these."""
+        self._write_manifest()
+        for path in paths:  # who reads them still has the whole grace of `collect_orphans`
+            with suppress(OSError):  # it is committed, whatever becomes of old files
+                os.utime(self.root / path)
 
     def _write_manifest(self) -> None:
         # Under the ledger's lock, so that the file always shows the last commit, whoever writes it.

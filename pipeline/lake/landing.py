@@ -5,7 +5,7 @@ source pages, or what a record means.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -88,6 +88,8 @@ class SyncResult:
     """Streams of which every source listed everything that there is."""
     examples: tuple[str, ...] = ()
     """The first rejected objects, as `stream id: reason`."""
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """`stream: field` that this version does not know -> how often it came."""
 
     @property
     def stored(self) -> int:
@@ -243,6 +245,9 @@ class _Landing:
         count[0] += page.listed
         count[2] += len(page.rejected)
         self.examples += [f"{page.stream} {r.id}: {r.reason}" for r in page.rejected]
+        for name, times in page.unknown.items():
+            told = f"{page.stream}: {name}"
+            self.sync.unknown[told] = self.sync.unknown.get(told, 0) + times
         self._stream(page.stream).add(page)
 
     def _count(self, stream: str) -> list[int]:
@@ -321,6 +326,7 @@ def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) 
         if not told["whole"]
     }
     streams = {stream for landing in landings for stream in landing.sync.drained}
+    unknown = {told: n for landing in landings for told, n in landing.sync.unknown.items()}
     return SyncResult(
         tuple(landing.sync.sync_id for landing in landings),
         now,
@@ -328,6 +334,7 @@ def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) 
         coverage,
         frozenset(streams - partly),
         examples,
+        unknown,
     )
 
 

@@ -6,7 +6,7 @@ Belongs here: the rows of `lake_object` and `generation`, changed inside the cal
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from pipeline.database import generation, lake_object, sync_progress
 from pipeline.errors import StaleGeneration
@@ -17,6 +17,13 @@ def number_of(connection: Connection, name: str) -> int:
     """The generation called `name`; 0 before its first bump."""
     found = connection.scalar(select(generation.c.number).where(generation.c.name == name))
     return int(found or 0)
+
+
+def numbers_of(connection: Connection, prefix: str) -> dict[str, int]:
+    """The generations whose name begins with `prefix`."""
+    named = generation.c.name.startswith(prefix, autoescape=True)
+    rows = connection.execute(select(generation.c.name, generation.c.number).where(named))
+    return {name: number for name, number in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
 def expect_number(connection: Connection, name: str, number: int) -> None:
@@ -62,6 +69,41 @@ def retire(connection: Connection, table: str, partition: str) -> list[str]:
     paths = list(connection.scalars(select(lake_object.c.path).where(*mine)))
     connection.execute(update(lake_object).where(*mine).values(live=False))
     return paths
+
+
+def merge(
+    connection: Connection, parts: Sequence[str], whole: StagedObject, run_id: str
+) -> list[str]:
+    """`whole` is live in the place of the last of `parts`; returns the paths that it replaces.
+
+    None, and nothing changes, where a part is not live any more, or another object has the same content.
+    """
+    rows = connection.execute(
+        select(lake_object).where(lake_object.c.path.in_(parts), lake_object.c.live)
+    ).all()
+    taken = connection.scalar(select(lake_object.c.live).where(lake_object.c.path == whole.path))
+    if len(rows) < len(parts) or (taken and whole.path not in parts):
+        return []
+    connection.execute(update(lake_object).where(lake_object.c.path.in_(parts)).values(live=False))
+    connection.execute(delete(lake_object).where(lake_object.c.path == whole.path))
+    number, position = (
+        max(getattr(row, name) for row in rows) for name in ("generation", "position")
+    )
+    _insert(connection, whole, run_id, number, position, shown=True)
+    return [path for path in parts if path != whole.path]
+
+
+def dead(connection: Connection, before: datetime) -> Sequence[str]:
+    """The paths that are not live, of objects committed before then."""
+    query = select(lake_object.c.path).where(~lake_object.c.live, lake_object.c.created_at < before)
+    return connection.scalars(query).all()
+
+
+def forget(connection: Connection, paths: Sequence[str]) -> None:
+    """The ledger knows nothing of these any longer."""
+    if paths:
+        gone = delete(lake_object).where(lake_object.c.path == bindparam("gone"))
+        connection.execute(gone, [{"gone": path} for path in paths])
 
 
 def stage(connection: Connection, staged: Sequence[StagedObject], run_id: str) -> None:

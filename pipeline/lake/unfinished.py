@@ -36,6 +36,8 @@ class Unfinished:
     """Stream -> what of it is unread, in the source's own words."""
     counts: dict[str, list[int]] = field(default_factory=dict)
     """Stream -> objects listed, stored, rejected, unchanged."""
+    unknown: dict[str, int] = field(default_factory=dict)
+    """`stream: field` that this version does not know -> how often it came."""
 
 
 def load(connection: Connection, source: str, account: str) -> Unfinished | None:
@@ -60,6 +62,7 @@ def save(connection: Connection, sync: Unfinished, staged: list[StagedObject]) -
         "drained": sync.drained,
         "left": sync.left,
         "counts": sync.counts,
+        "unknown": sync.unknown,
     }
     connection.execute(
         insert(sync_progress).values(

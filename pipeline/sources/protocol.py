@@ -5,7 +5,7 @@ Belongs here: the words that sources and landing share.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -76,6 +76,8 @@ class Page:
     listed: int
     """Objects in the answer, those outside the streams included."""
     rejected: tuple[Rejection, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """What the source sends that this version does not know, by name -> how often; never a value of a field."""
     left: Any = None
     """What of the stream is unread after this page, as plain values; null: it can only be read from its start."""
 

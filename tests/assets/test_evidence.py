@@ -11,9 +11,15 @@ from pipeline import billing
 from pipeline.assets import evidence, inputs
 from pipeline.database import engine, upgrade
 from pipeline.errors import StaleGeneration
-from pipeline.lake import Lake
+from pipeline.lake import Lake, compaction
 from pipeline.sandbox.company import Company
-from pipeline.schemas import COVERAGE, OBSERVED, OBSERVED_SUBSCRIPTION, RAW_RECORD
+from pipeline.schemas import (
+    COVERAGE,
+    OBSERVED,
+    OBSERVED_PRICE,
+    OBSERVED_SUBSCRIPTION,
+    RAW_RECORD,
+)
 from tests.history.records import Evidence
 
 END = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -123,4 +129,27 @@ def test_code_that_comes_back_begins_anew_as_well(lake: Lake) -> None:
     assert decoded.before == 0
     nights.show(decoded, night)
     assert {table: lake.scan(table).collect().height for table in OBSERVED} == first
+    assert_complete(nights)
+
+
+def test_merged_objects_are_neither_decoded_again_nor_missed(lake: Lake) -> None:
+    nights = Nights(lake)
+    nights.land(100)
+    nights.show(*nights.fold())
+    for days in (1, 2, 3):
+        nights.land(days)
+        lake.merge(compaction.plan(lake.live(), evidence.decoded_until(lake), few=2), run_id="tidy")
+        decoded, night = nights.fold()
+        assert night.customers < night.billing.customer.height
+        nights.show(decoded, night)
+        lake.merge(compaction.plan(lake.live(), evidence.decoded_until(lake), few=2), run_id="tidy")
+        assert_complete(nights)
+    assert not compaction.plan(lake.live(), evidence.decoded_until(lake), few=2)
+    raw = [each for each in lake.live() if each.table == RAW_RECORD.name]
+    assert len({each.partition for each in raw}) == len(raw)
+    # Of prices that only items show, one record of those decoded together is enough.
+    counted = [table for table in OBSERVED if table is not OBSERVED_PRICE]
+    once = {table: lake.scan(table).collect().height for table in counted}
+    nights.show(*nights.fold("other"))
+    assert {table: lake.scan(table).collect().height for table in counted} == once
     assert_complete(nights)

@@ -5,23 +5,19 @@ and Stripe's own example objects where the workspace has them (no field of their
 those listed here by name).
 """
 
-import re
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, ForwardRef, get_args, get_origin
+from typing import Any
 
 import httpx
 import orjson
 import pytest
 import stripe
-from stripe._object_classes import OBJECT_CLASSES
 
 from pipeline.sandbox.company import FEATURES, RARE, Company
 from pipeline.sandbox.server import SandboxServer
+from scripts.stripe_package import by_key, class_of, classes, fields
 
 Json = dict[str, Any]
 
@@ -107,50 +103,6 @@ def served() -> list[Json]:
 
 
 # the stripe package
-
-
-@cache
-def class_of(object_name: str) -> type:
-    module, name = OBJECT_CLASSES[object_name]
-    found: type = getattr(import_module(module), name)
-    return found
-
-
-@cache
-def fields(cls: type) -> dict[str, Any]:
-    return {
-        name: annotation
-        for base in reversed(cls.__mro__)
-        for name, annotation in vars(base).get("__annotations__", {}).items()
-    }
-
-
-@cache
-def named(reference: str, module: str) -> type | None:
-    """The class behind a forward reference; some are imported under another name."""
-    for name in (reference, re.sub(r"Resource$", "", reference)):
-        owner: Any = sys.modules[module] if hasattr(sys.modules[module], name) else stripe
-        for part in name.split("."):
-            owner = getattr(owner, part, None)
-        if isinstance(owner, type):
-            return owner
-    return None
-
-
-def classes(annotation: Any, module: str) -> list[type]:
-    """The StripeObject classes that a value of this annotation may have."""
-    if isinstance(annotation, ForwardRef | str):
-        found = named(getattr(annotation, "__forward_arg__", annotation), module)
-        return [found] if found else []
-    if get_origin(annotation) is None:
-        is_object = isinstance(annotation, type) and issubclass(annotation, stripe.StripeObject)
-        return [annotation] if is_object else []
-    return [cls for part in get_args(annotation) for cls in classes(part, module)]
-
-
-def by_key(annotation: Any) -> bool:
-    """Whether a value is a map with keys of the user's, such as metadata."""
-    return "UntypedStripeObject" in str(annotation)
 
 
 def unknown_fields(value: Any, cls: type, path: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ removes them.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 Json = dict[str, Any]
 
@@ -240,49 +240,18 @@ def allowed(value: Any, shape: Any) -> Any:
     """`value` with only what `shape` lists; values of another type than expected are kept if they are plain."""
     if isinstance(shape, Whole):
         return value
-    if isinstance(shape, Leaf):
+    if isinstance(shape, Leaf) or not isinstance(value, dict | list):
         return _plain(value)
-    return Keep.of(shape)(value)
+    if isinstance(value, list):
+        return [allowed(each, shape) for each in value]
+    if isinstance(value.get("data"), list) and "data" not in shape:
+        return _list(value, shape)
+    return {name: allowed(each, shape[name]) for name, each in value.items() if name in shape}
 
 
-class Keep:
-    """A shape made ready: an object costs one look at each of its fields.
-
-    Args:
-        shape: what stands at a place of an object.
-    """
-
-    _made: ClassVar[dict[int, tuple[Shape, "Keep"]]] = {}
-
-    def __init__(self, shape: Shape) -> None:
-        self._whole = frozenset(name for name, each in shape.items() if isinstance(each, Whole))
-        self._names = frozenset(shape)
-        self._nested = {n: Keep.of(each) for n, each in shape.items() if isinstance(each, Mapping)}
-        self._listing = "data" not in shape
-
-    @classmethod
-    def of(cls, shape: Shape) -> "Keep":
-        """The one of a shape, made once; shapes are never changed."""
-        if id(shape) not in cls._made:
-            cls._made[id(shape)] = (shape, cls(shape))
-        return cls._made[id(shape)][1]
-
-    def __call__(self, value: Any) -> Any:
-        """What is kept of `value`."""
-        if type(value) is list:
-            return [self(each) for each in value]
-        if type(value) is not dict:
-            return value
-        if self._listing and type(value.get("data")) is list:
-            kept = {name: value[name] for name in ("object", "has_more", "url") if name in value}
-            return {**kept, "data": [self(each) for each in value["data"]]}
-        names = self._names
-        kept = {name: each for name, each in value.items() if name in names}
-        for name, each in kept.items():
-            if (type(each) is dict or type(each) is list) and name not in self._whole:
-                nested = self._nested.get(name)
-                kept[name] = _plain(each) if nested is None else nested(each)
-        return kept
+def _list(value: Json, shape: Shape) -> Json:
+    kept: Json = {name: value[name] for name in ("object", "has_more", "url") if name in value}
+    return {**kept, "data": [allowed(each, shape) for each in value["data"]]}
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.sources.protocol import Json
-from pipeline.sources.stripe.allowlist import STREAMS, allowed
+from pipeline.sources.stripe.filtering import Filter
 from pipeline.sources.stripe.typed import created
 
 FETCHED = {
@@ -45,6 +45,7 @@ class Named:
         self._wanted: dict[tuple[str, str], int | None] = {}
         self._gone: set[tuple[str, str]] = set()
         self._shown: dict[tuple[str, str], Shown] = {}
+        self._filter = Filter(keep_names=True)
 
     def note(self, observed_at: datetime, events: Sequence[Any]) -> None:
         """Take in a page of events, the newest first."""
@@ -69,7 +70,7 @@ class Named:
             at = created(event) or 0
             known = self._shown.get((kind, id_))
             if known is None or at > known.at:
-                content = allowed(found, STREAMS[kind]) | ({"deleted": True} if deleted else {})
+                content = self._filter.kept(found, kind) | ({"deleted": True} if deleted else {})
                 version = str(event.get("api_version") or "")
                 self._shown[kind, id_] = Shown(kind, at, observed_at, version, content)
 

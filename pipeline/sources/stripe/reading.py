@@ -71,7 +71,8 @@ class Reader:
             raise SourceError(
                 f"Stripe at {self.client.base} answered {path} without a list. Try again later."
             )
-        objects = [read(each, typed) for each in answer.data]
+        # Stripe renders every field of an object, set or not: one of a page the long way finds those that nobody knows.
+        objects = [read(each, typed if at else None) for at, each in enumerate(answer.data)]
         more = bool(answer.has_more)
         last = cursor_of(objects)
         if more and (last is None or last == params.get("starting_after")):

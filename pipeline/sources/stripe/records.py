@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from pipeline.sources.protocol import Json, Page, Record, Rejection
-from pipeline.sources.stripe.allowlist import allowed, shapes
 from pipeline.sources.stripe.client import API_VERSION
 from pipeline.sources.stripe.expansions import Found, take_apart
+from pipeline.sources.stripe.filtering import Filter
 from pipeline.sources.stripe.streams import COUPONS, EVENTS
 from pipeline.sources.stripe.typed import Typed, created, told
 
@@ -25,7 +25,7 @@ class Records:
     """
 
     def __init__(self, *, keep_names: bool) -> None:
-        self._shapes = shapes(keep_names=keep_names)
+        self._filter = Filter(keep_names=keep_names)
         self._embedded: dict[tuple[str, str], int] = {}
         self._listed_coupons: set[str] = set()
         self._typed: dict[str, Typed] = {}
@@ -33,7 +33,7 @@ class Records:
     def typed(self, stream: str) -> Typed:
         """What reads the usual objects of a stream."""
         if stream not in self._typed:
-            self._typed[stream] = Typed(stream, self._shapes[stream])
+            self._typed[stream] = Typed(self._filter.node(stream))
         return self._typed[stream]
 
     def of_list(
@@ -46,7 +46,6 @@ class Records:
     ) -> list[Page]:
         """The page of `stream`, and what stood inside its objects: discounts, and coupons that no list shows."""
         records, rejected = [], []
-        shape = self._shapes[stream]
         found = Found()
         for each in objects:
             id_ = _id(each)
@@ -57,12 +56,15 @@ class Records:
                 self._listed_coupons.add(id_)
             if isinstance(each, dict):
                 take_apart(each, found)
-                kept = allowed(each, shape)
+                kept = self._filter.kept(each, stream)
                 records.append(Record.of(kept, api_version=api_version, created=created(each)))
             else:
                 payload = self.typed(stream).payload(each)
                 records.append(Record.read(id_, payload, created(each), API_VERSION))
-        page = Page(stream, observed_at, tuple(records), len(objects), tuple(rejected), left)
+        unknown = self._filter.taken()
+        page = Page(
+            stream, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left
+        )
         unlisted = [
             each for each in found.coupons.values() if each["id"] not in self._listed_coupons
         ]
@@ -73,14 +75,13 @@ class Records:
 
     def _inside(self, name: str, observed_at: datetime, objects: Iterable[Json]) -> Page:
         """Objects that stood inside others and say something new; marked, as they say less than a list does."""
-        shape = self._shapes[name]
         records = []
         for each in objects:
             content = hash(orjson.dumps(each))
             if self._embedded.get((name, each["id"])) == content:
                 continue
             self._embedded[name, each["id"]] = content
-            marked = {**allowed(each, shape), "embedded": True}
+            marked = {**self._filter.kept(each, name), "embedded": True}
             records.append(Record.of(marked, api_version=API_VERSION, created=created(each)))
         return Page(name, observed_at, tuple(records), len(records))
 
@@ -96,24 +97,27 @@ class Records:
             ):
                 rejected.append(Rejection(_id(each) or "", "an event without an id or an object"))
                 continue
-            shape = self._shapes.get(str(data["object"].get("object")))
-            if shape is not None:
-                records.append(_event(each, data, shape))
-        return Page(EVENTS.name, observed_at, tuple(records), len(objects), tuple(rejected), left)
+            name = str(data["object"].get("object"))
+            if self._filter.knows(name):
+                records.append(self._event(each, data, name))
+        unknown = self._filter.taken()
+        return Page(
+            EVENTS.name, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left
+        )
 
-
-def _event(event: Json, data: Json, shape: Any) -> Record:
-    kept: Json = {"object": allowed(data["object"], shape)}
-    previous = data.get("previous_attributes")
-    if isinstance(previous, dict):
-        kept["previous_attributes"] = allowed(previous, shape)
-    content = {name: event.get(name) for name in ("id", "object", "type", "created", "api_version")}
-    return Record.of(
-        {**content, "data": kept},
-        api_version=str(event.get("api_version") or ""),
-        created=created(event),
-        previous=kept.get("previous_attributes"),
-    )
+    def _event(self, event: Json, data: Json, name: str) -> Record:
+        kept: Json = {"object": self._filter.kept(data["object"], name)}
+        previous = data.get("previous_attributes")
+        if isinstance(previous, dict):
+            kept["previous_attributes"] = self._filter.kept(previous, name)
+        content = self._filter.kept({**event, "data": None}, EVENTS.name)
+        content = dict.fromkeys(("id", "object", "type", "created", "api_version")) | content
+        return Record.of(
+            {**content, "data": kept},
+            api_version=str(event.get("api_version") or ""),
+            created=created(event),
+            previous=kept.get("previous_attributes"),
+        )
 
 
 def _id(value: Any) -> str | None:

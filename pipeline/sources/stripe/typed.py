@@ -1,18 +1,19 @@
 """The allow-list as types: an object of the usual form is read, filtered and written without a Python dictionary.
 
-Belongs here: types made of the shapes of `allowlist`, which keep the same fields in the same bytes. What has another
-form (an expanded object, a list that goes on, a type that Stripe does not describe) does not fit them, and is read the
-long way.
+Belongs here: types made of the nodes of `filtering`, which keep the same fields in the same bytes. What has another
+form (an expanded object, a list that goes on, a type or a value that Stripe does not describe) does not fit them: it
+is read the long way, where it is counted.
 """
 
 from collections.abc import Mapping
 from types import GenericAlias
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pipeline.sources.stripe.allowlist import Leaf, Shape, Whole
+from pipeline.sources.stripe.allowlist import Leaf, Whole
+from pipeline.sources.stripe.filtering import Node
 
 Plain = None | bool | int | float | str
 LISTINGS = frozenset({"items", "lines"})
@@ -26,13 +27,12 @@ class Typed:
     """Reads objects of one stream.
 
     Args:
-        name: the stream.
-        shape: what is kept of its objects.
+        node: what is kept of its objects.
     """
 
-    def __init__(self, name: str, shape: Shape) -> None:
-        self._listings = tuple(sorted(LISTINGS & shape.keys()))
-        self._decoder = msgspec.json.Decoder(_struct(name, shape))
+    def __init__(self, node: Node) -> None:
+        self._listings = tuple(sorted(LISTINGS & node.shape.keys()))
+        self._decoder = msgspec.json.Decoder(_struct(node))
         self._encoder = msgspec.json.Encoder(order="deterministic")
 
     def read(self, body: bytes | memoryview | msgspec.Raw) -> Any:
@@ -67,25 +67,28 @@ def created(value: Any) -> int | None:
     return found if type(found) is int else None
 
 
-def _struct(name: str, shape: Shape) -> Any:
-    """A Struct of what a shape lists; other fields are left out when it is read."""
-    fields = {each: _type(each, inside) for each, inside in shape.items()}
-    if "data" not in shape:
+def _struct(node: Node) -> Any:
+    """A Struct of what is kept; other fields are left out when it is read."""
+    fields = {name: _type(node, name) for name in node.shape}
+    if "data" not in node.shape:
         fields["data"] = None  # a list where none is expected: not the usual form
-    return _made(name, fields)
+    return _made(node.name, fields)
 
 
 def _made(name: str, fields: Mapping[str, Any]) -> Any:
     listed = [(each, fields[each] | UnsetType, UNSET) for each in sorted(fields)]
-    return msgspec.defstruct(name, listed, gc=False)
+    return msgspec.defstruct(name.replace(".", "_"), listed, gc=False)
 
 
-def _type(name: str, shape: Shape | Leaf | Whole) -> Any:
+def _type(node: Node, name: str) -> Any:
+    shape = node.shape[name]
     if isinstance(shape, Whole):
         return Any
+    if name in node.words:
+        return Literal[(*sorted(node.words[name]), None)]
     if isinstance(shape, Leaf) or name in APART:
         return Plain | list[Plain]
-    inside = _struct(name, shape)
+    inside = _struct(node.below[name])
     array: Any = GenericAlias(list, inside | Plain)
     if name in LISTINGS:
         inside = _made(f"{name}_list", {"data": array, **dict.fromkeys(ENDS, Any)})

@@ -1,0 +1,77 @@
+"""Files that nobody reads any longer: which they are, and their end.
+
+Belongs here: what is safe to delete while others write, commit and read. Does not belong here: what is live
+(`pipeline.lake.ledger`).
+
+Which files go is decided under the ledger's lock, and there each loses its name; the bytes are freed without the lock,
+which may take long. Nobody can lose anything by it: content has one name, so what is not live may be written again at
+any moment, and be committed once the lock is free. Written before the name was taken, it is young, and gets its name
+back under the same lock. Written later, it is another file.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from pipeline.database.engine import lock_ledger
+from pipeline.lake import ledger
+from pipeline.lake.objects import PART, files, set_aside
+
+
+def collect(root: Path, engine: Engine, grace: timedelta) -> int:
+    """Delete what is not live, nor was within `grace`; returns how many files were deleted.
+
+    Raises:
+        OSError: some could not be deleted; all others were.
+    """
+    cutoff = time.time() - grace.total_seconds()
+    old = [path for path in files(root) if _written(path) < cutoff]
+    failed: list[OSError] = []
+    aside = _aside(root, engine, old, cutoff, failed)
+    deleted = 0
+    for path, part in aside:
+        try:
+            part.unlink(missing_ok=True)
+            deleted += 1
+        except OSError as error:
+            failed.append(error)
+            part.rename(path)
+    if failed:
+        raise failed[0]
+    return deleted
+
+
+def _aside(
+    root: Path, engine: Engine, old: Iterable[Path], cutoff: float, failed: list[OSError]
+) -> list[tuple[Path, Path]]:
+    """(name, new name) of each file that was set aside; what could not be is added to `failed`."""
+    found = []
+    with engine.begin() as connection:
+        lock_ledger(connection)
+        live = {str(row.path) for row in ledger.live(connection)}
+        kept = live | ledger.unfinished(connection)
+        for path in old:
+            if path.suffix != PART and path.relative_to(root).as_posix() in kept:
+                continue
+            try:
+                part = set_aside(path, cutoff)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed.append(error)
+            else:
+                found += [(path, part)] if part is not None else []
+        dead = ledger.dead(connection, datetime.fromtimestamp(cutoff, UTC))
+        ledger.forget(connection, [path for path in dead if not (root / path).exists()])
+    return found
+
+
+def _written(path: Path) -> float:
+    """When the file was last written, or touched (Unix seconds); at the end of time where it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
