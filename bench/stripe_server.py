@@ -31,6 +31,7 @@ KINDS = {
     "/v1/invoices": "invoice",
     "/v1/customers": "customer",
     "/v1/invoiceitems": "invoiceitem",
+    "/v1/events": "event",
 }
 TOO_MANY = b'{"error": {"message": "Request rate limit exceeded", "type": "invalid_request_error"}}'
 
@@ -67,11 +68,11 @@ class Bucket:
 class Objects:
     """The objects of the list at a path, newest first."""
 
-    def __init__(self, path: str, count: int) -> None:
+    def __init__(self, path: str, count: int, first: int = FIRST, last: int = LAST) -> None:
         kind = KINDS[path]
         self.path = path.encode()
         draw = random.Random(kind)
-        self.created = sorted((draw.randrange(FIRST, LAST) for _ in range(count)), reverse=True)
+        self.created = sorted((draw.randrange(first, last) for _ in range(count)), reverse=True)
         self._negative = [-each for each in self.created]
         self._template = template(kind)
 
@@ -96,6 +97,8 @@ class Objects:
 
 def template(kind: str) -> bytes:
     """An ordinary object of a kind, as Stripe writes it, with places for its number and its instant."""
+    if kind == "event":
+        return _event()
     found = [each for each in _company().objects[kind].values() if _ordinary(each)]
     chosen = min(found, key=lambda each: abs(len(json.dumps(each)) - FULL))
     chosen = {**chosen, "description": "", "discounts": []}
@@ -107,6 +110,18 @@ def template(kind: str) -> bytes:
     instant = "date" if "date" in chosen else "created"
     text = text.replace(f'"{instant}": {chosen[instant]}', f'"{instant}": {CREATED.decode()}', 1)
     return text.encode()
+
+
+def _event() -> bytes:
+    """A subscription of that number changed at that instant."""
+    events = _company().objects["event"].values()
+    found = next(each for each in events if each["type"] == "customer.subscription.updated")
+    text = json.dumps({**found, "data": {"object": {}}, "created": 0})
+    changed = template("subscription").replace(CREATED, b"%d" % FIRST)
+    text = text.replace(found["id"], f"evt_{NUMBER.decode()}")
+    text = text.replace('"created": 0', f'"created": {CREATED.decode()}', 1)
+    data = b'{"object": %s, "previous_attributes": {"cancel_at": 1}}' % changed
+    return text.encode().replace(b'{"object": {}}', data)
 
 
 @cache
@@ -159,7 +174,11 @@ class Server(asyncio.Protocol):
             self.received = self.received[end + 4 :]
             loop = asyncio.get_running_loop()
             address = urlsplit(target)
-            if address.path == "/told":
+            if address.path == "/happen":
+                given = {name: int(value) for name, value in parse_qsl(address.query)}
+                self.lists["/v1/events"] = Objects("/v1/events", **given)
+                self.send(200, b"{}")
+            elif address.path == "/told":
                 self.send(200, json.dumps(self.state.told).encode())
             elif self.state.let(address.path, loop.time()):
                 other = ACCOUNT if address.path.startswith("/v1/accounts/") else EMPTY

@@ -101,6 +101,8 @@ class Patience:
     attempts: int = 6
     first_seconds: float = 0.5
     longest_seconds: float = 30.0
+    answer_seconds: float = 80.0
+    """How long an answer may take."""
 
     def seconds(self, attempt: int, retry_after: str | None = None) -> float:
         """Seconds to wait after the failed `attempt` (from 1)."""

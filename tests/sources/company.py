@@ -9,7 +9,7 @@ import uvicorn
 
 from pipeline.sandbox.company import Company
 from pipeline.sandbox.stripe_api import StripeApi
-from pipeline.sandbox.web.world import World
+from pipeline.sandbox.web.world import Conditions, World
 from pipeline.sources.limits import Patience
 
 END = datetime(2026, 11, 23, tzinfo=UTC)
@@ -25,10 +25,15 @@ def served(company: Company) -> Iterator[str]:
 
 
 @contextmanager
-def answering(company: Company) -> Iterator[tuple[str, StripeApi]]:
+def answering(
+    company: Company, conditions: Conditions | None = None
+) -> Iterator[tuple[str, StripeApi]]:
     """The address of its Stripe, and who answers there."""
-    api = StripeApi(World(company), {KEY: frozenset(), BLIND: frozenset({"rak_invoice_read"})})
-    config = uvicorn.Config(api.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    world = World(company, conditions or Conditions())
+    api = StripeApi(world, {KEY: frozenset(), BLIND: frozenset({"rak_invoice_read"})})
+    config = uvicorn.Config(
+        api.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, daemon=True)
     thread.start()

@@ -26,7 +26,7 @@ SANDBOX_PER_SECOND = 25.0
 """Stripe's limits: of one endpoint, overall, and overall in a sandbox."""
 IN_FLIGHT = 32
 """Requests under way at once: enough for the limits above at a third of a second each."""
-TIMEOUT = aiohttp.ClientTimeout(total=80, connect=15)
+CONNECT_SECONDS = 15.0
 
 Params = Mapping[str, str | int | tuple[str, ...]]
 Decode = Callable[[bytes], Any]
@@ -71,7 +71,7 @@ class StripeClient:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             headers=self._headers,
-            timeout=TIMEOUT,
+            timeout=aiohttp.ClientTimeout(self.patience.answer_seconds, CONNECT_SECONDS),
             connector=aiohttp.TCPConnector(limit=IN_FLIGHT),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
