@@ -15,7 +15,7 @@ from pipeline import database
 from pipeline.assets import night
 from pipeline.errors import ConfigError
 from pipeline.lake import Lake
-from pipeline.lake.landing import Progress
+from pipeline.lake.progress import Progress
 from pipeline.months import Calendar
 from pipeline.mrr import Policy
 from pipeline.settings import Settings

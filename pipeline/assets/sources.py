@@ -4,6 +4,7 @@ Belongs here: which sources a step pulls. Paging is in `pipeline.sources`, landi
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -12,12 +13,15 @@ from sqlalchemy import insert
 from pipeline.assets import complete
 from pipeline.assets.place import Place
 from pipeline.database import table_of
-from pipeline.lake.landing import SyncResult, sync
+from pipeline.lake.landing import SyncResult, Watch, sync
+from pipeline.lake.progress import Progress
 from pipeline.schemas import DATA_QUALITY
 from pipeline.sources import Source, configured_sources
 
 GROUP = "sources"
 EXAMPLES = 10
+EVERY_SECONDS = 30
+"""How often the log is told how far a sync is."""
 
 
 class SyncConfig(dg.Config):
@@ -68,13 +72,28 @@ def _pulled(
         now(),
         context.run.run_id,
         "everything" if config.full else "changes",
-        place.watch,
+        _watch(context, place),
         clock=now,
     )
     for example in found.examples:
         context.log.warning("Kept aside: %s", example)
     _note_unknown(context, place, found)
     return found
+
+
+def _watch(context: dg.AssetExecutionContext, place: Place) -> Watch:
+    """Shows each page to who watches, and tells the log now and then."""
+    told = time.monotonic()
+
+    def watch(progress: Progress) -> None:
+        nonlocal told
+        if place.watch is not None:
+            place.watch(progress)
+        if time.monotonic() - told > EVERY_SECONDS or (progress.done and progress.listed):
+            told = time.monotonic()
+            context.log.info("%s", progress.told)
+
+    return watch
 
 
 def _note_unknown(context: dg.AssetExecutionContext, place: Place, found: SyncResult) -> None:
@@ -109,6 +128,8 @@ def _told(found: SyncResult) -> dict[str, dg.MetadataValue]:
                 "listed": each.listed,
                 "stored": each.stored,
                 "rejected": each.rejected,
+                "seconds": round(each.seconds, 1),
+                "objects/s": round(each.objects_per_second),
             }
         )
         for each in found.counts

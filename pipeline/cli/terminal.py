@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.lake.landing import Progress as Pulled
+from pipeline.lake.progress import Progress as Pulled
 
 STEPS = {
     "stripe_records": "Reading Stripe",
@@ -66,7 +66,7 @@ class Watch:
 
     def page(self, pulled: Pulled) -> None:
         """A source returned a page."""
-        self._update(detail=f"{pulled.stream.replace('_', ' ')}: {pulled.listed:,}")
+        self._update(detail=pulled.told)
 
     def say(self, description: str) -> None:
         """Something that is no step of Dagster's."""

@@ -21,6 +21,7 @@ from pipeline.lake.incoming import Incoming
 from pipeline.lake.lake import Lake
 from pipeline.lake.lock import WAIT_SECONDS, held
 from pipeline.lake.objects import StagedObject
+from pipeline.lake.progress import Meter, Progress
 from pipeline.lake.unfinished import Unfinished
 from pipeline.schemas import COVERAGE, SOURCE_SYNC
 from pipeline.sources.protocol import (
@@ -60,18 +61,13 @@ class StreamCount:
     """Objects that could not be stored."""
     unchanged: int = 0
     """Records with the content that was stored before."""
+    seconds: float = 0.0
+    """From the start of the sync to the stream's last page."""
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a sync stands, after each page."""
-
-    source: str
-    stream: str
-    listed: int
-    stored: int
-    """Of what was written so far."""
-    done: bool
+    @property
+    def objects_per_second(self) -> float:
+        """How fast its objects came."""
+        return self.listed / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +186,7 @@ def _sync_id() -> str:
 
 
 def _counts(landings: Sequence["_Landing"]) -> tuple[StreamCount, ...]:
-    return tuple(
-        StreamCount(landing.sync.source, landing.sync.source_account, stream, *count)
-        for landing in landings
-        for stream, count in landing.sync.counts.items()
-    )
+    return tuple(each for landing in landings for each in landing.told())
 
 
 class _Landing:
@@ -212,6 +204,7 @@ class _Landing:
         self.lake, self.engine, self.source, self.sync = lake, engine, source, sync
         self.resume = resume
         self.staged = staged
+        self.meter = Meter(source.name)
         self.examples: list[str] = []
         self._incoming: dict[str, Incoming] = {}
         self._earlier = [each.path for each in staged]
@@ -236,12 +229,13 @@ class _Landing:
                 self.sync.drained[each.stream] = _told(each)
             count = self._count(each.stream)
             done = isinstance(each, Drained)
-            watch(Progress(self.source.name, each.stream, count[0], count[1], done))
+            watch(self.meter.progress(each.stream, count[0], count[1], done=done))
         self.write()
 
     def add(self, page: Page) -> None:
         """Count what a page has, and keep its records until they are written."""
         count = self._count(page.stream)
+        self.meter.page(page)
         count[0] += page.listed
         count[2] += len(page.rejected)
         self.examples += [f"{page.stream} {r.id}: {r.reason}" for r in page.rejected]
@@ -249,6 +243,13 @@ class _Landing:
             told = f"{page.stream}: {name}"
             self.sync.unknown[told] = self.sync.unknown.get(told, 0) + times
         self._stream(page.stream).add(page)
+
+    def told(self) -> Iterator[StreamCount]:
+        """What became of each stream's objects."""
+        source, account = self.sync.source, self.sync.source_account
+        for stream, (listed, stored, rejected, unchanged) in self.sync.counts.items():
+            seconds = self.meter.seconds.get(stream, 0.0)
+            yield StreamCount(source, account, stream, listed, stored, rejected, unchanged, seconds)
 
     def _count(self, stream: str) -> list[int]:
         return self.sync.counts.setdefault(stream, [0, 0, 0, 0])

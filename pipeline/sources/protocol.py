@@ -80,6 +80,10 @@ class Page:
     """What the source sends that this version does not know, by name -> how often; never a value of a field."""
     left: Any = None
     """What of the stream is unread after this page, as plain values; null: it can only be read from its start."""
+    expected: int | None = None
+    """About how many objects of the stream are still to come; null: nobody can say."""
+    most: float | None = None
+    """Requests a second that the stream's endpoint lets through at present; null: nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,7 +292,7 @@ def test_a_short_history_is_counted(desk: Desk, services: SandboxServer) -> None
 def test_a_sync_that_was_interrupted(desk: Desk) -> None:
     database.upgrade(desk.settings.warehouse_url)
     engine = database.engine(desk.settings.warehouse_url)
-    begun = Unfinished("stripe", "", "s1", desk.settings.now(), "", full=False)
+    begun = Unfinished("stripe", "", "s1", desk.settings.now(), "", "changes")
     begun.counts = {"invoice": [12_300, 12_300, 0], "customer": [45, 45, 0]}
     with engine.begin() as connection:
         unfinished.save(connection, begun, [])

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.database import engine, reading, sync_progress, upgrade
 from pipeline.lake import Lake, landing
-from pipeline.lake.landing import Progress, SyncResult, sync
+from pipeline.lake.landing import SyncResult, sync
+from pipeline.lake.progress import Progress
 from pipeline.sandbox.company import Company
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources import StripeSource

@@ -11,8 +11,9 @@ import pytest
 from pipeline.database import engine, reading, table_of, upgrade
 from pipeline.errors import LockHeld, SourceError
 from pipeline.lake import Lake
-from pipeline.lake.landing import Progress, SyncResult, sync
+from pipeline.lake.landing import SyncResult, sync
 from pipeline.lake.lock import held
+from pipeline.lake.progress import Progress
 from pipeline.sandbox.company.company import Company
 from pipeline.schemas import COVERAGE, RAW_RECORD, SOURCE_SYNC
 from pipeline.sources import StripeSource

@@ -114,6 +114,21 @@ class Slices:
             self.busy.remove(slice_)
         return kept
 
+    def expected(self) -> int | None:
+        """About how many objects are left; null while nobody can say.
+
+        What waits is taken to be as dense as what is read.
+        """
+        if self.done:
+            return 0
+        dated = [each for each in self.busy if each.newest is not None and each.oldest is not None]
+        span = sum((each.newest or 0) - (each.oldest or 0) for each in dated)
+        if not span:
+            return None
+        density = sum(each.read for each in dated) / span
+        waiting = sum((each.before or 0) - each.since for each in self.waiting if each.before)
+        return round(sum(each.remaining() for each in dated) + density * waiting)
+
     def left(self) -> list[list[Any]]:
         """The states of everything that is not read yet: what a resume goes on with."""
         return [each.state() for each in (*self.waiting, *self.busy)]

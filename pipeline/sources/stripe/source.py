@@ -175,13 +175,20 @@ class _Sync:
             kept = slices.read(slice_, listed.objects, listed.more)
             if last is not None:
                 self.named.note(listed.observed_at, kept)
-            self.out.put([self.records.of_events(listed.observed_at, kept, slices.left())])
+            page = self.records.of_events(listed.observed_at, kept, slices.left())
+            self.out.put([self._measured(EVENTS, page, slices)])
 
         await self.reader.sliced(EVENTS.path, {}, slices, take)
         known = oldest + EDGE
         begin = known if last is None else max(last, known)
         covered = Covered(begin, self.plan.watermark)
         await self.say(Drained(EVENTS.name, {"watermark": unix(self.plan.watermark)}, covered))
+
+    def _measured(self, stream: Stream, page: Page, slices: Slices) -> Page:
+        """A page with how much is to come, and how fast it may."""
+        pace = self.reader.client.pace
+        most = min(pace.endpoint(stream.path).per_second, pace.overall.per_second)
+        return replace(page, expected=slices.expected(), most=most)
 
     async def drain(self, stream: Stream) -> None:
         """A stream, to its end: its list, what is still open, and what events name."""
@@ -199,7 +206,8 @@ class _Sync:
             await self.out.room()
             kept = slices.read(slice_, listed.objects, listed.more)
             left = slices.left()
-            self.out.put([*self.records.of_list(stream.name, listed.observed_at, kept, left)])
+            *inside, page = self.records.of_list(stream.name, listed.observed_at, kept, left)
+            self.out.put([*inside, self._measured(stream, page, slices)])
 
         typed = self.records.typed(stream.name)
         await self.reader.sliced(stream.path, stream.params, slices, take, typed)
