@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 from sqlalchemy import insert
 
+from pipeline.assets import forgetting
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.lake.landing import SyncResult, sync
@@ -55,6 +56,7 @@ def _pulled(
 ) -> dg.MaterializeResult[None]:
     if not sources:
         return dg.MaterializeResult(metadata={"connected": False})
+    sources = forgetting.respected(place, sources)
     now = place.settings.now
     found = sync(
         place.lake,
