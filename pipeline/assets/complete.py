@@ -17,7 +17,7 @@ from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.lake.landing import StreamCount, SyncResult, fetch, sync
 from pipeline.schemas import DATA_QUALITY, RAW_RECORD
-from pipeline.sources import Source, StripeSource
+from pipeline.sources import Source
 from pipeline.sources.stripe.references import cut, missing, references
 
 ASSET = "stripe_records"
@@ -57,7 +57,7 @@ class Completeness:
         self, context: dg.AssetExecutionContext, place: Place, sources: Sequence[Source]
     ) -> None:
         self.context, self.place = context, place
-        self.sources = [each for each in sources if isinstance(each, StripeSource)]
+        self.sources = list(sources)
 
     def looked(self, found: SyncResult) -> list[dg.AssetCheckResult]:
         """Both checks, kept in `data_quality`."""

@@ -81,7 +81,8 @@ def crm_assets() -> list[dg.AssetsDefinition]:
                 ),
                 "excluded customers": len(left_out),
                 "dangling metadata": found.dangling.height,
-                "preview": shown.rows(account, ACCOUNT),
+                # Dagster keeps what it is told for ever, and `forget` does not reach it.
+                "preview": shown.rows(account.with_columns(name=None), ACCOUNT),
             }
         )
 

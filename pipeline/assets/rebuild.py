@@ -1,16 +1,16 @@
 """Rebuild: everything that is computed, from the raw records alone.
 
-Belongs here: what must be forgotten for it, and which months follow. The raw store and its coverage are the only tables
-that nobody can make again.
+Belongs here: what must be forgotten for it, and which months follow. The raw store, its coverage, and who was forgotten
+are what nobody can make again.
 """
 
 from pipeline.assets import evidence, night
 from pipeline.assets.place import Place
 from pipeline.database.engine import lock_ledger
-from pipeline.schemas import COVERAGE, RAW_RECORD
+from pipeline.schemas import COVERAGE, FORGOTTEN, RAW_RECORD
 from pipeline.settings import Settings
 
-RECEIVED = (RAW_RECORD, COVERAGE)
+RECEIVED = (RAW_RECORD, COVERAGE, FORGOTTEN)
 
 
 def forget_computed(settings: Settings) -> None:

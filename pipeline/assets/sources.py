@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from sqlalchemy import insert
 
-from pipeline.assets import complete
+from pipeline.assets import complete, forgetting
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.lake.landing import SyncResult, Watch, sync
@@ -58,7 +58,8 @@ def source_assets() -> list[dg.AssetsDefinition]:
 
 
 def _named(place: Place, name: str) -> list[Source]:
-    return [source for source in configured_sources(place.settings) if source.name == name]
+    named = [source for source in configured_sources(place.settings) if source.name == name]
+    return forgetting.respected(place, named)
 
 
 def _pulled(

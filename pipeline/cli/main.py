@@ -15,6 +15,7 @@ from pipeline.cli import outside
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.explain import explain
+from pipeline.cli.forget import forget
 from pipeline.cli.initialise import init
 from pipeline.cli.sandbox import sandbox
 from pipeline.cli.warehouse import db
@@ -30,7 +31,7 @@ def cli() -> None:
     """Where revenue expansion comes from: MRR snapshots, movements, NRR, GRR and alerts from Stripe and CRM data."""
 
 
-for _command in (demo, init, doctor, sync, run, backfill, explain, db, sandbox):
+for _command in (demo, init, doctor, sync, run, backfill, explain, db, forget, sandbox):
     cli.add_command(_command)
 
 

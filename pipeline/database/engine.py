@@ -45,6 +45,18 @@ def reading(source: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def scrub(source: Engine) -> None:
+    """Leave nothing of deleted rows in a SQLite file and its log. PostgreSQL does so by itself, in its own time."""
+    if source.dialect.name != "sqlite":
+        return
+    raw = source.raw_connection()
+    try:
+        for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            raw.cursor().execute(statement)
+    finally:
+        raw.close()
+
+
 def lock_ledger(connection: Connection) -> None:
     """Keep other writers of the ledger out until the transaction ends; BEGIN IMMEDIATE does so on SQLite."""
     if connection.dialect.name == "postgresql":

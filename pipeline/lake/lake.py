@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.database import reading
 from pipeline.database.engine import lock_ledger
-from pipeline.errors import ConfigError, MissingMonth, SchemaMismatch
+from pipeline.errors import ConfigError, MissingMonth, SchemaMismatch, StaleGeneration
 from pipeline.lake import ledger, manifest, orphans
 from pipeline.lake.objects import LiveObject, StagedObject, merge_objects, write_object
 from pipeline.months import KEY_FORMAT
@@ -154,6 +154,37 @@ class Lake:
         self._retired(retired)
         return len(retired)
 
+    def rewrite(
+        self,
+        pairs: Sequence[tuple[LiveObject, StagedObject]],
+        *,
+        run_id: str,
+        bump: str,
+        also: Callable[[Connection], None],
+    ) -> None:
+        """Show each new object in the place of a live one, in one transaction.
+
+        Args:
+            pairs: a live object, and what `write` returned for it.
+            run_id: the run, kept with the objects.
+            bump: a generation to move one further: who has read the old objects is refused.
+            also: further statements of the same transaction.
+
+        Raises:
+            StaleGeneration: an object is not live any more; nothing was changed.
+        """
+        with self.engine.begin() as connection:
+            lock_ledger(connection)
+            for old, new in pairs:
+                if not ledger.merge(connection, [old.path], new, run_id):
+                    raise StaleGeneration(
+                        f"Another run has replaced {old.path} of the lake meanwhile. "
+                        f"Nothing was changed. Start it again."
+                    )
+            ledger.bump(connection, bump)
+            also(connection)
+        self._retired([old.path for old, _ in pairs])
+
     def generation(self, name: str) -> int:
         """The number of the generation called `name`; 0 before its first bump."""
         with reading(self.engine) as connection:
@@ -240,15 +271,21 @@ class Lake:
             ledger.forget(connection, [str(row.path) for row in lost])
         return len(lost)
 
-    def collect_orphans(self, grace: timedelta = timedelta(days=2)) -> int:
+    def collect_orphans(
+        self, grace: timedelta = timedelta(days=2), tables: Collection[Table] | None = None
+    ) -> int:
         """Delete objects that are not live, nor were within `grace`; returns how many files were deleted.
 
         What an unfinished sync wrote is kept: the next one goes on with it.
 
+        Args:
+            grace: how long who reads an object may go on with it.
+            tables: only files of these.
+
         Raises:
             OSError: some could not be deleted; all others were.
         """
-        return orphans.collect(self.root, self.engine, grace)
+        return orphans.collect(self.root, self.engine, grace, tables)
 
     def _retired(self, paths: Sequence[str]) -> None:
         """Tell the files beside the ledger that a commit has retired these."""

@@ -29,7 +29,6 @@ from pipeline.sources.protocol import (
     Clock,
     Drained,
     Extent,
-    Fetching,
     Page,
     Resume,
     Source,
@@ -147,7 +146,7 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
 def fetch(
     lake: Lake,
     engine: Engine,
-    source: Fetching,
+    source: Source,
     wanted: Mapping[str, Sequence[str]],
     now: datetime,
     run_id: str,

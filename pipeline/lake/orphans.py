@@ -10,7 +10,7 @@ back under the same lock. Written later, it is another file.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,16 +19,24 @@ from sqlalchemy import Engine
 from pipeline.database.engine import lock_ledger
 from pipeline.lake import ledger
 from pipeline.lake.objects import PART, files, set_aside
+from pipeline.schemas import Table
 
 
-def collect(root: Path, engine: Engine, grace: timedelta) -> int:
-    """Delete what is not live, nor was within `grace`; returns how many files were deleted.
+def collect(
+    root: Path, engine: Engine, grace: timedelta, tables: Collection[Table] | None = None
+) -> int:
+    """Delete what is not live, nor was within `grace`; of `tables`, or of all. Returns how many files were deleted.
 
     Raises:
         OSError: some could not be deleted; all others were.
     """
     cutoff = time.time() - grace.total_seconds()
-    old = [path for path in files(root) if _written(path) < cutoff]
+    names = None if tables is None else {table.name for table in tables}
+    old = [
+        path
+        for path in files(root)
+        if (names is None or path.parent.parent.name in names) and _written(path) < cutoff
+    ]
     failed: list[OSError] = []
     aside = _aside(root, engine, old, cutoff, failed)
     deleted = 0

@@ -89,6 +89,15 @@ def drop(connection: Connection, sync: Unfinished) -> None:
     forget(connection, sync.source, sync.source_account)
 
 
+def drop_all(connection: Connection) -> None:
+    """No unfinished sync is gone on with."""
+    rows = connection.execute(select(sync_progress.c.source, sync_progress.c.source_account)).all()
+    for source, account in rows:
+        sync = load(connection, source, account)
+        if sync is not None:
+            drop(connection, sync)
+
+
 def forget(connection: Connection, source: str, account: str) -> None:
     """The sync is finished, or is not gone on with."""
     connection.execute(

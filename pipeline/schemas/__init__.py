@@ -53,13 +53,14 @@ from pipeline.schemas.operations import (
     SLACK_OUTBOX,
     SOURCE_SYNC,
 )
-from pipeline.schemas.raw import RAW_RECORD
+from pipeline.schemas.raw import FORGOTTEN, RAW_RECORD
 from pipeline.schemas.table import Column, Table
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         RAW_RECORD,
+        FORGOTTEN,
         COVERAGE,
         *OBSERVED,
         CUSTOMER,
@@ -114,6 +115,7 @@ __all__ = [
     "EXPANSION_BY_TYPE",
     "EXPANSION_COHORT",
     "EXPANSION_METRICS",
+    "FORGOTTEN",
     "FX_RATE",
     "ITEM_TIMELINE",
     "MRR_ITEM_MOVEMENT",

@@ -1,8 +1,21 @@
-"""Records as received from a source, within the field allow-list."""
+"""Records as received from a source, within the field allow-list, and of whom nothing personal is kept."""
 
 import polars as pl
 
 from pipeline.schemas.table import Column, Table, instant, text
+
+FORGOTTEN = Table(
+    name="forgotten",
+    grain="one row per object of a source of which nothing personal is kept any more",
+    key=("source", "stream", "id"),
+    append_only=True,
+    columns=(
+        text("source", "Where it comes from: stripe, hubspot.", key=True),
+        text("stream", "customer, company or deal.", key=True),
+        text("id", "The object's id in the source.", key=True),
+        instant("forgotten_at", "When it was forgotten."),
+    ),
+)
 
 RAW_RECORD = Table(
     name="raw_record",

@@ -4,7 +4,7 @@ Belongs here: the date-based API through httpx. Every night lists everything, ar
 watermark, sees deletions, and has no cap (search stops at 10,000).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -126,6 +126,11 @@ class HubSpotSource:
             yield Drained("association", {"synced_at": unix(watermark)})
         finally:
             self._http.close()
+
+    def fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock) -> Iterator[Page]:
+        """Nothing: every night lists everything that there is."""
+        del wanted, clock
+        return iter(())
 
     def _streams(self) -> tuple[Stream, ...]:
         version = HUBSPOT_API_VERSION

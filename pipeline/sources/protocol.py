@@ -152,10 +152,6 @@ class Source(Protocol):
         """
         ...
 
-
-class Fetching(Source, Protocol):
-    """A source whose objects can be asked for one by one."""
-
     def fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock) -> Iterator[Page]:
         """Ask for objects by their ids; what does not exist any more comes as a rejection.
 

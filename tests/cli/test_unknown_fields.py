@@ -9,6 +9,7 @@ from pipeline import database, schemas
 from pipeline.sandbox.server import SandboxServer
 from tests.cli.changed import Changed, Json
 from tests.cli.desk import Desk
+from tests.cli.written import found
 
 SECRET = "4242 private words"
 
@@ -47,9 +48,7 @@ def test_what_nobody_knows_is_named_and_not_kept(
     assert figures["event: subscription.loyalty"] > 0
     for name, times in figures.items():
         assert f"{name} ({times} times)" in said.err
-    for path in newer.folder.rglob("*"):
-        if path.is_file():
-            assert SECRET.encode() not in path.read_bytes(), path
+    assert found(newer.folder, [SECRET]) == []
 
 
 def test_where_everything_is_known_nothing_is_said(worked: Desk) -> None:

@@ -36,7 +36,8 @@ def test_how_much_of_a_list_is_to_come() -> None:
     slices.read(slice_, page, more=True)
     assert slices.expected() == pytest.approx(100_000 / 10, rel=0.03)
     older = slices.take()
-    assert older is not None and len(slices.busy) == 2
+    assert older is not None
+    assert len(slices.busy) == 2
     slices.read(slice_, [], more=False)
     slices.read(older, [], more=False)
     assert slices.expected() == 0

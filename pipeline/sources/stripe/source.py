@@ -108,7 +108,7 @@ class StripeSource:
             await _Sync(Reader(client, clock), records, plan, resume, out).run()
 
     def fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock) -> Iterator[Page]:
-        """Objects by their ids; see `pipeline.sources.protocol.Fetching`."""
+        """Objects by their ids; see `pipeline.sources.protocol.Source`."""
         for together in drawn(partial(self._fetch, wanted, clock)):
             yield from (each for each in together if isinstance(each, Page))
 
