@@ -1,6 +1,6 @@
 """One Stripe account as a source: what a sync asks for, and when each stream is drained.
 
-Source of the order: docs/sync.md, "Nothing is missed". What is listed from when on is in `plan`.
+Source of the order: docs/sync.md, "What is read". What is listed from when on is in `plan`.
 """
 
 import asyncio
