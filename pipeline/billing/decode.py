@@ -12,6 +12,7 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing import catalogue, pricing
 from pipeline.billing import payload as p
+from pipeline.billing.accounts import own
 from pipeline.billing.unreadable import unreadable
 from pipeline.schemas import Table
 from pipeline.schemas.observed import TAX_RATE
@@ -74,6 +75,17 @@ def decode(raw: pl.LazyFrame) -> Evidence:
 
 
 def _decoded(raw: pl.LazyFrame) -> Evidence:
+    accounts = raw.select("source_account").unique().collect().to_series().sort().to_list()
+    if not any(accounts):
+        return _of_account(raw)
+    parts = [
+        own(_of_account(raw.filter(pl.col("source_account") == each)), each) for each in accounts
+    ]
+    frames = (pl.concat([part.frame(table) for part in parts]) for table in schemas.OBSERVED)
+    return Evidence(*frames)
+
+
+def _of_account(raw: pl.LazyFrame) -> Evidence:
     made = (
         catalogue.customers(raw),
         catalogue.products(raw),

@@ -5,7 +5,6 @@ The sync over HTTP has tests of its own; here histories are many and small, so t
 
 import hashlib
 import random
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -155,7 +154,6 @@ class Evidence:
         if (now + self.lag).timestamp() < company.end:
             company.advance(now + self.lag)
         seen = company.now
-        self._coupons = re.compile(f'"({"|".join(company.objects["coupon"]) or "-"})"')
         listed = {stream.name: self._listed(company, stream, plan, named) for stream in STREAMS}
         inside = _inside(company, chain.from_iterable(listed.values()))
         if self.terse:
@@ -205,13 +203,8 @@ class Evidence:
                 self.rows.append(self._of_account(row))
 
     def _of_account(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row as one of this Stripe account; coupon ids, which people choose, become its own."""
-        if not self.source_account:
-            return row
+        """The row as one of this Stripe account."""
         row["source_account"] = self.source_account
-        row["payload"] = self._coupons.sub(rf'"\1@{self.source_account}"', row["payload"])
-        if row["stream"] == "coupon":
-            row["id"] += f"@{self.source_account}"
         return row
 
     def frames(self) -> tuple[pl.LazyFrame, pl.LazyFrame]:
