@@ -151,7 +151,7 @@ class Filter:
             for name in plan.plain
         }
         for name, known in plan.words:
-            if (word := kept[name]) not in known and isinstance(word, str):
+            if isinstance(word := kept[name], str) and word not in known:
                 told = word if WORD.fullmatch(word) else "(a text)"
                 self._counts[f"{node.name}.{name}={told}"] += 1
         for name in plan.whole:
