@@ -21,6 +21,22 @@ Cursors = Mapping[str, Mapping[str, Any]]
 """Stream -> where its next sync goes on."""
 
 
+class Unstorable(Exception):
+    """An object that came as JSON and cannot be written as such: it is nested too deeply."""
+
+
+def compact(content: Json) -> bytes:
+    """Compact JSON with sorted keys.
+
+    Raises:
+        Unstorable: it cannot be written.
+    """
+    try:
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise Unstorable(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One object as received, within the allow-list."""
@@ -38,9 +54,13 @@ class Record:
     def of(
         cls, content: Json, *, api_version: str, created: int | None, previous: Json | None = None
     ) -> "Record":
-        """The record of `content`, which is already within the allow-list and has an `id`."""
+        """The record of `content`, which is already within the allow-list and has an `id`.
+
+        Raises:
+            Unstorable: it is no JSON that can be written.
+        """
         keys = None if previous is None else tuple(sorted(previous))
-        payload = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        payload = compact(content)
         return cls.read(content["id"], payload, created, api_version, keys)
 
     @classmethod

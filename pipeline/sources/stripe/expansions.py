@@ -46,6 +46,7 @@ def take_apart(record: Json, found: Found) -> None:
         record["discounts"] = found.references(record["discounts"])
     for name in ("items", "lines"):
         listing = record.get(name)
-        for each in listing.get("data") or [] if isinstance(listing, dict) else []:
+        data = listing.get("data") if isinstance(listing, dict) else None
+        for each in data if isinstance(data, list) else []:
             if isinstance(each, dict) and "discounts" in each:
                 each["discounts"] = found.references(each["discounts"])

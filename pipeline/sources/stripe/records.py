@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from pipeline.sources.protocol import Json, Page, Record, Rejection
+from pipeline.sources.protocol import Json, Page, Record, Rejection, Unstorable, compact
 from pipeline.sources.stripe.client import API_VERSION
 from pipeline.sources.stripe.expansions import Found, take_apart
 from pipeline.sources.stripe.filtering import Filter
@@ -54,52 +52,60 @@ class Records:
                 continue
             if stream == COUPONS.name:
                 self._listed_coupons.add(id_)
-            if isinstance(each, dict):
-                take_apart(each, found)
-                kept = self._filter.kept(each, stream)
-                records.append(Record.of(kept, api_version=api_version, created=created(each)))
-            else:
-                payload = self.typed(stream).payload(each)
-                records.append(Record.read(id_, payload, created(each), API_VERSION))
-        unknown = self._filter.taken()
-        page = Page(
-            stream, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left
-        )
+            try:
+                records.append(self._record(stream, id_, each, api_version, found))
+            except Unstorable as error:
+                rejected.append(Rejection(id_, str(error)))
         unlisted = [
             each for each in found.coupons.values() if each["id"] not in self._listed_coupons
         ]
         embedded = {"discount": found.discounts.values(), COUPONS.name: unlisted}
         inside = [self._inside(name, observed_at, new) for name, new in embedded.items()]
+        unknown = self._filter.taken()
+        page = Page(
+            stream, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left
+        )
         # The page itself comes last: when it is noted as read, what stood inside it is there.
-        return [*(each for each in inside if each.records), page]
+        return [*(each for each in inside if each.listed), page]
+
+    def _record(self, stream: str, id_: str, each: Any, api_version: str, found: Found) -> Record:
+        """An object's record; what stands inside it is `found`."""
+        if isinstance(each, dict):
+            take_apart(each, found)
+            kept = self._filter.kept(each, stream)
+            return Record.of(kept, api_version=api_version, created=created(each))
+        return Record.read(id_, self.typed(stream).payload(each), created(each), api_version)
 
     def _inside(self, name: str, observed_at: datetime, objects: Iterable[Json]) -> Page:
         """Objects that stood inside others and say something new; marked, as they say less than a list does."""
-        records = []
+        records, rejected = [], []
         for each in objects:
-            content = hash(orjson.dumps(each))
-            if self._embedded.get((name, each["id"])) == content:
-                continue
-            self._embedded[name, each["id"]] = content
-            marked = {**self._filter.kept(each, name), "embedded": True}
-            records.append(Record.of(marked, api_version=API_VERSION, created=created(each)))
-        return Page(name, observed_at, tuple(records), len(records))
+            try:
+                content = hash(compact(each))
+                if self._embedded.get((name, each["id"])) == content:
+                    continue
+                self._embedded[name, each["id"]] = content
+                marked = {**self._filter.kept(each, name), "embedded": True}
+                records.append(Record.of(marked, api_version=API_VERSION, created=created(each)))
+            except Unstorable as error:
+                rejected.append(Rejection(each["id"], str(error)))
+        listed = len(records) + len(rejected)
+        return Page(name, observed_at, tuple(records), listed, tuple(rejected))
 
     def of_events(self, observed_at: datetime, objects: Sequence[Any], left: Any = None) -> Page:
         """The page of events about what is kept at all."""
         records, rejected = [], []
         for each in objects:
             data = each.get("data") if isinstance(each, dict) else None
-            if (
-                not _id(each)
-                or not isinstance(data, dict)
-                or not isinstance(data.get("object"), dict)
-            ):
+            about = data.get("object") if isinstance(data, dict) else None
+            name = about.get("object") if isinstance(about, dict) else None
+            if not _id(each) or not isinstance(name, str):
                 rejected.append(Rejection(_id(each) or "", "an event without an id or an object"))
-                continue
-            name = str(data["object"].get("object"))
-            if self._filter.knows(name):
-                records.append(self._event(each, data, name))
+            elif self._filter.knows(name):
+                try:
+                    records.append(self._event(each, each["data"], name))
+                except Unstorable as error:
+                    rejected.append(Rejection(each["id"], str(error)))
         unknown = self._filter.taken()
         return Page(
             EVENTS.name, observed_at, tuple(records), len(objects), tuple(rejected), unknown, left

@@ -20,6 +20,8 @@ LISTINGS = frozenset({"items", "lines"})
 """Fields that hold a list which may go on elsewhere."""
 APART = frozenset({"discount", "discounts"})
 """Fields whose objects become records of their own (`expansions`)."""
+LATEST = 253_402_300_800
+"""Unix seconds of the year 10000: what claims to be later says no time at all."""
 ENDS = ("has_more", "object", "url")
 
 
@@ -64,7 +66,7 @@ def created(value: Any) -> int | None:
     """When an object was made, in Unix seconds; null where it does not say."""
     found = told(value, "created")
     found = told(value, "date") if found is None else found
-    return found if type(found) is int else None
+    return found if type(found) is int and 0 <= found < LATEST else None
 
 
 def _struct(node: Node) -> Any:
