@@ -74,6 +74,7 @@ class StripeClient:
             timeout=aiohttp.ClientTimeout(self.patience.answer_seconds, CONNECT_SECONDS),
             connector=aiohttp.TCPConnector(limit=IN_FLIGHT),
             cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=True,
         )
         return self
 
