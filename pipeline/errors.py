@@ -22,10 +22,6 @@ class SourceError(PipelineError):
     exit_code = 3
 
 
-class UnreadableRecord(PipelineError):
-    """A record of the raw store has a field of another type than its source describes."""
-
-
 class SchemaMismatch(PipelineError):
     """A frame does not have the columns of its table."""
 

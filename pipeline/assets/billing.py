@@ -24,6 +24,11 @@ AMOUNTS = dg.AssetCheckSpec(
     asset=ITEM_TIMELINE.name,
     description="Every price in use has amounts: a list gives them, or the items that have it show them.",
 )
+READABLE = dg.AssetCheckSpec(
+    "records_readable",
+    asset=ITEM_TIMELINE.name,
+    description="Every record has the JSON types that Stripe's API describes.",
+)
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +41,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         description=shown.description(ITEM_TIMELINE),
         metadata=shown.columns(ITEM_TIMELINE),
-        check_specs=[AMOUNTS],
+        check_specs=[AMOUNTS, READABLE],
     )
     def item_timeline(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
@@ -52,14 +57,17 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         settings = touched(place, folded, ALWAYS) if new_settings else []
         moved = bool(months or settings)
 
-        result, row = amounts_known(folded, context.run.run_id, place.calendar())
+        looked = [
+            amounts_known(folded, context.run.run_id, place.calendar()),
+            readable(decoded, context.run.run_id, place.calendar()),
+        ]
 
         def remember(connection: Connection) -> None:
             decoded.remember(connection)
             night.touch(connection, "evidence", months, generation + 1)
             night.touch(connection, "setting", settings, generation + 1)
             night.remember_settings(connection, config, generation + moved)
-            connection.execute(insert(table_of(DATA_QUALITY)), row)
+            connection.execute(insert(table_of(DATA_QUALITY)), [row for _, row in looked])
 
         lake.commit(
             [*decoded.staged, *staged],
@@ -68,10 +76,11 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             bump=night.TIMELINE if moved else None,
             also=remember,
         )
-        if not result.passed:
-            context.log.warning("%s", result.description)
+        for result, _ in looked:
+            if not result.passed:
+                context.log.warning("%s", result.description)
         yield dg.MaterializeResult(
-            check_results=[result],
+            check_results=[result for result, _ in looked],
             metadata={
                 **{f"{each.table} rows": each.rows for each in staged},
                 "customers folded": found.customers,
@@ -115,6 +124,33 @@ def amounts_known(
         )
         if examples
         else AMOUNTS.description,
+        metadata={**figures, "examples": ", ".join(examples)},
+    )
+    return result, checked.noted(result, run_id, calendar.current, figures, examples)
+
+
+def readable(
+    decoded: evidence.Decoded, run_id: str, calendar: Calendar
+) -> tuple[dg.AssetCheckResult, dict[str, Any]]:
+    """Which records could not be decoded: a warning, and a row of `data_quality`."""
+    aside = pl.concat([decoded.known().unreadable, decoded.fresh().unreadable])
+    found = aside.sort("observed_at", descending=True).collect()
+    figures = dict(found.group_by("stream").len().sort("stream").iter_rows())
+    examples = [
+        f"{stream} {id_}" for stream, id_ in found.select("stream", "record_id").iter_rows()
+    ][: checked.EXAMPLES]
+    result = dg.AssetCheckResult(
+        asset_key=ITEM_TIMELINE.name,
+        check_name=READABLE.name,
+        passed=found.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"{found.height} records cannot be read, a field of them has another JSON type than Stripe's API "
+            f"describes: {', '.join(examples)}. They are kept; the figures that rest on them are bounded, not exact. "
+            f"Please report the ids and which field it is (Stripe's dashboard shows the record by its id)."
+        )
+        if examples
+        else READABLE.description,
         metadata={**figures, "examples": ", ".join(examples)},
     )
     return result, checked.noted(result, run_id, calendar.current, figures, examples)

@@ -136,7 +136,7 @@ def missed(lake: Lake, since: datetime) -> pl.DataFrame:
         for each in live
         if each.table == RAW_RECORD.name and each.partition in streams and each.position > before
     ]
-    found = billing.subscriptions(lake.read(RAW_RECORD, fresh)).collect().lazy()
+    found = billing.decode(lake.read(RAW_RECORD, fresh)).subscription
     decoded = [
         each.path
         for each in live

@@ -13,7 +13,7 @@ from pipeline import schemas
 from pipeline.billing import catalogue, pricing
 from pipeline.billing import payload as p
 from pipeline.billing.accounts import own
-from pipeline.billing.unreadable import unreadable
+from pipeline.billing.unreadable import odd_type, set_aside
 from pipeline.schemas import Table
 from pipeline.schemas.observed import TAX_RATE
 
@@ -45,6 +45,7 @@ class Evidence:
     subscription: pl.LazyFrame
     invoice: pl.LazyFrame
     invoice_item: pl.LazyFrame
+    unreadable: pl.LazyFrame
 
     @staticmethod
     def name_of(table: Table) -> str:
@@ -63,18 +64,8 @@ def decode(raw: pl.LazyFrame) -> Evidence:
     Row by row: decoding two sets of records and putting the results together is decoding both together; but for prices
     that only items show, of which one record is enough.
 
-    Raises:
-        UnreadableRecord: naming a record with a field of another JSON type than Stripe's API describes.
+    A record with a field of another JSON type than Stripe's API describes is set aside (OBSERVED_UNREADABLE).
     """
-    try:
-        return _decoded(raw)
-    except pl.exceptions.PolarsError as error:
-        failed = error
-    # Raised out here: Polars' text may quote what the payload says.
-    raise unreadable(raw, _decoded) or failed
-
-
-def _decoded(raw: pl.LazyFrame) -> Evidence:
     accounts = raw.select("source_account").unique().collect().to_series().sort().to_list()
     if not any(accounts):
         return _of_account(raw)
@@ -86,6 +77,17 @@ def _decoded(raw: pl.LazyFrame) -> Evidence:
 
 
 def _of_account(raw: pl.LazyFrame) -> Evidence:
+    """The evidence of one Stripe account, its ids as they came."""
+    try:
+        if not raw.select(odd_type().any()).collect().item():
+            return _decoded(raw)
+    except pl.exceptions.PolarsError:
+        pass
+    readable, others = set_aside(raw, _decoded)
+    return replace(_decoded(readable), unreadable=others)
+
+
+def _decoded(raw: pl.LazyFrame) -> Evidence:
     made = (
         catalogue.customers(raw),
         catalogue.products(raw),
@@ -96,6 +98,7 @@ def _of_account(raw: pl.LazyFrame) -> Evidence:
         subscriptions(raw),
         invoices(raw),
         invoice_items(raw),
+        schemas.OBSERVED_UNREADABLE.empty().lazy(),
     )
     conformed = [table.conform(frame) for table, frame in zip(schemas.OBSERVED, made, strict=True)]
     found = Evidence(*(frame.lazy() for frame in pl.collect_all(conformed)))

@@ -18,6 +18,7 @@ from pipeline.billing import dimensions, discounts, invoices, prices, taxes, tim
 from pipeline.billing.coverage import spans
 from pipeline.billing.decode import Evidence, decode
 from pipeline.billing.ids import numbered
+from pipeline.billing.unreadable import doubted
 
 TOGETHER = 120_000
 """Rows of evidence that are folded together; more need more memory, fewer more time."""
@@ -160,6 +161,7 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     mine = pl.concat([getattr(evidence, name).select("customer_id") for name in OWN]).unique()
     whose = pl.col("customer_id")
     refs = refs.filter(whose.is_null() | whose.is_in(mine.collect().to_series().implode()))
+    unreadable = evidence.unreadable
     evidence, coverage, refs = numbered(evidence, coverage, refs.collect().lazy())
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
     lines = taxes.with_rates(
@@ -171,7 +173,7 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
         evidence.subscription, coverage, lines, invoice_items, price, refs, coupon
     )
     usage = invoices.usage_charges(lines, price, refs, coupon)
-    return tuple(pl.collect_all([items, usage]))
+    return tuple(doubted(each, unreadable) for each in pl.collect_all([items, usage]))
 
 
 def put_together(shared: Shared, parts: list[tuple[pl.DataFrame, ...]]) -> Billing:

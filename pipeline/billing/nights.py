@@ -24,6 +24,7 @@ from pipeline.billing.folding import (
     tax_rates,
     what_is_shared,
 )
+from pipeline.billing.unreadable import touching
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ def _touched(
 ) -> pl.Series | None:
     """The customers whose items may differ from before; None for all."""
     reached = _reached(covered, coverage)
-    if reached is None:
+    doubtful = touching(fresh.unreadable)
+    if reached is None or doubtful is None:
         return None
     now = shared.dimensions
     coupons = _differing(before.coupon, now["coupon"], "coupon_id")
@@ -123,6 +125,7 @@ def _touched(
         *(getattr(fresh, name) for name in OWN),
         known.subscription.filter(pl.col("at") > reached),
         given.lazy(),
+        doubtful.to_frame().lazy(),
     ]
     if len(prices):
         found.append(known.subscription.filter(pl.col("items").list.eval(at_price).list.any()))

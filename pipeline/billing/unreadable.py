@@ -1,39 +1,140 @@
-"""Which record cannot be decoded.
+"""Records that cannot be decoded: they are set aside and named, and what they belong to is not sure.
 
-Belongs here: finding it, and the error that names it. Its text says nothing of what the record holds.
+Belongs here: finding them, whom they concern, and the grade of what they concern. Their text says nothing of what a
+record holds. Source of the rule: docs/method.md, "How sure we are".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from pipeline.errors import UnreadableRecord
+from pipeline import schemas
 
 Decode = Callable[[pl.LazyFrame], object]
+SURE = ("exact", "invoiced")
+WHOLE = (
+    "amount", "amount_off", "billing_cycle_anchor", "cancel_at", "canceled_at", "created", "current_period_end",
+    "current_period_start", "date", "divide_by", "duration_in_months", "end", "end_date", "ended_at",
+    "interval_count", "quantity", "start", "start_date", "subtotal", "trial_end", "trial_start", "up_to",
+)  # fmt: skip
+"""Fields that hold whole numbers, wherever they stand."""
+TEXT = (
+    "billing_reason", "billing_scheme", "currency", "customer", "duration", "id", "interval", "invoice_item",
+    "round", "status", "subscription", "subscription_item", "tax_behavior", "tiers_mode", "unit_amount_decimal",
+    "flat_amount_decimal", "usage_type",
+)  # fmt: skip
+"""Fields that hold texts, or objects."""
+ODD = (
+    rf'"(?:{"|".join(WHOLE)})":(?:true|false|-?\d+[.eE]|-?\d{{19,}})'
+    rf'|"(?:{"|".join(TEXT)})":(?:true|false|-?\d)'
+    r'|"(?:percent_off|percentage)":(?:true|false)'
+)
+"""What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only."""
+KEYS = ("customer_id", "subscription_id", "price_id", "coupon_id")
+"""What an unreadable record may concern."""
 
 
-def unreadable(raw: pl.LazyFrame, decode: Decode) -> UnreadableRecord | None:
-    """The error that names the first record (RAW_RECORD) that `decode` fails on alone; None if there is none."""
-    rows = raw.collect()
-    if rows.is_empty() or not _readable(rows[:0], decode):
-        return None
-    while rows.height > 1:
-        half = rows.height // 2
-        rows = rows[half:] if _readable(rows[:half], decode) else rows[:half]
-    if _readable(rows, decode):
-        return None
-    stream, name, version = rows.select("stream", "id", "api_version").row(0)
-    return UnreadableRecord(
-        f"Stripe's record {name} (stream {stream}, API version {version or 'not known'}) cannot be read: a field of it "
-        f"has another JSON type than the API describes. No figure was changed. Please report the id, the version and "
-        f"which field it is (Stripe's dashboard shows the record by its id): its type must be taught to "
-        f"pipeline/billing/payload.py."
-    )
+def set_aside(raw: pl.LazyFrame, decode: Decode) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """(the RAW_RECORD rows that can be decoded, OBSERVED_UNREADABLE of the others).
+
+    Args:
+        raw: RAW_RECORD rows.
+        decode: raises a Polars error where a row cannot be decoded; it decodes row by row.
+    """
+    rows = raw.collect().with_row_index("row")
+    odd = rows.filter(odd_type()).get_column("row").to_list()
+    left = rows.filter(odd_type().not_())
+    bad = [part.get_column("row")[0] for part in _unreadable(left, decode)]
+    apart = pl.col("row").is_in([*odd, *bad])
+    return rows.filter(apart.not_()).drop("row").lazy(), _named(rows.filter(apart))
+
+
+def odd_type() -> pl.Expr:
+    """Whether a RAW_RECORD row has a number or a text of another type, which Polars would turn into one silently."""
+    return pl.col("payload").str.contains(ODD)
+
+
+def _unreadable(rows: pl.DataFrame, decode: Decode) -> Iterator[pl.DataFrame]:
+    """Each row that cannot be decoded by itself."""
+    if rows.is_empty() or _readable(rows, decode):
+        return
+    if rows.height == 1:
+        yield rows
+        return
+    half = rows.height // 2
+    yield from _unreadable(rows[:half], decode)
+    yield from _unreadable(rows[half:], decode)
 
 
 def _readable(rows: pl.DataFrame, decode: Decode) -> bool:
     try:
-        decode(rows.lazy())
+        decode(rows.drop("row").lazy())
     except pl.exceptions.PolarsError:
         return False
     return True
+
+
+def _named(rows: pl.DataFrame) -> pl.LazyFrame:
+    """OBSERVED_UNREADABLE: whom the records concern, as far as they say so."""
+    event = pl.col("stream") == "event"
+
+    def said(name: str) -> pl.Expr:
+        inside = pl.col("payload").str.json_path_match(f"$.data.object.{name}")
+        return (
+            pl.when(event)
+            .then(inside)
+            .otherwise(pl.col("payload").str.json_path_match(f"$.{name}"))
+        )
+
+    def own(*kinds: str) -> pl.Expr:
+        own_id = pl.when(event).then(said("id")).otherwise(pl.col("id"))
+        return pl.when(kind.is_in(kinds)).then(own_id)
+
+    kind = pl.when(event).then(said("object")).otherwise(pl.col("stream"))
+    customer = said("customer")
+    named = rows.lazy().with_columns(
+        record_id="id",
+        customer_id=pl.coalesce(
+            own("customer"), pl.when(customer.str.starts_with("cus_")).then(customer)
+        ),
+        subscription_id=own("subscription"),
+        price_id=own("price", "plan"),
+        coupon_id=own("coupon"),
+    )
+    harmless = kind.is_in(["product", "promotion_code", "subscription_schedule", "credit_note"])
+    return schemas.OBSERVED_UNREADABLE.conform(named.with_columns(concerns=harmless.not_()))
+
+
+def touching(unreadable: pl.LazyFrame) -> pl.Series | None:
+    """The customers that unreadable records concern; null where they may concern anybody."""
+    rows = unreadable.filter("concerns").select(KEYS).collect()
+    if rows.filter(pl.col("customer_id").is_null()).height:
+        return None
+    return rows.get_column("customer_id").unique()
+
+
+def doubted(rows: pl.DataFrame, unreadable: pl.LazyFrame) -> pl.DataFrame:
+    """Rows of ITEM_TIMELINE or USAGE_CHARGE, `bounded` at most where an unreadable record may say otherwise.
+
+    A record that does not say whom it concerns makes everything of its account doubtful.
+    """
+    found = unreadable.filter("concerns").select(KEYS).collect()
+    if found.is_empty():
+        return rows
+    named = pl.any_horizontal(
+        pl.col(key).cast(pl.String).is_in(found.get_column(key).drop_nulls().implode())
+        for key in KEYS
+        if key in rows.columns
+    )
+    coupons = found.get_column("coupon_id").drop_nulls().to_list()
+    if coupons:
+        of = pl.col("discounts").list.eval(pl.element().struct.field("coupon_id").is_in(coupons))
+        named |= of.list.any().fill_null(value=False)
+    if found.select(pl.all_horizontal(pl.col(KEYS).is_null()).any()).item():
+        named = pl.lit(value=True)
+    doubtful = named & pl.col("evidence").cast(pl.String).is_in(SURE)
+    return rows.with_columns(
+        evidence=pl.when(doubtful)
+        .then(pl.lit("bounded"))
+        .otherwise(pl.col("evidence").cast(pl.String))
+    )

@@ -42,6 +42,7 @@ from pipeline.schemas.observed import (
     OBSERVED_PRICE_EDIT,
     OBSERVED_PRODUCT,
     OBSERVED_SUBSCRIPTION,
+    OBSERVED_UNREADABLE,
 )
 from pipeline.schemas.operations import (
     ALERT_EVALUATION,
@@ -132,6 +133,7 @@ __all__ = [
     "OBSERVED_PRICE_EDIT",
     "OBSERVED_PRODUCT",
     "OBSERVED_SUBSCRIPTION",
+    "OBSERVED_UNREADABLE",
     "PRICE",
     "PRODUCT",
     "PUBLISHED",

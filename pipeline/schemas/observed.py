@@ -192,6 +192,25 @@ OBSERVED_DISCOUNT = _observed(
     instant("gone_at", "When it was deleted, in the event that says so."),
 )
 
+OBSERVED_UNREADABLE = Table(
+    name="observed_unreadable",
+    grain="one row per raw record that cannot be decoded",
+    key=("source_account", "stream", "record_id", "hash"),
+    append_only=True,
+    columns=(
+        text("source_account", "The Stripe account it belongs to.", key=True),
+        text("stream", "Its stream.", key=True),
+        text("record_id", "The record's id.", key=True),
+        *SEEN,
+        text("api_version", "The API version it is rendered in."),
+        text("customer_id", "Whom it concerns, where it says so."),
+        text("subscription_id", "The subscription that it is about."),
+        text("price_id", "The price that it is about."),
+        text("coupon_id", "The coupon that it is about."),
+        flag("concerns", "Whether figures rest on records of its kind."),
+    ),
+)
+
 OBSERVED = (
     OBSERVED_CUSTOMER,
     OBSERVED_PRODUCT,
@@ -202,5 +221,6 @@ OBSERVED = (
     OBSERVED_SUBSCRIPTION,
     OBSERVED_INVOICE,
     OBSERVED_INVOICE_ITEM,
+    OBSERVED_UNREADABLE,
 )
 """Every table of decoded evidence."""

@@ -140,3 +140,19 @@ def test_a_change_that_no_event_tells_is_found_and_subscriptions_are_listed(benc
 
     bench.night(END + DAY + timedelta(hours=1))
     assert bench.rows[TOLD].passed
+
+
+def test_a_record_that_cannot_be_read_stops_nothing(bench: Bench) -> None:
+    company = bench.company
+    lost = next(
+        each for each in company.objects["subscription"].values() if each["status"] == "active"
+    )
+    lost["items"]["data"][0]["quantity"] = "a secret"
+    bench.night(company.now)
+    row = bench.rows["item_timeline records_readable"]
+    assert not row.passed
+    assert json.loads(row.examples) == [f"subscription {lost['id']}"]
+    assert "secret" not in bench.checks["records_readable"].description
+    mine = pl.col("customer_id") == lost["customer"]
+    assert "exact" not in bench.timeline.filter(mine).get_column("evidence").to_list()
+    assert "exact" in bench.timeline.filter(~mine).get_column("evidence").to_list()
