@@ -15,7 +15,8 @@ from sqlalchemy import insert
 from pipeline.assets import checked, evidence
 from pipeline.assets.place import Place
 from pipeline.database import table_of
-from pipeline.lake.landing import StreamCount, SyncResult, fetch, sync
+from pipeline.lake.landing import SyncResult, fetch, sync
+from pipeline.lake.one_source import StreamCount
 from pipeline.schemas import DATA_QUALITY, RAW_RECORD
 from pipeline.sources import Source
 from pipeline.sources.stripe.references import cut, missing, references

@@ -13,7 +13,8 @@ from sqlalchemy import insert
 from pipeline.assets import complete, forgetting
 from pipeline.assets.place import Place
 from pipeline.database import table_of
-from pipeline.lake.landing import SyncResult, Watch, sync
+from pipeline.lake.landing import SyncResult, sync
+from pipeline.lake.one_source import Watch
 from pipeline.lake.progress import Progress
 from pipeline.schemas import DATA_QUALITY
 from pipeline.sources import Source, configured_sources

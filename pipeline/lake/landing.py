@@ -1,72 +1,29 @@
 """Landing: what sources pull becomes raw records, coverage and cursors, all shown at once.
 
-Belongs here: one sync from lock to commit, and going on with one that was interrupted. Does not belong here: how a
-source pages, or what a record means.
+Belongs here: one sync from lock to commit. Does not belong here: one source's part of it (`one_source`), how a source
+pages, or what a record means.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import polars as pl
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert
 
-from pipeline.database import reading, table_of
-from pipeline.database.engine import lock_ledger
+from pipeline.database import table_of
 from pipeline.lake import unfinished
-from pipeline.lake.incoming import Incoming
 from pipeline.lake.lake import Lake
 from pipeline.lake.lock import WAIT_SECONDS, held
-from pipeline.lake.objects import StagedObject
-from pipeline.lake.progress import Meter, Progress
-from pipeline.lake.unfinished import Unfinished
+from pipeline.lake.one_source import Landing, StreamCount, Watch, begin
 from pipeline.schemas import COVERAGE, SOURCE_SYNC
-from pipeline.sources.protocol import (
-    EXTENTS,
-    Clock,
-    Drained,
-    Extent,
-    Page,
-    Resume,
-    Source,
-    instant,
-    unix,
-)
+from pipeline.sources.protocol import Clock, Extent, Source, instant
 
-CHUNK = 24 * 2**20
-"""Bytes of payload kept in memory before they are written."""
 LOCK = "sync"
-FORGOTTEN = timedelta(days=7)
-"""A sync that was interrupted longer ago is not gone on with."""
 OLD = timedelta(hours=1)
 """After one that began longer ago an ordinary one follows at once."""
-
-
-@dataclass(slots=True)
-class StreamCount:
-    """What became of one stream's objects."""
-
-    source: str
-    source_account: str
-    stream: str
-    listed: int = 0
-    """Objects that the source returned."""
-    stored: int = 0
-    """Records with new content."""
-    rejected: int = 0
-    """Objects that could not be stored."""
-    unchanged: int = 0
-    """Records with the content that was stored before."""
-    seconds: float = 0.0
-    """From the start of the sync to the stream's last page."""
-
-    @property
-    def objects_per_second(self) -> float:
-        """How fast its objects came."""
-        return self.listed / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +47,6 @@ class SyncResult:
     def stored(self) -> int:
         """Records with new content, over all streams."""
         return sum(each.stored for each in self.counts)
-
-
-Watch = Callable[[Progress], None]
 
 
 def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
@@ -130,13 +84,13 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
     """
     watch, present = progress or (lambda _: None), clock or (lambda: now)
     with held(engine, LOCK, run_id, wait_seconds):
-        landings = [_begin(lake, engine, source, now, extent) for source in sources]
+        landings = [begin(lake, engine, source, now, extent) for source in sources]
         for landing in landings:
             landing.take(present, watch)
         found = _show(lake, landings, now, run_id)
         late = [each for each in landings if each.sync.started_at < now - OLD]
         if late:
-            again = [_begin(lake, engine, each.source, now, "changes") for each in late]
+            again = [begin(lake, engine, each.source, now, "changes") for each in late]
             for landing in again:
                 landing.take(present, watch)
             found = _show(lake, again, now, run_id)
@@ -171,8 +125,7 @@ def fetch(
         SourceError: the source cannot be read.
     """
     with held(engine, LOCK, run_id, wait_seconds):
-        fresh = Unfinished(source.name, source.account, _sync_id(), now, "", "changes")
-        landing = _Landing(lake, engine, source, fresh, None, [])
+        landing = Landing(lake, engine, source, unfinished.fresh(source, now, "changes"), None, [])
         for each in source.fetch(wanted, clock or (lambda: now)):
             landing.add(each)
         landing.write()
@@ -180,131 +133,11 @@ def fetch(
     return _counts([landing])
 
 
-def _sync_id() -> str:
-    return f"sync_{uuid4().hex[:16]}"
-
-
-def _counts(landings: Sequence["_Landing"]) -> tuple[StreamCount, ...]:
+def _counts(landings: Sequence[Landing]) -> tuple[StreamCount, ...]:
     return tuple(each for landing in landings for each in landing.told())
 
 
-class _Landing:
-    """One source's sync."""
-
-    def __init__(
-        self,
-        lake: Lake,
-        engine: Engine,
-        source: Source,
-        sync: Unfinished,
-        resume: Resume | None,
-        staged: list[StagedObject],
-    ) -> None:
-        self.lake, self.engine, self.source, self.sync = lake, engine, source, sync
-        self.resume = resume
-        self.staged = staged
-        self.meter = Meter(source.name)
-        self.examples: list[str] = []
-        self._incoming: dict[str, Incoming] = {}
-        self._earlier = [each.path for each in staged]
-
-    def take(self, clock: Clock, watch: Watch) -> None:
-        """Pull the source, writing objects that nobody sees yet."""
-        with reading(self.engine) as connection:
-            cursors = _cursors(connection, self.source)
-        # The watermark is the sync's start; every later look at the clock is the time of a request.
-        first = iter((self.sync.started_at,) if self.resume is None else ())
-        pulled = self.source.pull(
-            cursors, lambda: next(first, None) or clock(), self.sync.extent, self.resume
-        )
-        for each in pulled:
-            if isinstance(each, Page):
-                self.add(each)
-                if each.left is not None:
-                    self.sync.left[each.stream] = each.left
-                if sum(stream.bytes for stream in self._incoming.values()) >= CHUNK:
-                    self.keep()
-            else:
-                self.sync.drained[each.stream] = _told(each)
-            count = self._count(each.stream)
-            done = isinstance(each, Drained)
-            watch(self.meter.progress(each.stream, count[0], count[1], done=done))
-        self.write()
-
-    def add(self, page: Page) -> None:
-        """Count what a page has, and keep its records until they are written."""
-        count = self._count(page.stream)
-        self.meter.page(page)
-        count[0] += page.listed
-        count[2] += len(page.rejected)
-        self.examples += [f"{page.stream} {r.id}: {r.reason}" for r in page.rejected]
-        for name, times in page.unknown.items():
-            told = f"{page.stream}: {name}"
-            self.sync.unknown[told] = self.sync.unknown.get(told, 0) + times
-        self._stream(page.stream).add(page)
-
-    def told(self) -> Iterator[StreamCount]:
-        """What became of each stream's objects."""
-        source, account = self.sync.source, self.sync.source_account
-        for stream, (listed, stored, rejected, unchanged) in self.sync.counts.items():
-            seconds = self.meter.seconds.get(stream, 0.0)
-            yield StreamCount(source, account, stream, listed, stored, rejected, unchanged, seconds)
-
-    def _count(self, stream: str) -> list[int]:
-        return self.sync.counts.setdefault(stream, [0, 0, 0, 0])
-
-    def _stream(self, name: str) -> Incoming:
-        if name not in self._incoming:
-            source = self.source
-            mine = [path for path in self._earlier if f"/{source.name}.{name}/" in path]
-            self._incoming[name] = Incoming(
-                self.lake, source.name, source.account, name, self.sync.sync_id, mine
-            )
-        return self._incoming[name]
-
-    def write(self) -> list[StagedObject]:
-        """Write what waits; the objects."""
-        written = []
-        for name, stream in self._incoming.items():
-            each = stream.write()
-            count = self.sync.counts[name]
-            count[3] = stream.unchanged
-            if each is not None:
-                count[1] += each.rows
-                written.append(each)
-        self.staged += written
-        return written
-
-    def keep(self) -> None:
-        """Write what waits, and note it together with what is left: from here an interrupted sync goes on."""
-        written = self.write()
-        if self.source.settings is None:
-            return
-        with self.engine.begin() as connection:
-            lock_ledger(connection)
-            unfinished.save(connection, self.sync, written)
-
-
-def _begin(lake: Lake, engine: Engine, source: Source, now: datetime, extent: Extent) -> _Landing:
-    """The source's sync from its start, or from where an earlier one was interrupted."""
-    with engine.begin() as connection:
-        lock_ledger(connection)
-        sync = unfinished.load(connection, source.name, source.account)
-        if sync is not None and (
-            sync.settings == source.settings
-            and EXTENTS.index(sync.extent) >= EXTENTS.index(extent)
-            and now - FORGOTTEN < sync.started_at <= now
-        ):
-            staged = unfinished.written(connection, sync)
-            resume = Resume(sync.started_at, frozenset(sync.drained), dict(sync.left))
-            return _Landing(lake, engine, source, sync, resume, staged)
-        if sync is not None:
-            unfinished.drop(connection, sync)
-    fresh = Unfinished(source.name, source.account, _sync_id(), now, source.settings or "", extent)
-    return _Landing(lake, engine, source, fresh, None, [])
-
-
-def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) -> SyncResult:
+def _show(lake: Lake, landings: Sequence[Landing], now: datetime, run_id: str) -> SyncResult:
     """Show everything, and forget that it was unfinished."""
     staged = [each for landing in landings for each in landing.staged]
     coverage = _coverage(landings)
@@ -338,16 +171,7 @@ def _show(lake: Lake, landings: Sequence[_Landing], now: datetime, run_id: str) 
     )
 
 
-def _told(drained: Drained) -> dict[str, Any]:
-    covered = drained.covered
-    return {
-        "cursor": dict(drained.cursor),
-        "covered": None if covered is None else [unix(covered.start), unix(covered.end)],
-        "whole": drained.whole,
-    }
-
-
-def _coverage(landings: Sequence[_Landing]) -> pl.DataFrame:
+def _coverage(landings: Sequence[Landing]) -> pl.DataFrame:
     spans = [
         (landing.sync.source_account, *map(instant, told["covered"]), landing.sync.sync_id)
         for landing in landings
@@ -357,7 +181,7 @@ def _coverage(landings: Sequence[_Landing]) -> pl.DataFrame:
     return pl.DataFrame(spans, schema=COVERAGE.schema, orient="row")
 
 
-def _sync_rows(landing: _Landing) -> Iterator[dict[str, Any]]:
+def _sync_rows(landing: Landing) -> Iterator[dict[str, Any]]:
     sync = landing.sync
     for stream, told in sync.drained.items():
         listed, stored, rejected, _ = sync.counts[stream]
@@ -373,16 +197,6 @@ def _sync_rows(landing: _Landing) -> Iterator[dict[str, Any]]:
             "finished_at": datetime.now(UTC),
             "sync_id": sync.sync_id,
         }
-
-
-def _cursors(connection: Connection, source: Source) -> Mapping[str, Any]:
-    table = table_of(SOURCE_SYNC)
-    rows = connection.execute(
-        select(table.c.stream, table.c.cursor).where(
-            table.c.source == source.name, table.c.source_account == source.account
-        )
-    )
-    return {stream: orjson.loads(cursor) for stream, cursor in rows if cursor}
 
 
 def _replace_cursors(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

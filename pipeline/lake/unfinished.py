@@ -7,6 +7,7 @@ transaction, so that what was read and what is kept of it never differ.
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from sqlalchemy import Connection, delete, insert, select
@@ -15,7 +16,7 @@ from pipeline.database import sync_progress
 from pipeline.lake import ledger
 from pipeline.lake.objects import StagedObject
 from pipeline.schemas import RAW_RECORD
-from pipeline.sources.protocol import Extent
+from pipeline.sources.protocol import Extent, Source
 
 
 @dataclass(slots=True)
@@ -38,6 +39,12 @@ class Unfinished:
     """Stream -> objects listed, stored, rejected, unchanged."""
     unknown: dict[str, int] = field(default_factory=dict)
     """`stream: field` that this version does not know -> how often it came."""
+
+
+def fresh(source: Source, now: datetime, extent: Extent) -> Unfinished:
+    """A sync that begins."""
+    sync_id = f"sync_{uuid4().hex[:16]}"
+    return Unfinished(source.name, source.account, sync_id, now, source.settings or "", extent)
 
 
 def load(connection: Connection, source: str, account: str) -> Unfinished | None:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from pipeline.database import engine
-from pipeline.lake import Lake, landing
+from pipeline.lake import Lake, one_source
 from pipeline.lake.landing import sync
 from pipeline.sources import StripeSource
 from tests.sources.company import END, KEY
@@ -15,12 +15,12 @@ CHUNK = 100_000
 
 def run(lake: Lake, base: str) -> None:
     """A first sync, or one that goes on."""
-    whole, landing.CHUNK = landing.CHUNK, CHUNK
+    whole, one_source.CHUNK = one_source.CHUNK, CHUNK
     try:
         source = StripeSource(KEY, base, requests_per_second=100_000)
         sync(lake, lake.engine, [source], END, "run")
     finally:
-        landing.CHUNK = whole
+        one_source.CHUNK = whole
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline.database import engine, reading, sync_progress, upgrade
-from pipeline.lake import Lake, landing
+from pipeline.lake import Lake, one_source
 from pipeline.lake.landing import SyncResult, sync
 from pipeline.lake.progress import Progress
 from pipeline.sandbox.company import Company
@@ -49,7 +49,7 @@ def whole(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landing, "CHUNK", 100_000)
+    monkeypatch.setattr(one_source, "CHUNK", 100_000)
 
 
 def run(
