@@ -14,7 +14,9 @@ from sqlalchemy import insert
 
 from pipeline.assets import checked, evidence
 from pipeline.assets.place import Place
+from pipeline.billing.unreadable import set_aside
 from pipeline.database import table_of
+from pipeline.lake import Lake, LiveObject, ledger
 from pipeline.lake.landing import SyncResult, fetch, sync
 from pipeline.lake.one_source import StreamCount
 from pipeline.schemas import DATA_QUALITY, RAW_RECORD
@@ -34,6 +36,10 @@ TOLD = dg.AssetCheckSpec(
     description="Subscriptions are found as the last event left them.",
 )
 SPECS = [REFERRED, TOLD]
+LOOKED_AT = "complete"
+"""The counter that says up to which commit records were looked at."""
+AT_ONCE = 8
+"""Objects of the lake that are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ class Completeness:
 
     def looked(self, found: SyncResult) -> list[dg.AssetCheckResult]:
         """Both checks, kept in `data_quality`."""
-        looks = [self._told(found), self._there(found)]
+        told, found = self._told(found)
+        looks = [told, self._there(found)]
         month, run_id = self.place.calendar().current, self.context.run.run_id
         rows = [
             checked.noted(each.result, run_id, month, each.figures, each.examples) for each in looks
@@ -74,7 +81,7 @@ class Completeness:
                 self.context.log.warning("%s", each.result.description)
         return [each.result for each in looks]
 
-    def _told(self, found: SyncResult) -> Looked:
+    def _told(self, found: SyncResult) -> tuple[Looked, SyncResult]:
         """Whether events told every change; where they did not, subscriptions are listed at once."""
         unseen = self._missed(found)
         listing = "subscription" in found.whole
@@ -92,15 +99,17 @@ class Completeness:
                 clock=now,
             )
             unseen = pl.concat([unseen, self._missed(again)]).unique(maintain_order=True)
+            found = found.followed_by(again)
         examples = unseen.get_column("subscription_id").unique(maintain_order=True).to_list()
         shown = ", ".join(examples[: checked.EXAMPLES])
-        return _look(
+        look = _look(
             TOLD,
             {"unseen changes": unseen.height, "subscriptions": len(examples), "listed": listing},
             examples,
             f"{len(examples)} subscriptions were found otherwise than the last event left them ({shown}). They were "
             f"listed anew; what they were meanwhile is bounded, not exact.",
         )
+        return look, found
 
     def _missed(self, found: SyncResult) -> pl.DataFrame:
         since = found.coverage.get_column("covered_from").to_list()
@@ -108,16 +117,22 @@ class Completeness:
 
     def _there(self, found: SyncResult) -> Looked:
         """Whether everything is stored that was listed, and that records refer to."""
-        mine = pl.col("sync_id").is_in(list(found.sync_ids))
-        stored = self.place.lake.scan(RAW_RECORD)
-        fresh = stored.filter(mine, pl.col("source") == "stripe")
-        held = fresh.select(pl.len()).collect().item()
-        wanting = missing(references(fresh), stored)
+        lake = self.place.lake
+        stored = lake.scan(RAW_RECORD)
+        mine = pl.col("sync_id").is_in(list(found.sync_ids)) & (pl.col("source") == "stripe")
+        held = stored.filter(mine).select(pl.len()).collect().item()
+        # All that no look has seen, also what came before a step that died.
+        before = lake.generation(LOOKED_AT)
+        live = [each for each in lake.live() if each.table == RAW_RECORD.name]
+        fresh = [
+            each for each in live if each.partition.startswith("stripe.") and each.position > before
+        ]
+        named, broken = _read(lake, fresh)
+        wanting = missing(named, stored)
         counts = self._fetched(wanting)
         left = missing(wanting, self.place.lake.scan(RAW_RECORD)) if wanting.height else wanting
         gone = sum(each.rejected for each in counts)
         unlisted = left.filter(pl.col("stream") == "discount").height
-        broken = cut(fresh)
         unexplained = left.height - gone - unlisted
         figures = {
             "stored": found.stored,
@@ -136,6 +151,9 @@ class Completeness:
                 for _, stream, id_ in broken.iter_rows()
             ),
         ]
+        until = max((each.position for each in live), default=before)
+        with self.place.engine.begin() as connection:
+            ledger.move(connection, LOOKED_AT, until)
         return _look(
             REFERRED,
             figures,
@@ -163,6 +181,22 @@ class Completeness:
                 lake, engine = self.place.lake, self.place.engine
                 counts += fetch(lake, engine, source, ids, now(), run_id, clock=now)
         return counts
+
+
+def _read(lake: Lake, objects: Sequence[LiveObject]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What the records of some objects name, and those whose inner list is not whole; read by the part."""
+    found = []
+    for start in range(0, max(len(objects), 1), AT_ONCE):
+        paths = [each.path for each in objects[start : start + AT_ONCE]]
+        rows = lake.read(RAW_RECORD, paths)
+        try:
+            found.append((references(rows), cut(rows)))
+        except pl.exceptions.PolarsError:
+            # Those that cannot be read are named by the check `records_readable`.
+            readable, _ = set_aside(rows, lambda part: (references(part), cut(part)))
+            found.append((references(readable), cut(readable)))
+    named, broken = (pl.concat(frames) for frames in zip(*found, strict=True))
+    return named.unique(["source_account", "stream", "id"], maintain_order=True), broken
 
 
 def _look(

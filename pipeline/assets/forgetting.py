@@ -55,8 +55,10 @@ class Done:
 
 def respected(place: Place, sources: Sequence[Source]) -> list[Source]:
     """The sources, such that they bring nothing personal of those who are forgotten."""
-    known = _erasing(place, place.lake.scan(FORGOTTEN).collect())
-    return [Forgetful(each, known) for each in sources] if known.ids else list(sources)
+    return [
+        Forgetful(each, lambda: _erasing(place, place.lake.scan(FORGOTTEN).collect()))
+        for each in sources
+    ]
 
 
 def forget(place: Place, who: str, wait_seconds: float = WAIT_SECONDS) -> Done:

@@ -31,7 +31,8 @@ def prices(
     Args:
         observed: OBSERVED_PRICE.
         edits: OBSERVED_PRICE_EDIT.
-        coverage: COVERAGE; each of its rows is a sync, which listed every price some time after `covered_to`.
+        coverage: COVERAGE; each of its rows is a sync, which read prices some time after `covered_to`: all of them
+            where it `listed`.
         covered: `known.spans` of it.
     """
     listed = observed.filter("listed")
@@ -111,11 +112,13 @@ def _told(options: pl.LazyFrame, listed: pl.LazyFrame, coverage: pl.LazyFrame) -
     shown = options.select(*PAIR, "observed_at", "hash", *AMOUNTS, there=pl.lit(value=True))
     shown = shown.unique([*PAIR, "observed_at", "hash"])
     content = pl.struct("there", *AMOUNTS).hash()
+    proved = pl.when(pl.col("listed").fill_null(value=True)).then("synced_at")
     syncs = (
-        coverage.select(ACCOUNT, synced_at="covered_to")
-        .unique()
+        coverage.select(ACCOUNT, "listed", synced_at="covered_to")
+        .group_by(ACCOUNT, "synced_at")
+        .agg(pl.col("listed").any())
         .sort("synced_at")
-        .with_columns(before=pl.col("synced_at").shift(1).over(ACCOUNT))
+        .with_columns(before=proved.forward_fill().shift(1).over(ACCOUNT))
     )
     return (
         listed.filter("own")

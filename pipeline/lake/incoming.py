@@ -3,7 +3,7 @@
 Belongs here: from pages to objects of RAW_RECORD. Does not belong here: when they are shown (`landing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -34,6 +34,7 @@ class Incoming:
         stream: the stream.
         sync_id: the sync that brings them.
         staged: paths of what this sync wrote before it was interrupted.
+        beside: paths of what this sync wrote of a stream so far.
     """
 
     def __init__(
@@ -44,11 +45,14 @@ class Incoming:
         stream: str,
         sync_id: str,
         staged: Sequence[str] = (),
+        beside: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
         self._lake = lake
         self._origin = (source, account, stream)
         self._sync_id = sync_id
         self._staged = tuple(staged)
+        self._beside = beside
+        self._told_by: str | None = None
         self._partition = f"{source}.{stream}"
         self._pages: list[Page] = []
         self.bytes = 0
@@ -59,6 +63,7 @@ class Incoming:
     def add(self, page: Page) -> None:
         """Keep the records of a page."""
         if page.records:
+            self._told_by = self._told_by or page.told_by
             self.bytes += sum(len(record.payload) for record in page.records)
             self._pages.append(page)
 
@@ -107,17 +112,21 @@ class Incoming:
         ).collect()
 
     def _new(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The rows whose content differs from what was last seen of the same id."""
+        """The rows whose content differs from what was last seen of the id, or of which another stream told since."""
         before = pl.col("hash").shift().over("id")
         known = self._known(frame.select("id").unique())
+        told = self._told(known)
+        new = pl.col("hash").ne_missing(pl.coalesce(before, "known"))
+        again = before.is_null() & (pl.col("told_at") > pl.col("known_at"))
         return (
             frame.join(known, on="id", how="left", maintain_order="left")
-            .filter(pl.col("hash").ne_missing(pl.coalesce(before, "known")))
-            .drop("known")
+            .join(told, on="id", how="left", maintain_order="left")
+            .filter(new | again.fill_null(value=False))
+            .drop("known", "known_at", "told_at")
         )
 
     def _known(self, ids: pl.DataFrame) -> pl.DataFrame:
-        """(id, known): the hash of the content last stored of each id."""
+        """(id, known, known_at): the hash of the content last stored of each id, and when it was seen."""
         live = self._lake.paths(RAW_RECORD, self._partition)
         rows = self._lake.read(RAW_RECORD, [*live, *self._staged])
         return (
@@ -126,6 +135,23 @@ class Incoming:
             .join(ids.lazy(), on="id", how="semi")
             .sort("observed_at", maintain_order=True)
             .group_by("id", maintain_order=True)
-            .agg(pl.col("known").last())
+            .agg(pl.col("known").last(), known_at=pl.col("observed_at").last())
+            .collect()
+        )
+
+    def _told(self, known: pl.DataFrame) -> pl.DataFrame:
+        """(id, told_at): when another stream last told of each id."""
+        if self._told_by is None or known.is_empty():
+            return known.clear().select("id", told_at="known_at")
+        partition = f"{self._origin[0]}.{self._told_by}"
+        paths = [*self._lake.paths(RAW_RECORD, partition), *self._beside(self._told_by)]
+        since = known.select(pl.col("known_at").min()).item()
+        return (
+            self._lake.read(RAW_RECORD, paths)
+            .filter(pl.col("source_account") == self._origin[1], pl.col("created") > since)
+            .select("created", id=pl.col("payload").str.json_path_match("$.data.object.id"))
+            .join(known.lazy().select("id"), on="id", how="semi")
+            .group_by("id")
+            .agg(told_at=pl.col("created").max())
             .collect()
         )

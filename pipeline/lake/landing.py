@@ -4,6 +4,7 @@ Belongs here: one sync from lock to commit. Does not belong here: one source's p
 pages, or what a record means.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,22 @@ class SyncResult:
     def stored(self) -> int:
         """Records with new content, over all streams."""
         return sum(each.stored for each in self.counts)
+
+    def followed_by(self, other: "SyncResult") -> "SyncResult":
+        """What both did."""
+        counts = {(e.source, e.source_account, e.stream): e for e in self.counts}
+        for each in other.counts:
+            key = (each.source, each.source_account, each.stream)
+            counts[key] = counts[key].plus(each) if key in counts else each
+        return SyncResult(
+            (*self.sync_ids, *other.sync_ids),
+            self.started_at,
+            tuple(counts.values()),
+            pl.concat([self.coverage, other.coverage]),
+            self.whole | other.whole,
+            (*self.examples, *other.examples),
+            dict(Counter(self.unknown) + Counter(other.unknown)),
+        )
 
 
 def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
@@ -93,7 +110,7 @@ def sync(  # noqa: PLR0913 - what one sync needs, and how it is watched
             again = [begin(lake, engine, each.source, now, "changes") for each in late]
             for landing in again:
                 landing.take(present, watch)
-            found = _show(lake, again, now, run_id)
+            found = found.followed_by(_show(lake, again, now, run_id))
         return found
 
 
@@ -159,7 +176,7 @@ def _show(lake: Lake, landings: Sequence[Landing], now: datetime, run_id: str) -
         if not told["whole"]
     }
     streams = {stream for landing in landings for stream in landing.sync.drained}
-    unknown = {told: n for landing in landings for told, n in landing.sync.unknown.items()}
+    unknown = sum((Counter(landing.sync.unknown) for landing in landings), Counter())
     return SyncResult(
         tuple(landing.sync.sync_id for landing in landings),
         now,
@@ -167,13 +184,18 @@ def _show(lake: Lake, landings: Sequence[Landing], now: datetime, run_id: str) -
         coverage,
         frozenset(streams - partly),
         examples,
-        unknown,
+        dict(unknown),
     )
 
 
 def _coverage(landings: Sequence[Landing]) -> pl.DataFrame:
     spans = [
-        (landing.sync.source_account, *map(instant, told["covered"]), landing.sync.sync_id)
+        (
+            landing.sync.source_account,
+            *map(instant, told["covered"]),
+            landing.sync.sync_id,
+            landing.listed,
+        )
         for landing in landings
         for told in landing.sync.drained.values()
         if told["covered"] is not None

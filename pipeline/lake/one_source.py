@@ -5,7 +5,7 @@ came is shown (`landing`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,17 @@ class StreamCount:
     """Records with the content that was stored before."""
     seconds: float = 0.0
     """From the start of the sync to the stream's last page."""
+
+    def plus(self, other: "StreamCount") -> "StreamCount":
+        """Both together."""
+        return replace(
+            self,
+            listed=self.listed + other.listed,
+            stored=self.stored + other.stored,
+            rejected=self.rejected + other.rejected,
+            unchanged=self.unchanged + other.unchanged,
+            seconds=self.seconds + other.seconds,
+        )
 
     @property
     def objects_per_second(self) -> float:
@@ -97,6 +108,12 @@ class Landing:
             watch(self.meter.progress(each.stream, count[0], count[1], done=done))
         self.write()
 
+    @property
+    def listed(self) -> bool:
+        """Whether the source lists everything that there is now, and not only changes."""
+        whole = [told["whole"] for stream, told in self.sync.drained.items() if told["lists"]]
+        return all(whole)
+
     def add(self, page: Page) -> None:
         """Count what a page has, and keep its records until they are written."""
         count = self._count(page.stream)
@@ -124,7 +141,13 @@ class Landing:
             source = self.source
             mine = [path for path in self._earlier if f"/{source.name}.{name}/" in path]
             self._incoming[name] = Incoming(
-                self.lake, source.name, source.account, name, self.sync.sync_id, mine
+                self.lake,
+                source.name,
+                source.account,
+                name,
+                self.sync.sync_id,
+                mine,
+                self._written,
             )
         return self._incoming[name]
 
@@ -138,8 +161,13 @@ class Landing:
             if each is not None:
                 count[1] += each.rows
                 written.append(each)
-        self.staged += written
+                self.staged.append(each)
         return written
+
+    def _written(self, stream: str) -> list[str]:
+        """Paths of what this sync wrote of a stream."""
+        within = f"/{self.source.name}.{stream}/"
+        return [each.path for each in self.staged if within in each.path]
 
     def keep(self) -> None:
         """Write what waits, and note it together with what is left: from here an interrupted sync goes on."""
@@ -175,6 +203,7 @@ def _told(drained: Drained) -> dict[str, Any]:
         "cursor": dict(drained.cursor),
         "covered": None if covered is None else [unix(covered.start), unix(covered.end)],
         "whole": drained.whole,
+        "lists": drained.covered is None,
     }
 
 

@@ -20,6 +20,10 @@ COVERAGE = Table(
         instant("covered_from", "Every event from here on is in the raw store."),
         instant("covered_to", "Every event before this instant is in the raw store."),
         text("sync_id", "The sync that drained the span."),
+        flag(
+            "listed",
+            "Whether the sync listed everything that there is now; null: it did, as each sync once.",
+        ),
     ),
 )
 

@@ -6,7 +6,7 @@ was stored before (`pipeline.assets.forgetting`). Prices, coupons and products a
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -128,10 +128,15 @@ def hash_of(payload: bytes) -> str:
 
 
 class Forgetful:
-    """A source that brings nothing personal of those who are forgotten."""
+    """A source that brings nothing personal of those who are forgotten by when it is read.
 
-    def __init__(self, source: Source, erasing: Erasing) -> None:
-        self._source, self._erasing = source, erasing
+    Args:
+        source: what it reads.
+        erasing: looks up who is forgotten.
+    """
+
+    def __init__(self, source: Source, erasing: Callable[[], Erasing]) -> None:
+        self._source, self._looked_up = source, erasing
 
     @property
     def name(self) -> str:
@@ -156,18 +161,20 @@ class Forgetful:
         resume: Resume | None = None,
     ) -> Iterator[Page | Drained]:
         """What the source pulls; see `pipeline.sources.protocol.Source`."""
+        erasing = self._looked_up()
         for each in self._source.pull(cursors, clock, extent, resume):
-            yield self._page(each) if isinstance(each, Page) else each
+            yield self._page(each, erasing) if isinstance(each, Page) else each
 
     def fetch(self, wanted: Mapping[str, Sequence[str]], clock: Clock) -> Iterator[Page]:
         """What the source gives when it is asked; see `pipeline.sources.protocol.Source`."""
+        erasing = self._looked_up()
         for each in self._source.fetch(wanted, clock):
-            yield self._page(each)
+            yield self._page(each, erasing)
 
-    def _page(self, page: Page) -> Page:
-        records = tuple(self._erased(page.stream, record) for record in page.records)
+    def _page(self, page: Page, erasing: Erasing) -> Page:
+        records = tuple(self._erased(page.stream, record, erasing) for record in page.records)
         return replace(page, records=records)
 
-    def _erased(self, stream: str, record: Record) -> Record:
-        left = self._erasing.payload(self.name, stream, record.id, record.payload)
+    def _erased(self, stream: str, record: Record, erasing: Erasing) -> Record:
+        left = erasing.payload(self.name, stream, record.id, record.payload)
         return record if left is None else replace(record, payload=left, hash=hash_of(left))

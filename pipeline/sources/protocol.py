@@ -100,6 +100,9 @@ class Page:
     """What the source sends that this version does not know, by name -> how often; never a value of a field."""
     left: Any = None
     """What of the stream is unread after this page, as plain values; null: it can only be read from its start."""
+    told_by: str | None = None
+    """Stream whose records tell of these objects too (at `data.object.id`): where one of them is newer than the last
+    record, a record is stored again though its content is known."""
     expected: int | None = None
     """About how many objects of the stream are still to come; null: nobody can say."""
     most: float | None = None

@@ -156,3 +156,47 @@ def test_a_record_that_cannot_be_read_stops_nothing(bench: Bench) -> None:
     mine = pl.col("customer_id") == lost["customer"]
     assert "exact" not in bench.timeline.filter(mine).get_column("evidence").to_list()
     assert "exact" in bench.timeline.filter(~mine).get_column("evidence").to_list()
+
+
+def test_an_old_state_that_comes_back_without_an_event_is_found_by_the_listing(
+    bench: Bench,
+) -> None:
+    company, start = bench.company, bench.company.now
+    bench.night(start)
+    first = json.dumps(company.objects["subscription"])
+    company.advance(start + DAY)
+    lost = next(
+        each
+        for each in company.objects["subscription"].values()
+        if each["status"] == "active" and json.dumps(each) in first
+    )
+    item = lost["items"]["data"][0]
+    before = json.loads(json.dumps(lost["items"]))
+    seats, more = item["quantity"] or 1, (item["quantity"] or 1) + 3
+    told = json.loads(json.dumps(lost))
+    told["items"]["data"][0]["quantity"] = more
+    company.objects["event"]["evt_more"] = {
+        "id": "evt_more",
+        "object": "event",
+        "type": "customer.subscription.updated",
+        "created": int((start + DAY / 2).timestamp()),
+        "api_version": "2026-10-28.endive",
+        "data": {"object": told, "previous_attributes": {"items": before}},
+    }
+    bench.night(start + DAY)
+    mine = pl.col("subscription_item_id") == item["id"]
+    now = mine & pl.col("valid_to").is_null()
+    assert bench.timeline.filter(now).select("quantity", "evidence").rows() == [(more, "exact")]
+
+    bench.night(start + 7 * DAY)  # and the seats are as many as at first: no event said so
+    assert not bench.rows[TOLD].passed
+    assert json.loads(bench.rows[TOLD].examples) == [lost["id"]]
+    assert bench.timeline.filter(now)["quantity"].to_list() == [seats]
+    assert bench.timeline.filter(mine, quantity=more)["evidence"].to_list() == ["bounded"]
+
+
+def test_a_record_whose_shape_is_odd_does_not_stop_the_look(bench: Bench) -> None:
+    invoice = next(iter(bench.company.objects["invoice"].values()))
+    invoice["subtotal"] = "a text"
+    bench.night(bench.company.now)
+    assert bench.rows[THERE].passed

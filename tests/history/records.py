@@ -140,6 +140,7 @@ class Evidence:
         self.rows: list[dict[str, Any]] = []
         self.coverage: list[dict[str, Any]] = []
         self._last: dict[tuple[str, str], str] = {}
+        self._seen: dict[tuple[str, str], datetime] = {}
 
     def sync(self, company: Any) -> None:
         """Everything Stripe would give at the company's instant."""
@@ -158,6 +159,8 @@ class Evidence:
         inside = _inside(company, chain.from_iterable(listed.values()))
         if self.terse:
             listed["invoice"] = [_without_zeros(each) for each in listed["invoice"]]
+        if plan.listing and plan.last is not None:
+            self._back(events)
         for stream, records in {**listed, "discount": inside}.items():
             self._add(stream, records, seen, sync_id(now))
         self._add("coupon", _unlisted(company, inside, listed["coupon"]), seen, sync_id(now))
@@ -172,10 +175,18 @@ class Evidence:
                 "covered_from": start,
                 "covered_to": now,
                 "sync_id": sync_id(now),
+                "listed": plan.listing,
             }
         )
         self._cursors = {stream.name: plan.cursor(stream.name) for stream in STREAMS}
         self._cursors["event"] = {"watermark": unix(now)}
+
+    def _back(self, events: Iterable[Json]) -> None:
+        """Subscriptions of which events told since they were stored are stored again: an old state may be back."""
+        for event in events:
+            key = ("subscription", event["data"]["object"].get("id"))
+            if key in self._last and event["created"] > self._seen[key].timestamp():
+                del self._last[key]
 
     @staticmethod
     def _listed(company: Any, stream: Stream, plan: Plan, named: Named) -> list[Json]:
@@ -200,6 +211,7 @@ class Evidence:
             row = _row(stream, record, seen) | {"sync_id": sync}
             if self._last.get((stream, row["id"])) != row["hash"]:
                 self._last[stream, row["id"]] = row["hash"]
+                self._seen[stream, row["id"]] = seen
                 self.rows.append(self._of_account(row))
 
     def _of_account(self, row: dict[str, Any]) -> dict[str, Any]:

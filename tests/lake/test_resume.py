@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,6 +14,8 @@ from pipeline.lake.progress import Progress
 from pipeline.sandbox.company import Company
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources import StripeSource
+from pipeline.sources.stripe.client import StripeClient
+from pipeline.sources.stripe.refusals import CursorGone
 from tests.sources.company import END, KEY, served
 
 SHOWN = ["stream", "id", "hash"]
@@ -142,3 +145,31 @@ def test_what_an_unfinished_sync_wrote_is_no_orphan(lake: Lake, base: str, whole
     lake.collect_orphans(timedelta(0))
     run(lake, base)
     assert shown(lake).equals(shown(whole))
+
+
+def test_a_page_whose_beginning_is_gone_is_read_again_from_its_last_second(
+    lake: Lake, base: str, whole: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, gone = StripeClient.get, []
+
+    async def refusing(self: StripeClient, path: str, params: Any = None, *rest: Any) -> Any:
+        if "starting_after" in (params or {}) and path == "/v1/events":
+            gone.append(path)
+            raise CursorGone("No such object")
+        return await get(self, path, params, *rest)
+
+    monkeypatch.setattr(StripeClient, "get", refusing)
+    run(lake, base)
+    assert gone
+    assert shown(lake).unique().sort(SHOWN).equals(shown(whole))
+
+
+def test_what_is_gone_on_with_late_is_told_together_with_what_came_since(
+    lake: Lake, base: str
+) -> None:
+    with pytest.raises(Interrupted):
+        run(lake, base, 24)
+    found = run(lake, base, now=END + timedelta(days=1))
+    assert len(found.sync_ids) == 2
+    mine = pl.col("sync_id").is_in(list(found.sync_ids))
+    assert lake.scan(RAW_RECORD).filter(mine).collect().height == found.stored > 100

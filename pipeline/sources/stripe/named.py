@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline.sources.protocol import Json
+from pipeline.sources.protocol import Json, instant
 from pipeline.sources.stripe.filtering import Filter
 from pipeline.sources.stripe.typed import created
 
@@ -32,7 +32,7 @@ class Shown:
     at: int
     """When it was so."""
     observed_at: datetime
-    """When the event was asked for."""
+    """When it was surely so: the event's second."""
     api_version: str
     content: Json
     """Within the allow-list."""
@@ -72,7 +72,9 @@ class Named:
             if known is None or at > known.at:
                 content = self._filter.kept(found, kind) | ({"deleted": True} if deleted else {})
                 version = str(event.get("api_version") or "")
-                self._shown[kind, id_] = Shown(kind, at, observed_at, version, content)
+                # It was so when the event was made, not when it was read.
+                seen = instant(at) if at else observed_at
+                self._shown[kind, id_] = Shown(kind, at, seen, version, content)
 
     def wanted(self, stream: str, before: int) -> list[str]:
         """Ids of a stream's objects that must be asked for: those made `before` the list begins that is read."""

@@ -60,15 +60,16 @@ class Plan:
         known = [each for each in listed if each is not None]
         if self.last is None or len(known) < len(listed):
             return True
-        return (
-            instant(min(known)) + LISTED_EVERY <= self.watermark
-            or self.last < self.watermark - KEPT + EDGE
-        )
+        return instant(min(known)) + LISTED_EVERY <= self.watermark or self._lost()
+
+    def _lost(self) -> bool:
+        """Whether Stripe has forgotten events since the last sync: whatever changed may be old."""
+        return self.last is not None and self.last < self.watermark - KEPT + EDGE
 
     def since(self, stream: Stream) -> int:
         """The second in which a stream's list begins."""
         synced = self._synced(stream.name)
-        if synced is None or self._extent == "everything":
+        if synced is None or self._extent == "everything" or self._lost():
             return FOUNDED
         if not self.listing:
             return synced - int(OVERLAP.total_seconds())

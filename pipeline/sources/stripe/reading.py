@@ -18,7 +18,7 @@ import orjson
 from pipeline.errors import SourceError
 from pipeline.sources.protocol import Clock
 from pipeline.sources.stripe.client import StripeClient
-from pipeline.sources.stripe.refusals import Missing
+from pipeline.sources.stripe.refusals import CursorGone, Missing
 from pipeline.sources.stripe.slices import PAGE, Slice, Slices
 from pipeline.sources.stripe.typed import Typed, told
 
@@ -87,7 +87,11 @@ class Reader:
         """Every page of a list, newest first, one after the other; the first `most` where that is given."""
         asked: dict[str, Any] = {**params, "limit": PAGE}
         for number in count(1):
-            listed = await self.page(path, asked)
+            try:
+                listed = await self.page(path, asked)
+            except CursorGone:
+                del asked["starting_after"]
+                listed = await self.page(path, asked)
             yield listed
             if not listed.more or number == most:
                 return
@@ -111,7 +115,13 @@ class Reader:
                     await moved.wait()
                     continue
                 while slice_ in slices.busy:
-                    listed = await self.page(path, {**params, **slice_.params}, typed)
+                    try:
+                        listed = await self.page(path, {**params, **slice_.params}, typed)
+                    except CursorGone:
+                        # Deleted, or aged out, since its page was read: what was read since then comes again.
+                        if not slice_.begin_again():
+                            raise
+                        continue
                     await take(slice_, listed)
                     moved.set()
                     moved.clear()
@@ -156,5 +166,5 @@ def read(body: msgspec.Raw, typed: Typed | None) -> Any:
         return found
     try:
         return orjson.loads(memoryview(body))
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, UnicodeDecodeError):
         return None

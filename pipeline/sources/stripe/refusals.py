@@ -22,6 +22,10 @@ class Missing(SourceError):
     """Stripe has no such object, or has it no more."""
 
 
+class CursorGone(SourceError):
+    """The object after which a page was to begin does not exist any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer without what was asked for."""
@@ -60,6 +64,12 @@ class Refusal:
         """Stripe's own words, without anything that looks like a key."""
         return KEY.sub("(key)", str(self._error("message") or "no reason given"))
 
+    @property
+    def param(self) -> str | None:
+        """The parameter that Stripe refuses, where it names one."""
+        found = self._error("param")
+        return found if isinstance(found, str) else None
+
     def _error(self, name: str) -> Any:
         error = self.content.get("error") if isinstance(self.content, dict) else None
         return error.get(name) if isinstance(error, dict) else None
@@ -80,6 +90,8 @@ def refusal(answer: Refusal, base: str, path: str) -> SourceError:
         )
     if answer.status == FORBIDDEN:
         return _forbidden(answer, path)
+    if answer.param == "starting_after":
+        return CursorGone(_failure(answer, base, path))
     if answer.status == NOT_FOUND:
         return Missing(_failure(answer, base, path))
     return SourceError(_failure(answer, base, path))

@@ -50,6 +50,13 @@ class Slice:
             asked["starting_after"] = self.cursor
         return asked
 
+    def begin_again(self) -> bool:
+        """Go on without the cursor, from the last second that was read; False where nothing was."""
+        if self.oldest is None:
+            return False
+        self.before, self.cursor = self.oldest + 1, None
+        return True
+
     def remaining(self) -> float:
         """How many objects are left if they are as dense as those that were read; 0 while none was."""
         if self.newest is None or self.oldest is None:
@@ -110,7 +117,7 @@ class Slices:
         if objects:
             slice_.cursor = told(objects[-1], "id")
         slice_.read += len(kept)
-        if not more or len(kept) < len(objects):
+        if not more or (objects and _created(objects[-1], floor) < floor):
             self.busy.remove(slice_)
         return kept
 

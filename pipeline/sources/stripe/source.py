@@ -188,7 +188,10 @@ class _Sync:
         """A page with how much is to come, and how fast it may."""
         pace = self.reader.client.pace
         most = min(pace.endpoint(stream.path).per_second, pace.overall.per_second)
-        return replace(page, expected=slices.expected(), most=most)
+        # What events told since is not in the records of subscriptions: an old state may be back.
+        back = self.plan.last is not None and stream.name == "subscription"
+        told_by = EVENTS.name if back else None
+        return replace(page, told_by=told_by, expected=slices.expected(), most=most)
 
     async def drain(self, stream: Stream) -> None:
         """A stream, to its end: its list, what is still open, and what events name."""
@@ -266,8 +269,7 @@ class _Sync:
 
     async def drained(self, stream: str) -> None:
         """Say that everything of a stream was read."""
-        whole = self.plan.listing and stream != "discount"
-        await self.say(Drained(stream, self.plan.cursor(stream), None, whole))
+        await self.say(Drained(stream, self.plan.cursor(stream), None, self.plan.listing))
 
     async def say(self, drained: Drained) -> None:
         """Hand over that a stream is read."""

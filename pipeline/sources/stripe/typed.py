@@ -41,7 +41,7 @@ class Typed:
         """The object as a Struct; null where it has not the usual form."""
         try:
             found = self._decoder.decode(body)
-        except msgspec.ValidationError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         for name in self._listings:
             listing = getattr(found, name)
