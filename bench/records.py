@@ -56,7 +56,7 @@ class Store:
             shape = EVENT_OBJECTS.get(each["data"]["object"]["object"])
             if shape is not None:
                 self._keep("event", _event(each, shape), now, sync_id)
-        self.coverage.append(("", since, now, sync_id))
+        self.coverage.append(("", since, now, sync_id, True))
 
     def _keep(self, stream: str, record: Record, now: datetime, sync_id: str) -> None:
         if self.known.get((stream, record.id)) == record.hash:

@@ -25,7 +25,7 @@ def span(day: int) -> pl.DataFrame:
     """One day of coverage."""
     start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
     return pl.DataFrame(
-        [("", start, start + timedelta(days=1), f"sync_{day}")],
+        [("", start, start + timedelta(days=1), f"sync_{day}", True)],
         schema=COVERAGE.schema,
         orient="row",
     )
