@@ -4,6 +4,8 @@ Belongs here: one frame a kind of object, a row for each record of it (`pipeline
 minor units.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline.billing import payload as p
@@ -45,12 +47,15 @@ def _metadata() -> pl.Expr:
     return pl.col("payload").str.json_path_match("$.metadata")
 
 
-def coupons(raw: pl.LazyFrame) -> pl.LazyFrame:
+def coupons(raw: pl.LazyFrame, currencies: Sequence[str]) -> pl.LazyFrame:
     """OBSERVED_COUPON, from listings and events.
 
     A percentage has one row with the empty currency; an amount one for its own and each optional currency.
+
+    Args:
+        raw: RAW_RECORD rows.
+        currencies: those that a coupon may have options in.
     """
-    currencies = p.option_currencies(p.stream(raw, "coupon"))
     option = pl.Struct({"amount_off": pl.Int64})
     options = pl.Struct(dict.fromkeys(currencies or ["usd"], option))
     coupon = _said(

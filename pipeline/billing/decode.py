@@ -4,8 +4,9 @@ Belongs here: subscriptions, invoices and invoice items; `pricing` has prices, `
 belong here: what a field means, or which of two records counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
@@ -78,22 +79,23 @@ def decode(raw: pl.LazyFrame) -> Evidence:
 
 def _of_account(raw: pl.LazyFrame) -> Evidence:
     """The evidence of one Stripe account, its ids as they came."""
+    made = partial(_decoded, p.option_currencies(raw))
     try:
         if not raw.select(odd_type().any()).collect().item():
-            return _decoded(raw)
+            return made(raw)
     except pl.exceptions.PolarsError:
         pass
-    readable, others = set_aside(raw, _decoded)
-    return replace(_decoded(readable), unreadable=others)
+    readable, others = set_aside(raw, made)
+    return replace(made(readable), unreadable=others)
 
 
-def _decoded(raw: pl.LazyFrame) -> Evidence:
+def _decoded(currencies: Sequence[str], raw: pl.LazyFrame) -> Evidence:
     made = (
         catalogue.customers(raw),
         catalogue.products(raw),
-        pricing.prices(raw),
+        pricing.prices(raw, currencies),
         pricing.edits(raw),
-        catalogue.coupons(raw),
+        catalogue.coupons(raw, currencies),
         catalogue.discounts(raw),
         subscriptions(raw),
         invoices(raw),

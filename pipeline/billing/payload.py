@@ -218,11 +218,14 @@ DISCOUNT = pl.Struct(
 )
 
 
-def option_currencies(rows: pl.LazyFrame) -> list[str]:
-    """The currencies that `currency_options` of any record name; JSON keys are data, a Polars type needs them."""
-    found = rows.select(
-        pl.col("payload").str.extract_all(r'"[a-z]{3}":\{').explode(empty_as_null=False)
-    ).collect()
+def option_currencies(raw: pl.LazyFrame) -> list[str]:
+    """The currencies in which any price or coupon has options; JSON keys are data, a Polars type needs them."""
+    listed = pl.col("stream").is_in(["price", "coupon"])
+    found = (
+        raw.filter((pl.col("source") == "stripe") & listed)
+        .select(pl.col("payload").str.extract_all(r'"[a-z]{3}":\{').explode(empty_as_null=False))
+        .collect()
+    )
     return sorted(found.to_series().drop_nulls().str.slice(1, 3).unique().to_list())
 
 

@@ -5,6 +5,8 @@ it can be charged in, so that a subscription in another currency finds its curre
 in `prices`.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline import schemas
@@ -39,10 +41,14 @@ def _tier(amount: str) -> pl.Expr:
     )
 
 
-def prices(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """OBSERVED_PRICE of the list of prices: recurring prices only."""
+def prices(raw: pl.LazyFrame, currencies: Sequence[str]) -> pl.LazyFrame:
+    """OBSERVED_PRICE of the list of prices: recurring prices only.
+
+    Args:
+        raw: RAW_RECORD rows.
+        currencies: those that a price may have options in.
+    """
     rows = p.stream(raw, "price").with_row_index("record").collect()
-    currencies = p.option_currencies(rows.lazy())
     options = pl.Struct(dict.fromkeys(currencies or ["usd"], p.PRICE_OPTION))
     dtype = pl.Struct({**p.PRICE_FIELDS, "currency_options": options})
     price = p.decoded(rows.lazy(), dtype).filter(p.field("recurring").is_not_null())

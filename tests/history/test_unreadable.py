@@ -57,6 +57,14 @@ def test_a_price_that_cannot_be_read_makes_its_items_doubtful() -> None:
     assert set(grades(found).values()) == {"bounded"}
 
 
+def test_what_only_other_prices_show_to_be_wrong_is_wrong() -> None:
+    """That `kwd` is a currency with an option, and no field of the object, the second price says."""
+    odd = price("p", 100) | {"currency_options": {"kwd": "x"}}
+    fine = price("other", 100) | {"currency_options": {"kwd": {"unit_amount_decimal": "30"}}}
+    found = history(item("si", "p")).records("price", odd, fine)
+    assert set(grades(found).values()) == {"bounded"}
+
+
 def test_a_coupon_that_nothing_uses_makes_nothing_doubtful() -> None:
     found = history(item("si", "p")).records("coupon", coupon("C") | {"percent_off": ["x"]})
     assert set(grades(found).values()) == {"exact"}
