@@ -60,6 +60,7 @@ class Synced(History):
                 "covered_from": start,
                 "covered_to": end,
                 "sync_id": sync_id(end),
+                "listed": True,
             }
             for start, end in spans
         ]
