@@ -31,6 +31,7 @@ class Spacing:
         self.interval = self._least = self._shortest = 1 / per_second
         self._next = 0.0
         self._slowed = 0.0
+        self._order = asyncio.Lock()
 
     def delay(self) -> float:
         """Seconds until the next request may go; that place is taken."""
@@ -38,6 +39,15 @@ class Spacing:
         at = max(now - BEHIND * self.interval, self._next)
         self._next = at + self.interval
         return max(at - now, 0.0)
+
+    async def turn(self) -> None:
+        """Sleep until the next request may go, in the order of asking.
+
+        Who waits has no place yet: after this program was busy not all of them go at once.
+        """
+        async with self._order:
+            await asyncio.sleep(max(self._next - time.monotonic(), 0.0))
+            self.delay()
 
     def refused(self, sent: float) -> None:
         """A request sent at `sent` (monotonic) came too fast. Those that were under way by then tell nothing new."""
@@ -88,10 +98,8 @@ class Pace:
 
     async def turn(self, endpoint: str) -> None:
         """`wait` among other coroutines."""
-        for spacing in (self.endpoint(endpoint), self.overall):
-            delay = spacing.delay()
-            if delay > 0:
-                await asyncio.sleep(delay)
+        await self.endpoint(endpoint).turn()
+        await self.overall.turn()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,9 @@
 """Requests are spaced so that a server's limit is kept to, whatever it is, and little time is lost."""
 
+import asyncio
+import time
+from itertools import pairwise
+
 import pytest
 
 from pipeline.sources import limits
@@ -69,3 +73,23 @@ def test_a_lower_limit_is_found_and_kept(server: Server) -> None:
 def test_a_refusal_without_a_reason_costs_little(server: Server) -> None:
     assert server.seconds(Spacing(25), 4000) < 1.02 * 160
     assert server.refused == 1
+
+
+def test_those_who_waited_while_this_program_was_busy_do_not_go_all_at_once() -> None:
+    async def gone() -> list[float]:
+        spacing, at = Spacing(50), list[float]()
+
+        async def ask() -> None:
+            await spacing.turn()
+            at.append(time.monotonic())
+
+        asked = [asyncio.ensure_future(ask()) for _ in range(8)]
+        await asyncio.sleep(0.01)
+        time.sleep(0.2)
+        await asyncio.gather(*asked)
+        return at
+
+    at = asyncio.run(gone())
+    assert at == sorted(at)
+    # One was through before, one is due, and one place is made up for.
+    assert min(second - first for first, second in pairwise(at[3:])) > 0.015
