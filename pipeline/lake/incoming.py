@@ -20,6 +20,8 @@ PLAIN = {
     "payload": pl.Binary,
 }
 """How rows are handed over: Polars takes instants and lists from Python ten times as slowly as numbers and texts."""
+BATCH = 1000
+"""Records that become columns together: all at once would hold up whoever reads the next pages meanwhile."""
 SEPARATOR = "\x1f"
 """Between the keys of a record on their way into a column: no key has it."""
 
@@ -55,6 +57,7 @@ class Incoming:
         self._told_by: str | None = None
         self._partition = f"{source}.{stream}"
         self._pages: list[Page] = []
+        self._waiting: list[pl.DataFrame] = []
         self.bytes = 0
         """Size of the payloads that wait."""
         self.unchanged = 0
@@ -66,37 +69,32 @@ class Incoming:
             self._told_by = self._told_by or page.told_by
             self.bytes += sum(len(record.payload) for record in page.records)
             self._pages.append(page)
+            if sum(len(each.records) for each in self._pages) >= BATCH:
+                self._turn()
 
     def write(self) -> StagedObject | None:
         """Write what waits and is new as one object, which nobody sees yet; null if nothing is."""
-        if not self._pages:
+        self._turn()
+        if not self._waiting:
             return None
-        pages, self._pages, self.bytes = self._pages, [], 0
-        rows = self._rows(pages)
+        waiting, self._waiting, self.bytes = self._waiting, [], 0
+        rows = self._rows(pl.concat(waiting))
         frame = self._new(rows)
         self.unchanged += rows.height - frame.height
         return self._lake.write(RAW_RECORD, frame, self._partition) if frame.height else None
 
-    def _rows(self, pages: Sequence[Page]) -> pl.DataFrame:
-        """RAW_RECORD: a row for each record of the pages, in their order."""
-        records = [record for page in pages for record in page.records]
+    def _turn(self) -> None:
+        """Make columns of the pages."""
+        if self._pages:
+            self._waiting.append(_columns(self._pages))
+            self._pages = []
+
+    def _rows(self, plain: pl.DataFrame) -> pl.DataFrame:
+        """RAW_RECORD of what was handed over."""
         source, account, stream = self._origin
-        seen = [(page.observed_at - EPOCH) // MICROSECOND for page in pages]
-        values = {
-            "id": [record.id for record in records],
-            "created": [record.created for record in records],
-            "observed_at": [at for page, at in zip(pages, seen, strict=True) for _ in page.records],
-            "api_version": [record.api_version for record in records],
-            "previous_keys": [
-                None if record.previous_keys is None else SEPARATOR.join(record.previous_keys)
-                for record in records
-            ],
-            "payload": [record.payload for record in records],
-            "hash": [record.hash for record in records],
-        }
         keys, none = pl.col("previous_keys"), pl.lit([], dtype=pl.List(pl.String))
         return RAW_RECORD.conform(
-            pl.LazyFrame(values, schema=PLAIN).with_columns(
+            plain.lazy().with_columns(
                 pl.lit(source).alias("source"),
                 pl.lit(account).alias("source_account"),
                 pl.lit(stream).alias("stream"),
@@ -155,3 +153,22 @@ class Incoming:
             .agg(told_at=pl.col("created").max())
             .collect()
         )
+
+
+def _columns(pages: Sequence[Page]) -> pl.DataFrame:
+    """PLAIN: a row for each record of the pages, in their order."""
+    records = [record for page in pages for record in page.records]
+    seen = [(page.observed_at - EPOCH) // MICROSECOND for page in pages]
+    values = {
+        "id": [record.id for record in records],
+        "created": [record.created for record in records],
+        "observed_at": [at for page, at in zip(pages, seen, strict=True) for _ in page.records],
+        "api_version": [record.api_version for record in records],
+        "previous_keys": [
+            None if record.previous_keys is None else SEPARATOR.join(record.previous_keys)
+            for record in records
+        ],
+        "payload": [record.payload for record in records],
+        "hash": [record.hash for record in records],
+    }
+    return pl.DataFrame(values, schema=PLAIN)

@@ -4,7 +4,9 @@ Belongs here: the bridge from asynchronous reading to landing, which writes one 
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from anyio.from_thread import start_blocking_portal
@@ -43,7 +45,7 @@ class Out(Generic[T]):
 
 def drawn(make: Callable[[Out[T]], Awaitable[None]], room: int = ROOM) -> Iterator[T]:
     """What `make` puts, in its order. Its error is raised here; when nobody draws any more, it is cancelled."""
-    with start_blocking_portal() as portal:
+    with start_blocking_portal() as portal, _unpaused():
         out: Out[T] = portal.call(Out, room)
 
         async def made() -> None:
@@ -61,6 +63,16 @@ def drawn(make: Callable[[Out[T]], Awaitable[None]], room: int = ROOM) -> Iterat
             raise _first(group) from None
         finally:
             work.cancel()
+
+
+@contextmanager
+def _unpaused() -> Iterator[None]:
+    """Leave what is there now out of garbage collection: a full one would stop the reading for tenths of a second."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

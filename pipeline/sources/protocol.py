@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+import msgspec
 import orjson
 
 Json = dict[str, Any]
@@ -37,8 +38,7 @@ def compact(content: Json) -> bytes:
         raise Unstorable(str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One object as received, within the allow-list."""
 
     id: str

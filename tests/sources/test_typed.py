@@ -12,7 +12,7 @@ from pipeline.sandbox.company import Company
 from pipeline.sources.protocol import Json
 from pipeline.sources.stripe.allowlist import STREAMS
 from pipeline.sources.stripe.filtering import Filter
-from pipeline.sources.stripe.typed import LISTINGS, Typed, created, told
+from pipeline.sources.stripe.typed import LISTINGS, Typed, created
 from tests.sources.company import END
 
 FILTER = Filter(keep_names=True)
@@ -47,8 +47,8 @@ def agree(kind: str, value: Json) -> bool:
     found = TYPED[kind].read(orjson.dumps(value))
     if found is None:
         return False
-    assert TYPED[kind].payload(found) == long_way(kind, value)
-    assert (told(found, "id"), created(found)) == (value.get("id"), created(value))
+    assert found.payload == long_way(kind, value)
+    assert (found.id, found.created) == (value.get("id"), created(value))
     return True
 
 

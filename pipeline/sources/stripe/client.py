@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -74,7 +76,7 @@ class StripeClient:
             timeout=aiohttp.ClientTimeout(self.patience.answer_seconds, CONNECT_SECONDS),
             connector=aiohttp.TCPConnector(limit=IN_FLIGHT),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            proxy=_proxy(self.base),
         )
         return self
 
@@ -125,6 +127,14 @@ class StripeClient:
         except (orjson.JSONDecodeError, msgspec.DecodeError):
             return Refusal(response.status, response.headers)
         return Refusal(response.status, response.headers, content) if refused else content
+
+
+def _proxy(base: str) -> str | None:
+    """The proxy that the environment names for a server: asked once, and not with each request."""
+    address = urlsplit(base)
+    if proxy_bypass(address.hostname or ""):
+        return None
+    return getproxies().get(address.scheme)
 
 
 def _query(params: Params) -> list[tuple[str, str]]:

@@ -60,7 +60,7 @@ class Reader:
         self.clock = clock
 
     async def page(self, path: str, params: Params, typed: Typed | None = None) -> Listed:
-        """One page of a list; its objects as Structs where they fit `typed`.
+        """One page of a list; its objects as records already where they fit `typed`.
 
         Raises:
             SourceError: the answer is no list, or one that has no end.
@@ -160,7 +160,7 @@ def cursor_of(objects: list[Any]) -> str | None:
 
 
 def read(body: msgspec.Raw, typed: Typed | None) -> Any:
-    """An object of a page: as a Struct where it fits, else as plain values; null where it is no JSON."""
+    """An object of a page: as its record where it fits, else as plain values; null where it is no JSON."""
     found = None if typed is None else typed.read(body)
     if found is not None:
         return found

@@ -53,7 +53,7 @@ class Records:
             if stream == COUPONS.name:
                 self._listed_coupons.add(id_)
             try:
-                records.append(self._record(stream, id_, each, api_version, found))
+                records.append(self._record(stream, each, api_version, found))
             except Unstorable as error:
                 rejected.append(Rejection(id_, str(error)))
         unlisted = [
@@ -68,13 +68,13 @@ class Records:
         # The page itself comes last: when it is noted as read, what stood inside it is there.
         return [*(each for each in inside if each.listed), page]
 
-    def _record(self, stream: str, id_: str, each: Any, api_version: str, found: Found) -> Record:
+    def _record(self, stream: str, each: Any, api_version: str, found: Found) -> Record:
         """An object's record; what stands inside it is `found`."""
-        if isinstance(each, dict):
-            take_apart(each, found)
-            kept = self._filter.kept(each, stream)
-            return Record.of(kept, api_version=api_version, created=created(each))
-        return Record.read(id_, self.typed(stream).payload(each), created(each), api_version)
+        if isinstance(each, Record):
+            return each
+        take_apart(each, found)
+        kept = self._filter.kept(each, stream)
+        return Record.of(kept, api_version=api_version, created=created(each))
 
     def _inside(self, name: str, observed_at: datetime, objects: Iterable[Json]) -> Page:
         """Objects that stood inside others and say something new; marked, as they say less than a list does."""

@@ -108,16 +108,16 @@ class Slices:
         it, it is no longer `busy`. What has no `created`, or one before the list begins, belongs to whoever reads it.
         """
         floor = slice_.since if slice_.since > self._floor else 0
-        kept = [each for each in objects if _created(each, floor) >= floor]
-        dated = [_created(each, None) for each in objects]
-        known = [each for each in dated if each is not None]
+        dated = [created(each) for each in objects]
+        kept = [each for each, at in zip(objects, dated, strict=True) if at is None or at >= floor]
+        known = [at for at in dated if at is not None]
         if known:
             slice_.newest = known[0] if slice_.newest is None else slice_.newest
             slice_.oldest = known[-1]
         if objects:
             slice_.cursor = told(objects[-1], "id")
         slice_.read += len(kept)
-        if not more or (objects and _created(objects[-1], floor) < floor):
+        if not more or (objects and dated[-1] is not None and dated[-1] < floor):
             self.busy.remove(slice_)
         return kept
 
@@ -139,8 +139,3 @@ class Slices:
     def left(self) -> list[list[Any]]:
         """The states of everything that is not read yet: what a resume goes on with."""
         return [each.state() for each in (*self.waiting, *self.busy)]
-
-
-def _created(value: Any, otherwise: Any) -> Any:
-    found = created(value)
-    return otherwise if found is None else found

@@ -134,18 +134,19 @@ class _Sync:
         self.resume = resume
         self.out = out
         self.named = Named()
+        self.coupons_listed = asyncio.Event()
 
     async def run(self) -> None:
         """Read everything that the plan says."""
         first, drained = self.plan.last is None, self.resume.drained
-        # First: a coupon inside a discount says less than its list.
-        await self.list(COUPONS)
-        if not first:
-            # What events name is asked for after them, so that it is not older than they are. It is not kept when a
-            # sync is interrupted: one that goes on reads them again.
-            await self.events()
-            await self.named_ones(COUPONS)
         async with asyncio.TaskGroup() as streams:
+            coupons = streams.create_task(self.coupons())
+            if not first:
+                # What events name is asked for after them, so that it is not older than they are. It is not kept when
+                # a sync is interrupted: one that goes on reads them again.
+                await coupons
+                await self.events()
+                await self.named_ones(COUPONS)
             if first and EVENTS.name not in drained:
                 streams.create_task(self.events())
             for stream in LISTS:
@@ -154,9 +155,14 @@ class _Sync:
         for name in (COUPONS.name, "discount"):
             await self.drained(name)
 
+    async def coupons(self) -> None:
+        """The list of coupons. Others wait for it: a coupon inside a discount says less than its list."""
+        await self.list(COUPONS)
+        self.coupons_listed.set()
+
     def _slices(self, stream: str, since: int) -> Slices:
         """What is left of a stream, by default everything from `since` on."""
-        # Which coupons are listed must be known before the first discount comes.
+        # Which coupons are listed must be known before the first discount is taken.
         left = None if stream == COUPONS.name else self.resume.left.get(stream)
         return Slices([Slice(since)] if left is None else [Slice.of(state) for state in left])
 
@@ -206,6 +212,8 @@ class _Sync:
 
         async def take(slice_: Slice, listed: Listed) -> None:
             await self._complete(stream, listed)
+            if stream is not COUPONS:
+                await self.coupons_listed.wait()
             await self.out.room()
             kept = slices.read(slice_, listed.objects, listed.more)
             left = slices.left()

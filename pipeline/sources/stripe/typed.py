@@ -1,4 +1,4 @@
-"""The allow-list as types: an object of the usual form is read, filtered and written without a Python dictionary.
+"""The allow-list as types: an object of the usual form becomes its record without a Python dictionary.
 
 Belongs here: types made of the nodes of `filtering`, which keep the same fields in the same bytes. What has another
 form (an expanded object, a list that goes on, a type or a value that Stripe does not describe) does not fit them: it
@@ -12,7 +12,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from pipeline.sources.protocol import Record
 from pipeline.sources.stripe.allowlist import Leaf, Whole
+from pipeline.sources.stripe.client import API_VERSION
 from pipeline.sources.stripe.filtering import Node
 
 Plain = None | bool | int | float | str
@@ -37,29 +39,28 @@ class Typed:
         self._decoder = msgspec.json.Decoder(_struct(node))
         self._encoder = msgspec.json.Encoder(order="deterministic")
 
-    def read(self, body: bytes | memoryview | msgspec.Raw) -> Any:
-        """The object as a Struct; null where it has not the usual form."""
+    def read(self, body: bytes | memoryview | msgspec.Raw) -> Record | None:
+        """The object's record; null where it has not the usual form."""
         try:
             found = self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+        id_ = found.id
+        if not isinstance(id_, str) or not id_:
+            return None
         for name in self._listings:
-            listing = getattr(found, name)
-            if told(listing, "has_more"):
+            if told(getattr(found, name), "has_more"):
                 return None
-        return found
-
-    def payload(self, found: Any) -> bytes:
-        """Compact JSON with sorted keys."""
-        return self._encoder.encode(found)
+        # Written while the object is at hand: a page of them is more than a processor keeps near.
+        return Record.read(id_, self._encoder.encode(found), created(found), API_VERSION)
 
 
 def told(value: Any, name: str) -> Any:
-    """A field of an object, read either way; null where there is none."""
-    if isinstance(value, dict):
-        return value.get(name)
-    found = getattr(value, name, None) if isinstance(value, msgspec.Struct) else None
-    return None if found is UNSET else found
+    """A field of an object, or of its record; null where there is none."""
+    if isinstance(value, msgspec.Struct):
+        found = getattr(value, name, None)
+        return None if found is UNSET else found
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def created(value: Any) -> int | None:
