@@ -29,4 +29,3 @@ if __name__ == "__main__":
     sys.stdout.write("begins\n")
     sys.stdout.flush()
     run(lake, base)
-    sys.stdout.write("done\n")

@@ -113,11 +113,12 @@ def kills(count: int, seed: int, folder: Path) -> int:
         for number in range(count):
             place = folder / str(number)
             with lake_in(place) as lake:
-                dead = dies(base, place, draw.uniform(0, took))
+                kill(base, place, draw.uniform(0, took))
+                dead = lake.scan(COVERAGE).collect().is_empty()
                 died += dead
                 killed.run(lake, base)
                 assert shown(lake).equals(expected), number
-                if dead:  # else this was its first night
+                if dead:  # else it was done before, and this was its first night
                     assert lake.scan(COVERAGE).drop("sync_id").collect().equals(spans), number
                 lake.collect_orphans(timedelta(0))
                 live = {each.path for each in lake.live()}
@@ -126,15 +127,14 @@ def kills(count: int, seed: int, folder: Path) -> int:
     return died
 
 
-def dies(base: str, folder: Path, after: float) -> bool:
-    """Whether a sync in a process of its own was killed before it was done."""
+def kill(base: str, folder: Path, after: float) -> None:
+    """Begin a sync in a process of its own, and kill it so many seconds later."""
     arguments = [sys.executable, "-m", killed.__name__, base, str(folder)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begins\n"
         time.sleep(after)
         process.kill()
-        return b"done" not in process.stdout.read()
 
 
 def shown(lake: Lake) -> pl.DataFrame:
