@@ -190,7 +190,9 @@ def _read(lake: Lake, objects: Sequence[LiveObject]) -> tuple[pl.DataFrame, pl.D
         paths = [each.path for each in objects[start : start + AT_ONCE]]
         rows = lake.read(RAW_RECORD, paths)
         try:
-            found.append((references(rows), cut(rows)))
+            # The streaming engine may hang after an error in one of its threads.
+            with pl.Config(engine_affinity="in-memory"):
+                found.append((references(rows), cut(rows)))
         except pl.exceptions.PolarsError:
             # Those that cannot be read are named by the check `records_readable`.
             readable, _ = set_aside(rows, lambda part: (references(part), cut(part)))

@@ -14,7 +14,8 @@ from pipeline import schemas
 from pipeline.billing import catalogue, pricing
 from pipeline.billing import payload as p
 from pipeline.billing.accounts import own
-from pipeline.billing.unreadable import odd_type, set_aside
+from pipeline.billing.lacking import lacking
+from pipeline.billing.unreadable import named, odd_type, set_aside
 from pipeline.schemas import Table
 from pipeline.schemas.observed import TAX_RATE
 
@@ -65,28 +66,38 @@ def decode(raw: pl.LazyFrame) -> Evidence:
     Row by row: decoding two sets of records and putting the results together is decoding both together; but for prices
     that only items show, of which one record is enough.
 
-    A record with a field of another JSON type than Stripe's API describes is set aside (OBSERVED_UNREADABLE).
+    A record with a field of another JSON type than Stripe's API describes, or without one that figures rest on, is set
+    aside (OBSERVED_UNREADABLE).
     """
-    accounts = raw.select("source_account").unique().collect().to_series().sort().to_list()
-    if not any(accounts):
-        return _of_account(raw)
-    parts = [
-        own(_of_account(raw.filter(pl.col("source_account") == each)), each) for each in accounts
-    ]
-    frames = (pl.concat([part.frame(table) for part in parts]) for table in schemas.OBSERVED)
-    return Evidence(*frames)
+    # The streaming engine may hang after an error in one of its threads, and one here is an everyday thing.
+    with pl.Config(engine_affinity="in-memory"):
+        accounts = raw.select("source_account").unique().collect().to_series().sort().to_list()
+        if not any(accounts):
+            return _of_account(raw)
+        parts = [
+            own(_of_account(raw.filter(pl.col("source_account") == each)), each)
+            for each in accounts
+        ]
+        frames = (pl.concat([part.frame(table) for part in parts]) for table in schemas.OBSERVED)
+        return Evidence(*frames)
 
 
 def _of_account(raw: pl.LazyFrame) -> Evidence:
     """The evidence of one Stripe account, its ids as they came."""
     made = partial(_decoded, p.option_currencies(raw))
+    others = []
     try:
-        if not raw.select(odd_type().any()).collect().item():
-            return made(raw)
+        found = None if raw.select(odd_type().any()).collect().item() else made(raw)
     except pl.exceptions.PolarsError:
-        pass
-    readable, others = set_aside(raw, made)
-    return replace(made(readable), unreadable=others)
+        found = None
+    if found is None:
+        raw, unreadable = set_aside(raw, made)
+        others, found = [unreadable], made(raw)
+    little = lacking(found.frame)
+    if little is not None:
+        others.append(named(raw.filter(little)))
+        found = made(raw.filter(little.not_()))
+    return replace(found, unreadable=pl.concat([found.unreadable, *others]))
 
 
 def _decoded(currencies: Sequence[str], raw: pl.LazyFrame) -> Evidence:

@@ -18,7 +18,7 @@ from pipeline.billing import dimensions, discounts, invoices, prices, taxes, tim
 from pipeline.billing.coverage import spans
 from pipeline.billing.decode import Evidence, decode
 from pipeline.billing.ids import numbered
-from pipeline.billing.unreadable import doubted
+from pipeline.billing.unreadable import doubted, uncounted
 
 TOGETHER = 120_000
 """Rows of evidence that are folded together; more need more memory, fewer more time."""
@@ -173,7 +173,8 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
         evidence.subscription, coverage, lines, invoice_items, price, refs, coupon
     )
     usage = invoices.usage_charges(lines, price, refs, coupon)
-    return tuple(doubted(each, unreadable) for each in pl.collect_all([items, usage]))
+    told, charged = pl.collect_all([items, usage])
+    return doubted(uncounted(told, price), unreadable), doubted(charged, unreadable)
 
 
 def put_together(shared: Shared, parts: list[tuple[pl.DataFrame, ...]]) -> Billing:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from pipeline import schemas
+from pipeline.billing.evidence import worst
 
 Decode = Callable[[pl.LazyFrame], object]
 SURE = ("exact", "invoiced")
 WHOLE = (
     "amount", "amount_off", "billing_cycle_anchor", "cancel_at", "canceled_at", "created", "current_period_end",
     "current_period_start", "date", "divide_by", "duration_in_months", "end", "end_date", "ended_at",
-    "interval_count", "quantity", "start", "start_date", "subtotal", "trial_end", "trial_start", "up_to",
+    "interval_count", "quantity", "start", "start_date", "subtotal", "trial_end", "trial_start",
 )  # fmt: skip
 """Fields that hold whole numbers, wherever they stand."""
 TEXT = (
@@ -24,12 +25,17 @@ TEXT = (
     "flat_amount_decimal", "usage_type",
 )  # fmt: skip
 """Fields that hold texts, or objects."""
+DIGITS = 14
+"""So many digits has no amount in minor units, no quantity and no instant; products of larger ones leave 64 bits."""
 ODD = (
-    rf'"(?:{"|".join(WHOLE)})":(?:true|false|-?\d+[.eE]|-?\d{{19,}})'
+    rf'"(?:{"|".join(WHOLE)})":(?:true|false|-?\d+[.eE]|-?\d{{{DIGITS},}})'
+    rf'|"up_to":(?:true|false|-?\d+[.eE]|-?\d{{19,}})'
     rf'|"(?:{"|".join(TEXT)})":(?:true|false|-?\d)'
     r'|"(?:percent_off|percentage)":(?:true|false)'
 )
 """What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only."""
+TERMS = r'"recurring":\{[^{}]*"usage_type":"(?:licensed|metered)"'
+"""How a price recurs."""
 KEYS = ("customer_id", "subscription_id", "price_id", "coupon_id")
 """What an unreadable record may concern."""
 
@@ -44,14 +50,21 @@ def set_aside(raw: pl.LazyFrame, decode: Decode) -> tuple[pl.LazyFrame, pl.LazyF
     rows = raw.collect().with_row_index("row")
     odd = rows.filter(odd_type()).get_column("row").to_list()
     left = rows.filter(odd_type().not_())
-    bad = [part.get_column("row")[0] for part in _unreadable(left, decode)]
+    # The streaming engine may hang after an error in one of its threads.
+    with pl.Config(engine_affinity="in-memory"):
+        bad = [part.get_column("row")[0] for part in _unreadable(left, decode)]
     apart = pl.col("row").is_in([*odd, *bad])
-    return rows.filter(apart.not_()).drop("row").lazy(), _named(rows.filter(apart))
+    return rows.filter(apart.not_()).drop("row").lazy(), named(rows.filter(apart).lazy())
 
 
 def odd_type() -> pl.Expr:
-    """Whether a RAW_RECORD row has a number or a text of another type, which Polars would turn into one silently."""
-    return pl.col("payload").str.contains(ODD)
+    """Whether a RAW_RECORD row has a number or a text of another type, which Polars would turn into one silently.
+
+    So has a recurring price that does not say how it recurs: it would be taken for one that does not.
+    """
+    text = pl.col("payload").str
+    recurring = (pl.col("stream") == "price") & text.contains('"type":"recurring"', literal=True)
+    return text.contains(ODD) | (recurring & text.contains(TERMS).not_())
 
 
 def _unreadable(rows: pl.DataFrame, decode: Decode) -> Iterator[pl.DataFrame]:
@@ -74,8 +87,8 @@ def _readable(rows: pl.DataFrame, decode: Decode) -> bool:
     return True
 
 
-def _named(rows: pl.DataFrame) -> pl.LazyFrame:
-    """OBSERVED_UNREADABLE: whom the records concern, as far as they say so."""
+def named(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """OBSERVED_UNREADABLE of RAW_RECORD rows: whom they concern, as far as they say so."""
     event = pl.col("stream") == "event"
 
     def said(name: str) -> pl.Expr:
@@ -92,7 +105,7 @@ def _named(rows: pl.DataFrame) -> pl.LazyFrame:
 
     kind = pl.when(event).then(said("object")).otherwise(pl.col("stream"))
     customer = said("customer")
-    named = rows.lazy().with_columns(
+    named = rows.with_columns(
         record_id="id",
         customer_id=pl.coalesce(
             own("customer"), pl.when(customer.str.starts_with("cus_")).then(customer)
@@ -111,6 +124,19 @@ def touching(unreadable: pl.LazyFrame) -> pl.Series | None:
     if rows.filter(pl.col("customer_id").is_null()).height:
         return None
     return rows.get_column("customer_id").unique()
+
+
+def uncounted(items: pl.DataFrame, price: pl.LazyFrame) -> pl.DataFrame:
+    """ITEM_TIMELINE rows, `bounded` at most where a licensed price has no quantity: it counts as one."""
+    licensed = price.filter(pl.col("usage_type") == "licensed").select("price_id").collect()
+    without = pl.col("quantity").is_null() & pl.col("price_id").cast(pl.String).is_in(
+        licensed.to_series().cast(pl.String).unique().implode()
+    )
+    if not items.select(without.any()).item():
+        return items
+    return items.with_columns(
+        evidence=worst(pl.col("evidence"), pl.when(without).then(pl.lit("bounded")))
+    )
 
 
 def doubted(rows: pl.DataFrame, unreadable: pl.LazyFrame) -> pl.DataFrame:

@@ -180,12 +180,13 @@ def inclusive_tax() -> Rows:
         if computed:
             line = {
                 "id": "il", "amount": cents, "subtotal": cents, "quantity": 1, "discount_amounts": [],
+                "period": {"start": int(BEGUN.timestamp()), "end": int(BEGUN.timestamp()) + 31 * 86_400},
                 "parent": {"type": "subscription_item_details", "subscription_item_details": {
                     "subscription_item": "si", "subscription": "sub_a", "proration": False}},
                 "taxes": [{"amount": computed, "tax_behavior": "inclusive"}],
             }  # fmt: skip
             history.records("invoice", {
-                "id": "in", "status": "paid", "created": int(BEGUN.timestamp()), "currency": "usd",
+                "id": "in", "customer": "cus_a", "status": "paid", "created": int(BEGUN.timestamp()), "currency": "usd",
                 "lines": {"data": [line], "has_more": False},
             })  # fmt: skip
         return summed(history.states((BEGUN, state(item("si", "p"), **fields))).snapshot(JANUARY))

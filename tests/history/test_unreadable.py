@@ -21,6 +21,8 @@ WRONG: list[Json] = [
     {"quantity": True},
     {"quantity": 2**63},
     {"price": {"id": 3}},
+    {"price": None},
+    {"quantity": 10**14},
 ]
 
 
@@ -63,6 +65,18 @@ def test_what_only_other_prices_show_to_be_wrong_is_wrong() -> None:
     fine = price("other", 100) | {"currency_options": {"kwd": {"unit_amount_decimal": "30"}}}
     found = history(item("si", "p")).records("price", odd, fine)
     assert set(grades(found).values()) == {"bounded"}
+
+
+def test_an_item_without_a_quantity_counts_as_one_and_is_not_sure() -> None:
+    found = history(item("si", "p", None))
+    assert grades(found) == {"si_first": "exact", "si": "bounded", "si_third": "exact"}
+
+
+@pytest.mark.parametrize("more", [{"status": None}, {"status": "hibernating"}, {"currency": None}])
+def test_a_state_that_says_too_little_is_set_aside(more: Json) -> None:
+    found = History([price("p", 10_000)])
+    found.states((BEGUN, state(item("si", "p"))), (MARCH, state(item("si", "p"), **more)))
+    assert grades(found) == {"si": "bounded"}
 
 
 def test_a_coupon_that_nothing_uses_makes_nothing_doubtful() -> None:

@@ -54,12 +54,13 @@ def landed(lake: Lake, objects: list[tuple[str, str, Any]]) -> SyncResult:
 
 
 def told_of(stream: str, each: Any) -> bool:
-    """Whether an event is about something that is kept at all."""
+    """Whether something comes of it: nothing does of an event about what is not kept."""
     try:
-        about = each["data"]["object"]["object"]
+        name, about = each["id"], each["data"]["object"]["object"]
     except (TypeError, KeyError, IndexError):
         return True
-    return stream != "event" or not isinstance(about, str) or about in EVENT_OBJECTS
+    nameless = not isinstance(name, str) or not name
+    return stream != "event" or nameless or not isinstance(about, str) or about in EVENT_OBJECTS
 
 
 def check(lake: Lake, company: Company, seed: int, count: int) -> None:

@@ -76,11 +76,11 @@ def _objects(company: Company, stream: str) -> list[Json]:
 
 def _spoil(whole: Json, rng: random.Random) -> tuple[Any, str]:
     """The object with one thing about it changed, and what."""
-    places = list(_places(whole, ()))
-    if not places or rng.random() < 0.01:
+    found = list(places(whole))
+    if not found or rng.random() < 0.01:
         value = json.loads(json.dumps(rng.choice(ODD)))
         return value, f"the object is {_told(value)}"
-    holder, key, path = rng.choice(places)
+    holder, key, path = rng.choice(found)
     if isinstance(holder, dict) and rng.random() < 0.2:
         del holder[key]
         return whole, f"{path} is missing"
@@ -89,7 +89,8 @@ def _spoil(whole: Json, rng: random.Random) -> tuple[Any, str]:
     return whole, f"{path} is {_told(value)}"
 
 
-def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[Any, Any, str]]:
+def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any, str]]:
+    """(holder, key, path) of everything inside a value."""
     pairs = (
         value.items()
         if isinstance(value, dict)
@@ -100,7 +101,7 @@ def _places(value: Any, path: tuple[str, ...]) -> Iterator[tuple[Any, Any, str]]
     for key, inner in pairs:
         here = (*path, "[]" if isinstance(value, list) else str(key))
         yield value, key, ".".join(here)
-        yield from _places(inner, here)
+        yield from places(inner, here)
 
 
 def _told(value: Any) -> str:

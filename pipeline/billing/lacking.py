@@ -1,0 +1,111 @@
+"""Records that decode and lack what figures rest on, or hold a word there that Stripe's API does not describe.
+
+Belongs here: what each kind of record must say. Does not belong here: what becomes of those that do not (`unreadable`).
+Source of the rule: Stripe's description of its API (required fields, enumerations); docs/method.md, "How sure we are".
+"""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from pipeline import schemas
+from pipeline.schemas import Table
+
+STATUSES = (
+    "active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid",
+)  # fmt: skip
+INTERVALS = ("day", "week", "month", "year")
+
+
+def _null(*names: str) -> pl.Expr:
+    return pl.any_horizontal(pl.col(name).is_null() for name in names)
+
+
+def _null_inside(name: str, *fields: str) -> pl.Expr:
+    """Whether any struct of a list lacks one of the fields."""
+    nulls = pl.any_horizontal(pl.element().struct.field(each).is_null() for each in fields)
+    return pl.col(name).list.eval(nulls).list.any().fill_null(value=False)
+
+
+def _lines_of_nothing() -> pl.Expr:
+    """Whether a line of an invoice is of a subscription, and of no item of it."""
+    line = pl.element().struct
+    nothing = line.field("line_item").is_null() & line.field("invoice_item_id").is_null()
+    of = line.field("subscription_id").is_not_null() & nothing
+    return pl.col("lines").list.eval(of).list.any().fill_null(value=False)
+
+
+def _other(name: str, *words: str) -> pl.Expr:
+    """Whether a column has a word that is none of these."""
+    return pl.col(name).is_in(words).not_().fill_null(value=False)
+
+
+LISTED = pl.any_horizontal(
+    pl.col(name).is_not_null() for name in ("billing_reason", "currency", "invoiced_at", "lines")
+)
+"""An invoice's record from a list; events tell its end only."""
+SUBSCRIPTION = _other("status", *STATUSES) | (
+    (pl.col("side") != "before")
+    & (
+        _null("customer_id", "currency", "status", "items")
+        | _null_inside("items", "id", "price_id")
+    )
+)
+"""When a row of OBSERVED_SUBSCRIPTION says too little."""
+WANTING: tuple[tuple[Table, pl.Expr], ...] = (
+    (
+        schemas.OBSERVED_INVOICE,
+        _null("invoice_status")
+        | (LISTED & _null("customer_id", "currency", "invoiced_at", "lines"))
+        | _null_inside("lines", "line_id", "amount", "period_start", "period_end")
+        | _lines_of_nothing(),
+    ),
+    (schemas.OBSERVED_INVOICE_ITEM, _null("customer_id", "currency", "changed_at", "amount")),
+    (
+        schemas.OBSERVED_PRICE,
+        pl.col("listed")
+        & (
+            _null("currency", "interval")
+            | (_null("unit") & (pl.col("tiers").list.len().fill_null(0) == 0))
+            | _other("interval", *INTERVALS)
+            | _other("usage_type", "licensed", "metered")
+            | _other("billing_scheme", "per_unit", "tiered")
+            | _other("tiers_mode", "graduated", "volume")
+            | _other("round", "up", "down")
+        ),
+    ),
+    (
+        schemas.OBSERVED_COUPON,
+        _null("duration")
+        | _other("duration", "forever", "once", "repeating")
+        | (pl.col("percent_ppm").is_null() & pl.col("amount_off").is_null()),
+    ),
+    (schemas.OBSERVED_DISCOUNT, _null("coupon_id", "start")),
+)  # fmt: skip
+"""Table -> when a row of it says too little."""
+
+
+def lacking(frame: Callable[[Table], pl.LazyFrame]) -> pl.Expr | None:
+    """Which RAW_RECORD rows say too little; null where none does.
+
+    Args:
+        frame: the rows of a table of `schemas.OBSERVED`.
+    """
+    states = frame(schemas.OBSERVED_SUBSCRIPTION).filter(SUBSCRIPTION)
+    listed = pl.col("kind") == "listing"
+    events, lists, *others = pl.collect_all(
+        [
+            states.filter(listed.not_()).select("proof"),
+            states.filter(listed).select(pl.concat_str("subscription_id", "proof", separator=" ")),
+            *(frame(table).filter(wanting).select("hash") for table, wanting in WANTING),
+        ]
+    )
+    hashes = pl.concat(others)
+    if not max(events.height, lists.height, hashes.height):
+        return None
+    listing = pl.concat_str("id", "sync_id", separator=" ").is_in(lists.to_series().implode())
+    return (
+        pl.col("hash").is_in(hashes.to_series().implode())
+        | ((pl.col("stream") == "event") & pl.col("id").is_in(events.to_series().implode()))
+        | ((pl.col("stream") == "subscription") & listing)
+    )
