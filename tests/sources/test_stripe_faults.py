@@ -152,6 +152,22 @@ def test_requests_carry_the_version_and_the_account_and_are_paged() -> None:
     assert {asked.query["limit"] for asked in service.asked} == {"100"}
 
 
+def test_the_proxy_of_the_environment_is_used_but_for_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elsewhere = "http://stripe.invalid"
+    with serve(lambda _: Answer(EMPTY)) as proxy, serve(lambda _: Answer(EMPTY)) as direct:
+        monkeypatch.setenv("http_proxy", proxy.base.replace("://", "://user:secret@"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        pull(direct.base)
+        assert not proxy.asked
+        pull(elsewhere)
+    assert {asked.headers["host"] for asked in proxy.asked} == {"stripe.invalid"}
+    assert {asked.headers["proxy-authorization"] for asked in proxy.asked} == {
+        "Basic dXNlcjpzZWNyZXQ="
+    }
+
+
 def test_objects_without_an_id_are_counted_and_other_events_are_not_stored() -> None:
     events = [
         {
