@@ -151,7 +151,9 @@ class Filter:
             kept["data"] = [self._kept(each, node) for each in value["data"]]
             return kept
         kept = {
-            name: each if (each := value[name]).__class__ not in COMPOUND else _plain(each)
+            name: each
+            if (each := value[name]).__class__ not in COMPOUND
+            else self._plain(each, node, name)
             for name in plan.plain
         }
         for name, known in plan.words:
@@ -164,14 +166,17 @@ class Filter:
             kept[name] = self._kept(value[name], below)
         return kept
 
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    def _plain(self, value: Any, node: Node, name: str) -> Any:
+        """What is kept where no object is expected: of an object its id; one without is counted."""
+        if isinstance(value, list):
+            return [self._plain(each, node, name) for each in value]
+        if not isinstance(value, dict):
+            return value
         found = value.get("id")
-        return found if isinstance(found, str) else None
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value
+        if isinstance(found, str):
+            return found
+        self._counts[f"{node.name}.{name}=(an object)"] += 1
+        return None
 
 
 def nodes(kept: Mapping[str, Shape]) -> dict[str, Node]:
