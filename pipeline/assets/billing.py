@@ -27,7 +27,7 @@ AMOUNTS = dg.AssetCheckSpec(
 READABLE = dg.AssetCheckSpec(
     "records_readable",
     asset=ITEM_TIMELINE.name,
-    description="Every record has the JSON types that Stripe's API describes.",
+    description="Every record says what figures rest on, in the form that Stripe's API describes.",
 )
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -137,7 +137,8 @@ def readable(
     found = aside.sort("observed_at", descending=True).collect()
     figures = dict(found.group_by("stream").len().sort("stream").iter_rows())
     examples = [
-        f"{stream} {id_}" for stream, id_ in found.select("stream", "record_id").iter_rows()
+        f"{stream} {id_}: {reason}"
+        for stream, id_, reason in found.select("stream", "record_id", "reason").iter_rows()
     ][: checked.EXAMPLES]
     result = dg.AssetCheckResult(
         asset_key=ITEM_TIMELINE.name,
@@ -145,13 +146,13 @@ def readable(
         passed=found.is_empty(),
         severity=dg.AssetCheckSeverity.WARN,
         description=(
-            f"{found.height} records cannot be read, a field of them has another JSON type than Stripe's API "
-            f"describes: {', '.join(examples)}. They are kept; the figures that rest on them are bounded, not exact. "
+            f"{found.height} records cannot be read: {'; '.join(examples)}. "
+            f"They are kept; the figures that rest on them are bounded, not exact. "
             f"Please report the ids and which field it is (Stripe's dashboard shows the record by its id)."
         )
         if examples
         else READABLE.description,
-        metadata={**figures, "examples": ", ".join(examples)},
+        metadata={**figures, "examples": "; ".join(examples)},
     )
     return result, checked.noted(result, run_id, calendar.current, figures, examples)
 

@@ -15,7 +15,7 @@ from pipeline.billing import catalogue, pricing
 from pipeline.billing import payload as p
 from pipeline.billing.accounts import own
 from pipeline.billing.lacking import lacking
-from pipeline.billing.unreadable import named, odd_type, set_aside
+from pipeline.billing.unreadable import TOO_LITTLE, named, odd_type, set_aside
 from pipeline.schemas import Table
 from pipeline.schemas.observed import TAX_RATE
 
@@ -95,7 +95,7 @@ def _of_account(raw: pl.LazyFrame) -> Evidence:
         others, found = [unreadable], made(raw)
     little = lacking(found.frame)
     if little is not None:
-        others.append(named(raw.filter(little)))
+        others.append(named(raw.filter(little), TOO_LITTLE))
         found = made(raw.filter(little.not_()))
     return replace(found, unreadable=pl.concat([found.unreadable, *others]))
 

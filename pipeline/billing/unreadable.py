@@ -36,6 +36,8 @@ ODD = (
 """What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only."""
 TERMS = r'"recurring":\{[^{}]*"usage_type":"(?:licensed|metered)"'
 """How a price recurs."""
+ODD_FORM = "a field of another type than Stripe describes, or of an impossible size"
+TOO_LITTLE = "a field that figures rest on is missing, or has a word that Stripe does not describe"
 KEYS = ("customer_id", "subscription_id", "price_id", "coupon_id")
 """What an unreadable record may concern."""
 
@@ -54,7 +56,7 @@ def set_aside(raw: pl.LazyFrame, decode: Decode) -> tuple[pl.LazyFrame, pl.LazyF
     with pl.Config(engine_affinity="in-memory"):
         bad = [part.get_column("row")[0] for part in _unreadable(left, decode)]
     apart = pl.col("row").is_in([*odd, *bad])
-    return rows.filter(apart.not_()).drop("row").lazy(), named(rows.filter(apart).lazy())
+    return rows.filter(apart.not_()).drop("row").lazy(), named(rows.filter(apart).lazy(), ODD_FORM)
 
 
 def odd_type() -> pl.Expr:
@@ -87,7 +89,7 @@ def _readable(rows: pl.DataFrame, decode: Decode) -> bool:
     return True
 
 
-def named(rows: pl.LazyFrame) -> pl.LazyFrame:
+def named(rows: pl.LazyFrame, reason: str) -> pl.LazyFrame:
     """OBSERVED_UNREADABLE of RAW_RECORD rows: whom they concern, as far as they say so."""
     event = pl.col("stream") == "event"
 
@@ -115,7 +117,9 @@ def named(rows: pl.LazyFrame) -> pl.LazyFrame:
         coupon_id=own("coupon"),
     )
     harmless = kind.is_in(["product", "promotion_code", "subscription_schedule", "credit_note"])
-    return schemas.OBSERVED_UNREADABLE.conform(named.with_columns(concerns=harmless.not_()))
+    return schemas.OBSERVED_UNREADABLE.conform(
+        named.with_columns(concerns=harmless.not_(), reason=pl.lit(reason))
+    )
 
 
 def touching(unreadable: pl.LazyFrame) -> pl.Series | None:

@@ -194,7 +194,7 @@ OBSERVED_DISCOUNT = _observed(
 
 OBSERVED_UNREADABLE = Table(
     name="observed_unreadable",
-    grain="one row per raw record that cannot be decoded",
+    grain="one row per raw record that is set aside",
     key=("source_account", "stream", "record_id", "hash"),
     append_only=True,
     columns=(
@@ -208,6 +208,7 @@ OBSERVED_UNREADABLE = Table(
         text("price_id", "The price that it is about."),
         text("coupon_id", "The coupon that it is about."),
         flag("concerns", "Whether figures rest on records of its kind."),
+        text("reason", "Why it is set aside: its form is odd, or it says too little."),
     ),
 )
 
