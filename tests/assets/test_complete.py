@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.assets.place import Place
+from pipeline.billing.unreadable import ODD_FORM
 from pipeline.cli import running
 from pipeline.database import reading, table_of
 from pipeline.definitions import build_definitions
@@ -151,7 +152,7 @@ def test_a_record_that_cannot_be_read_stops_nothing(bench: Bench) -> None:
     bench.night(company.now)
     row = bench.rows["item_timeline records_readable"]
     assert not row.passed
-    assert json.loads(row.examples) == [f"subscription {lost['id']}"]
+    assert json.loads(row.examples) == [f"subscription {lost['id']}: {ODD_FORM}"]
     assert "secret" not in bench.checks["records_readable"].description
     mine = pl.col("customer_id") == lost["customer"]
     assert "exact" not in bench.timeline.filter(mine).get_column("evidence").to_list()
