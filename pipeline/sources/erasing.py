@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import orjson
 
 from pipeline.sources.protocol import (
@@ -177,4 +178,6 @@ class Forgetful:
 
     def _erased(self, stream: str, record: Record, erasing: Erasing) -> Record:
         left = erasing.payload(self.name, stream, record.id, record.payload)
-        return record if left is None else replace(record, payload=left, hash=hash_of(left))
+        if left is None:
+            return record
+        return msgspec.structs.replace(record, payload=left, hash=hash_of(left))
