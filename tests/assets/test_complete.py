@@ -21,6 +21,7 @@ from pipeline.sandbox.company import Company
 from pipeline.sandbox.stripe_api import StripeApi
 from pipeline.schemas import CUSTOMER, DATA_QUALITY, ITEM_TIMELINE
 from pipeline.settings import Settings
+from pipeline.sources.protocol import Json
 from tests.sources.company import END, KEY, answering
 
 DAY = timedelta(days=1)
@@ -78,6 +79,18 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(tmp_path, company, base, api)
 
 
+def updated(company: Company, name: str, at: datetime, told: Json, before: Json) -> None:
+    """An event says that a subscription is as `told`, and was as `before`."""
+    company.objects["event"][name] = {
+        "id": name,
+        "object": "event",
+        "type": "customer.subscription.updated",
+        "created": int(at.timestamp()),
+        "api_version": "2026-10-28.endive",
+        "data": {"object": told, "previous_attributes": before},
+    }
+
+
 def test_customers_that_no_list_shows_are_asked_for(bench: Bench) -> None:
     subscription = next(iter(bench.company.objects["subscription"].values()))
     deleted = subscription["customer"]
@@ -119,14 +132,7 @@ def test_a_change_that_no_event_tells_is_found_and_subscriptions_are_listed(benc
     item = lost["items"]["data"][0]
     item["quantity"] = (item["quantity"] or 0) + 7  # and no event says so
     told = json.loads(json.dumps(lost)) | {"cancel_at": int((END + 90 * DAY).timestamp())}
-    company.objects["event"]["evt_after"] = {
-        "id": "evt_after",
-        "object": "event",
-        "type": "customer.subscription.updated",
-        "created": int((END + DAY / 2).timestamp()),
-        "api_version": "2026-10-28.endive",
-        "data": {"object": told, "previous_attributes": {"cancel_at": None}},
-    }
+    updated(company, "evt_after", END + DAY / 2, told, {"cancel_at": None})
     company.advance(END + DAY)
     before = bench.api.requests["/v1/subscriptions"]
     bench.night(END + DAY)
@@ -176,14 +182,7 @@ def test_an_old_state_that_comes_back_without_an_event_is_found_by_the_listing(
     seats, more = item["quantity"] or 1, (item["quantity"] or 1) + 3
     told = json.loads(json.dumps(lost))
     told["items"]["data"][0]["quantity"] = more
-    company.objects["event"]["evt_more"] = {
-        "id": "evt_more",
-        "object": "event",
-        "type": "customer.subscription.updated",
-        "created": int((start + DAY / 2).timestamp()),
-        "api_version": "2026-10-28.endive",
-        "data": {"object": told, "previous_attributes": {"items": before}},
-    }
+    updated(company, "evt_more", start + DAY / 2, told, {"items": before})
     bench.night(start + DAY)
     mine = pl.col("subscription_item_id") == item["id"]
     now = mine & pl.col("valid_to").is_null()
