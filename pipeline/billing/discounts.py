@@ -20,7 +20,8 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
     other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
     (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
-    what reduced the whole invoice it may name (`named`).
+    what reduced the whole invoice it may name (`named`). What it may have taken off without a trace (`faint`) leaves the
+    same doubt as two last invoices.
     """
     ordinary = (
         lines.filter(pl.col("proration").not_())
@@ -32,6 +33,7 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
             "period_end",
             "named",
             "reduced",
+            "faint",
             void=pl.col("invoice_status") == "void",
             ids=pl.col("line_discounts").fill_null(NO_IDS),
         )
@@ -41,7 +43,7 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
     # Most periods have one line, and nothing to decide.
     alone = ordinary.filter("alone").with_columns(
-        tied=pl.lit(value=False),
+        tied="faint",
         blank=pl.col("reduced").fill_null(0) <= 0,
         ids=pl.col("ids").list.unique(maintain_order=True),
     )
@@ -69,7 +71,7 @@ def _of_several_lines(ordinary: pl.LazyFrame) -> pl.LazyFrame:
     of_last = (
         ordinary.join(last.select(*PERIOD, "invoice_id"), on=[*PERIOD, "invoice_id"], how="semi")
         .group_by(PERIOD, maintain_order=True)
-        .agg(ids=ids, blank=pl.col("reduced").sum() <= 0)
+        .agg(ids=ids, blank=pl.col("reduced").sum() <= 0, faint=pl.col("faint").any())
     )
     tied = (
         ordinary.join(last.filter("several"), on=[*PERIOD, "void", *LATEST[:2]], how="semi")
@@ -82,7 +84,8 @@ def _of_several_lines(ordinary: pl.LazyFrame) -> pl.LazyFrame:
         last.drop("invoice_id", "several")
         .join(of_last, on=PERIOD)
         .join(tied, on=PERIOD, how="left")
-        .with_columns(pl.col("tied").fill_null(value=False))
+        .with_columns(tied=pl.col("tied").fill_null(value=False) | pl.col("faint"))
+        .drop("faint")
     )
 
 
@@ -93,6 +96,12 @@ def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """
     known = coupons.filter("full").select("coupon_id")
     return refs.join(known, on="coupon_id", how="semi").select("discount_id")
+
+
+def percentages(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """The discounts of a percentage: `discount_id, percent_ppm`."""
+    known = coupons.group_by("coupon_id").agg(pl.col("percent_ppm").max()).drop_nulls()
+    return refs.join(known, on="coupon_id").select("discount_id", "percent_ppm")
 
 
 def level_of_discount() -> pl.Expr:

@@ -165,7 +165,12 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     evidence, coverage, refs = numbered(evidence, coverage, refs.collect().lazy())
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()
     lines = taxes.with_rates(
-        invoices.lines(evidence.invoice, invoice_items, discounts.whole_discounts(refs, coupon)),
+        invoices.lines(
+            evidence.invoice,
+            invoice_items,
+            discounts.whole_discounts(refs, coupon),
+            discounts.percentages(refs, coupon),
+        ),
         shared.tax_rates.lazy(),
     )
     lines = lines.collect().lazy()

@@ -17,9 +17,13 @@ from pipeline.billing.taxes import SHARE, computed, share_of
 LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
 """An invoice's statuses: it only ever takes a later one, so the latest that any record tells is the newest."""
 KEY = ["source_account", "invoice_id"]
+HALF_IN_MILLIONTHS = 500_000
+"""Half a minor unit: what a discount takes off up to there may be rounded to nothing."""
 
 
-def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> pl.LazyFrame:
+def lines(
+    invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame, percentages: pl.LazyFrame
+) -> pl.LazyFrame:
     """One row per line of the newest listing of each invoice that is about a subscription item.
 
     An event tells the status alone. The lines of a draft may change until it is finalised (`settled`); a deleted draft
@@ -29,13 +33,14 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> p
         invoices: OBSERVED_INVOICE rows.
         items: `invoice_items` of the same evidence.
         whole: `discounts.whole_discounts`.
+        percentages: `discounts.percentages`.
 
     Columns: invoice_id, invoice_status, settled, threshold (it bills usage within a period), invoiced_at, customer_id,
     source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
     price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order:
     the `whole` ones of the invoice, since a share of less than half a minor unit leaves no trace on the line, then the
-    line's), named (whether all discounts that the invoice names are `whole`; null: it names none), reduced, included,
-    line_tax_rates.
+    line's), named (whether all discounts that the invoice names are `whole`; null: it names none), faint (one that is
+    not may have reduced the line by less than half a minor unit), reduced, included, line_tax_rates.
     """
     names = pl.col("invoice_discounts").list.len().fill_null(0) > 0
     named = items.select("invoice_item_id", item_item="subscription_item_id")
@@ -65,7 +70,9 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> p
         .lazy()
     )
     # Most invoices name none, and lists are slow to put together.
-    silent = every.filter(names.not_()).with_columns(named=pl.lit(None, dtype=pl.Boolean))
+    silent = every.filter(names.not_()).with_columns(
+        named=pl.lit(None, dtype=pl.Boolean), faint=pl.lit(value=False)
+    )
     naming = every.filter(names)
     above = (
         naming.select(*KEY, discount_id="invoice_discounts")
@@ -75,14 +82,27 @@ def lines(invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame) -> p
         .group_by(KEY, maintain_order=True)
         .agg(above="discount_id")
     )
+    may_be_faint = (
+        naming.select(*KEY, "line_id", "reduced", "line_discounts", discount_id="invoice_discounts")
+        .explode("discount_id")
+        .join(whole, on="discount_id", how="anti")
+        .join(percentages, on="discount_id", how="left")
+        .filter(
+            pl.col("line_discounts").list.contains(pl.col("discount_id")).not_(),
+            (pl.col("reduced") * pl.col("percent_ppm") <= HALF_IN_MILLIONTHS).fill_null(value=True),
+        )
+        .select(*KEY, "line_id", faint=pl.lit(value=True))
+        .unique()
+    )
     both = pl.concat_list(pl.col(each).fill_null([]) for each in ("above", "line_discounts"))
     naming = (
         naming.join(above, on=KEY, how="left")
+        .join(may_be_faint, on=[*KEY, "line_id"], how="left")
         .with_columns(
             named=(pl.col("above").list.len() == pl.col("invoice_discounts").list.len()),
             line_discounts=both.list.unique(maintain_order=True),
         )
-        .with_columns(pl.col("named").fill_null(value=False))
+        .with_columns(pl.col("named", "faint").fill_null(value=False))
         .drop("above")
     )
     return pl.concat([silent, naming]).drop("invoice_discounts")

@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from pipeline import mrr
-from pipeline.billing.discounts import whole_discounts
 from pipeline.billing.evidence import worst_of
 from pipeline.explain import grounds, records
 from pipeline.explain.account import Account
@@ -165,8 +164,7 @@ def _proofs(
     customers: list[str],
 ) -> pl.DataFrame:
     """Every record that each part rests on, with what it is."""
-    whole = whole_discounts(basis.discount, basis.book.coupon)
-    lines = records.lines_of(basis.raw, customers, whole)
+    lines = records.lines_of(basis.raw, customers, basis.discount, basis.book.coupon)
     every = pl.concat(
         [
             based,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from pipeline import billing
-from pipeline.billing import invoices
+from pipeline.billing import discounts, invoices
 from pipeline.billing import payload as p
 from pipeline.explain.steps import ITEM
 
@@ -152,11 +152,16 @@ def with_records(steps: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def lines_of(raw: pl.LazyFrame, customers: Sequence[str], whole: pl.LazyFrame) -> pl.DataFrame:
-    """The invoice lines of these customers (`invoices.lines`); `whole`: see there."""
+def lines_of(
+    raw: pl.LazyFrame, customers: Sequence[str], refs: pl.LazyFrame, coupons: pl.LazyFrame
+) -> pl.DataFrame:
+    """The invoice lines of these customers (`invoices.lines`), with the discounts (DISCOUNT) and coupons there are."""
     seen = billing.decode(of_customers(raw, customers).collect().lazy())
     items = invoices.invoice_items(seen.invoice_item)
-    return invoices.lines(seen.invoice, items, whole).collect()
+    whole, percentages = (
+        each(refs, coupons) for each in (discounts.whole_discounts, discounts.percentages)
+    )
+    return invoices.lines(seen.invoice, items, whole, percentages).collect()
 
 
 def period_lines(steps: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

@@ -89,3 +89,23 @@ def test_usage_left_with_nothing_has_the_discounts_that_its_invoice_names() -> N
     at, first = line("plan", FEBRUARY, FEBRUARY.replace(year=2027), 120_000, di_ten=1_200)
     billed(history, (at, first), (MARCH, usage))
     assert february(history) == (99_000_000, "exact")
+
+
+@pytest.mark.parametrize(("cents", "grade"), [(8, "bounded"), (9, "exact")])
+def test_what_an_unlisted_coupon_took_off_a_few_cents_leaves_no_trace(
+    cents: int, grade: str
+) -> None:
+    """6% of 8 cents are rounded to nothing, of 9 to a cent; whether it is for usage only a trace could tell."""
+    calls = item("si_calls", "calls", None)
+    history = History([price("calls", 100, "prod_c", usage=True)]).states(
+        (FEBRUARY, state(calls, discounts=["di_six"])),
+        (MARCH, state(calls, period=MARCH, discounts=["di_six"])),
+    )
+    history.records("coupon", coupon("SIX", percent_off=6.0, embedded=True))
+    history.records("discount", discount("di_six", "SIX", FEBRUARY))
+    _, usage = line("calls", FEBRUARY, MARCH, cents)
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    billed(history, (MARCH, usage), above=["di_six"])
+    found = history.snapshot(date(2026, 3, 1))["si_calls"]
+    assert (found["mrr_native"], found["evidence"]) == (cents * 10_000, grade)
