@@ -98,10 +98,10 @@ def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     return refs.join(known, on="coupon_id", how="semi").select("discount_id")
 
 
-def percentages(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
-    """The discounts of a percentage: `discount_id, percent_ppm`."""
-    known = coupons.group_by("coupon_id").agg(pl.col("percent_ppm").max()).drop_nulls()
-    return refs.join(known, on="coupon_id").select("discount_id", "percent_ppm")
+def sizes(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
+    """How much each discount takes off: `discount_id, percent_ppm, amount_off`, the least in any currency."""
+    known = coupons.group_by("coupon_id").agg(pl.col("percent_ppm", "amount_off").min())
+    return refs.join(known, on="coupon_id").select("discount_id", "percent_ppm", "amount_off")
 
 
 def level_of_discount() -> pl.Expr:

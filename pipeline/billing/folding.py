@@ -169,7 +169,7 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
             evidence.invoice,
             invoice_items,
             discounts.whole_discounts(refs, coupon),
-            discounts.percentages(refs, coupon),
+            discounts.sizes(refs, coupon),
         ),
         shared.tax_rates.lazy(),
     )

@@ -17,12 +17,15 @@ from pipeline.billing.taxes import SHARE, computed, share_of
 LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
 """An invoice's statuses: it only ever takes a later one, so the latest that any record tells is the newest."""
 KEY = ["source_account", "invoice_id"]
+LINE = [*KEY, "line_id"]
 HALF_IN_MILLIONTHS = 500_000
 """Half a minor unit: what a discount takes off up to there may be rounded to nothing."""
+FEW = 100
+"""Minor units: of more than these every percentage that anybody gives shows."""
 
 
 def lines(
-    invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame, percentages: pl.LazyFrame
+    invoices: pl.LazyFrame, items: pl.LazyFrame, whole: pl.LazyFrame, sizes: pl.LazyFrame
 ) -> pl.LazyFrame:
     """One row per line of the newest listing of each invoice that is about a subscription item.
 
@@ -33,7 +36,7 @@ def lines(
         invoices: OBSERVED_INVOICE rows.
         items: `invoice_items` of the same evidence.
         whole: `discounts.whole_discounts`.
-        percentages: `discounts.percentages`.
+        sizes: `discounts.sizes`.
 
     Columns: invoice_id, invoice_status, settled, threshold (it bills usage within a period), invoiced_at, customer_id,
     source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
@@ -82,22 +85,10 @@ def lines(
         .group_by(KEY, maintain_order=True)
         .agg(above="discount_id")
     )
-    may_be_faint = (
-        naming.select(*KEY, "line_id", "reduced", "line_discounts", discount_id="invoice_discounts")
-        .explode("discount_id")
-        .join(whole, on="discount_id", how="anti")
-        .join(percentages, on="discount_id", how="left")
-        .filter(
-            pl.col("line_discounts").list.contains(pl.col("discount_id")).not_(),
-            (pl.col("reduced") * pl.col("percent_ppm") <= HALF_IN_MILLIONTHS).fill_null(value=True),
-        )
-        .select(*KEY, "line_id", faint=pl.lit(value=True))
-        .unique()
-    )
     both = pl.concat_list(pl.col(each).fill_null([]) for each in ("above", "line_discounts"))
     naming = (
         naming.join(above, on=KEY, how="left")
-        .join(may_be_faint, on=[*KEY, "line_id"], how="left")
+        .join(_faint(naming, invoices.filter(names), whole, sizes), on=LINE, how="left")
         .with_columns(
             named=(pl.col("above").list.len() == pl.col("invoice_discounts").list.len()),
             line_discounts=both.list.unique(maintain_order=True),
@@ -106,6 +97,37 @@ def lines(
         .drop("above")
     )
     return pl.concat([silent, naming]).drop("invoice_discounts")
+
+
+def _faint(
+    naming: pl.LazyFrame, invoices: pl.LazyFrame, whole: pl.LazyFrame, sizes: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Lines (LINE, `faint`) that a discount which their invoice names may have reduced by nothing that shows.
+
+    Of a percentage the line has its own share; an amount is shared by what the lines cost.
+    """
+    costs = pl.col("lines").list.eval(pl.element().struct.field("reduced").clip(lower_bound=0))
+    totals = invoices.group_by(KEY).agg(total=costs.list.sum().max())
+    left = pl.col("reduced")
+    small_part = left * 2 * pl.col("amount_off").fill_null(1) <= pl.col("total")
+    unseen = (
+        pl.when(pl.col("percent_ppm").is_not_null())
+        .then(left * pl.col("percent_ppm") <= HALF_IN_MILLIONTHS)
+        .when(pl.col("amount_off").is_not_null())
+        .then(small_part)
+        .otherwise(small_part | (left <= FEW))
+    )
+    return (
+        naming.select(*LINE, "reduced", "line_discounts", discount_id="invoice_discounts")
+        .explode("discount_id")
+        .filter(pl.col("line_discounts").list.contains(pl.col("discount_id")).not_())
+        .join(whole, on="discount_id", how="anti")
+        .join(sizes, on="discount_id", how="left")
+        .join(totals, on=KEY, how="left")
+        .filter(unseen.fill_null(value=True))
+        .select(*LINE, faint=pl.lit(value=True))
+        .unique()
+    )
 
 
 def valid(items: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:

@@ -158,10 +158,8 @@ def lines_of(
     """The invoice lines of these customers (`invoices.lines`), with the discounts (DISCOUNT) and coupons there are."""
     seen = billing.decode(of_customers(raw, customers).collect().lazy())
     items = invoices.invoice_items(seen.invoice_item)
-    whole, percentages = (
-        each(refs, coupons) for each in (discounts.whole_discounts, discounts.percentages)
-    )
-    return invoices.lines(seen.invoice, items, whole, percentages).collect()
+    whole, sizes = (each(refs, coupons) for each in (discounts.whole_discounts, discounts.sizes))
+    return invoices.lines(seen.invoice, items, whole, sizes).collect()
 
 
 def period_lines(steps: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

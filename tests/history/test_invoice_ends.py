@@ -101,7 +101,9 @@ def test_an_old_event_does_not_undo_what_a_later_listing_says() -> None:
     )
     lines = billing.decode(pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema)).invoice
     items = invoices.invoice_items(pl.LazyFrame(schema=schemas.OBSERVED_INVOICE_ITEM.schema))
-    none = pl.LazyFrame(schema={"discount_id": pl.String, "percent_ppm": pl.Int64})
+    none = pl.LazyFrame(
+        schema={"discount_id": pl.String, "percent_ppm": pl.Int64, "amount_off": pl.Int64}
+    )
     found = invoices.lines(lines, items, none.select("discount_id"), none)
     status = found.select("invoice_id", "invoice_status").collect().rows()
     assert sorted(status) == [("in_1", "paid"), ("in_2", "paid")]
