@@ -161,7 +161,7 @@ class Completeness:
             f"Stripe's records are not complete: {unexplained} objects that others name are missing, {broken.height} "
             f"inner lists are not whole, {found.stored - held} stored records are not in the lake. "
             f"Run: expansion sync --full",
-            figures,
+            passed=not bad,
         )
 
     def _fetched(self, wanting: pl.DataFrame) -> list[StreamCount]:
@@ -206,15 +206,17 @@ def _look(
     figures: dict[str, Any],
     examples: Sequence[str],
     said: str,
-    shown: dict[str, Any] | None = None,
+    *,
+    passed: bool | None = None,
 ) -> Looked:
     kept = list(examples)[: checked.EXAMPLES]
+    well = not examples if passed is None else passed
     result = dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
-        passed=not examples,
+        passed=well,
         severity=dg.AssetCheckSeverity.WARN,
-        description=said if examples else spec.description,
-        metadata={**(shown or figures), "examples": ", ".join(kept)},
+        description=spec.description if well else said,
+        metadata={**figures, "examples": ", ".join(kept)},
     )
     return Looked(result, figures, kept)
