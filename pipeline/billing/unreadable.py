@@ -32,8 +32,10 @@ ODD = (
     rf'|"up_to":(?:true|false|-?\d+[.eE]|-?\d{{19,}})'
     rf'|"(?:{"|".join(TEXT)})":(?:true|false|-?\d)'
     r'|"(?:percent_off|percentage)":(?:true|false)'
+    r'|(?:\[|[}\]"0-9],)null[,\]]'
 )
-"""What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only."""
+"""What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only. And a null in a list:
+Stripe's lists have none, and what stood there would seem never to have been."""
 TERMS = r'"recurring":\{[^{}]*"usage_type":"(?:licensed|metered)"'
 """How a price recurs."""
 ODD_FORM = "a field of another type than Stripe describes, or of an impossible size"

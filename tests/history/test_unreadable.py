@@ -23,6 +23,7 @@ WRONG: list[Json] = [
     {"price": {"id": 3}},
     {"price": None},
     {"quantity": 10**14},
+    {"discounts": [None]},
 ]
 
 
