@@ -165,9 +165,10 @@ def _one(value: pl.Expr) -> pl.Expr:
 
 
 def _ppm(rate: pl.Expr) -> pl.Expr:
-    """The percentage of a tax rate in millionths; zero where it comes on top of the price."""
-    included = pl.when(rate.struct.field("inclusive")).then(rate.struct.field("percentage"))
-    return (included.fill_null(0.0) * PERCENT).round().cast(pl.Int64)
+    """The percentage of a tax rate in millionths; zero where it comes on top of the price, null if untold."""
+    inclusive = rate.struct.field("inclusive")
+    included = pl.when(inclusive).then(rate.struct.field("percentage"))
+    return pl.when(inclusive.not_()).then(0).otherwise((included * PERCENT).round()).cast(pl.Int64)
 
 
 def _inclusive(rates: pl.Expr) -> pl.Expr:
@@ -303,6 +304,11 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
     tax = pl.element().struct
     inclusive = tax.field("tax_behavior") == "inclusive"
     included = pl.when(inclusive).then(tax.field("amount"))
+    said = (
+        tax.field("tax_behavior").is_in(["inclusive", "exclusive"])
+        & tax.field("amount").is_not_null()
+    )
+    told = first(("taxes",)).list.eval(said.fill_null(value=False)).list.all().fill_null(value=True)
     by_rate = pl.when(inclusive).then(
         tax.field("tax_rate_details").struct.field("tax_rate").fill_null("")
     )
@@ -332,7 +338,7 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         .list.eval(pl.element().struct.field("amount"))
         .list.sum()
         .fill_null(0),
-        included=first(("taxes",)).list.eval(included).list.sum().fill_null(0),
+        included=pl.when(told).then(first(("taxes",)).list.eval(included).list.sum().fill_null(0)),
         line_tax_rates=first(("taxes",))
         .list.eval(by_rate.drop_nulls())
         .fill_null(pl.lit([], dtype=pl.List(pl.String))),

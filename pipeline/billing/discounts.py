@@ -20,8 +20,8 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
     other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
     (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
-    what reduced the whole invoice it may name (`named`). What it may have taken off without a trace (`faint`) leaves the
-    same doubt as two last invoices.
+    what reduced the whole invoice it may name (`named`). What it may have taken off without a trace (`faint`) leaves
+    the same doubt as two last invoices.
     """
     ordinary = (
         lines.filter(pl.col("proration").not_())

@@ -44,11 +44,17 @@ LISTED = pl.any_horizontal(
     pl.col(name).is_not_null() for name in ("billing_reason", "currency", "invoiced_at", "lines")
 )
 """An invoice's record from a list; events tell its end only."""
-SUBSCRIPTION = _other("status", *STATUSES) | (
-    (pl.col("side") != "before")
-    & (
-        _null("customer_id", "currency", "status", "items")
-        | _null_inside("items", "id", "price_id")
+RATES = _null_inside("tax_rates", "tax_rate_id", "ppm")
+"""A tax rate that does not say what it is."""
+SUBSCRIPTION = (
+    _other("status", *STATUSES)
+    | RATES
+    | (
+        (pl.col("side") != "before")
+        & (
+            _null("customer_id", "currency", "status", "items")
+            | _null_inside("items", "id", "price_id")
+        )
     )
 )
 """When a row of OBSERVED_SUBSCRIPTION says too little."""
@@ -57,7 +63,8 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
         schemas.OBSERVED_INVOICE,
         _null("invoice_status")
         | (LISTED & _null("customer_id", "currency", "invoiced_at", "lines"))
-        | _null_inside("lines", "line_id", "amount", "period_start", "period_end")
+        | _null_inside("lines", "line_id", "amount", "period_start", "period_end", "included")
+        | RATES
         | _lines_of_nothing(),
     ),
     (schemas.OBSERVED_INVOICE_ITEM, _null("customer_id", "currency", "changed_at", "amount")),

@@ -34,8 +34,8 @@ ODD = (
     r'|"(?:percent_off|percentage)":(?:true|false)'
     r'|(?:\[|[}\]"0-9],)null[,\]]'
 )
-"""What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only. And a null in a list:
-Stripe's lists have none, and what stood there would seem never to have been."""
+"""What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only. And a null in a
+list: Stripe's lists have none, and what stood there would seem never to have been."""
 TERMS = r'"recurring":\{[^{}]*"usage_type":"(?:licensed|metered)"'
 """How a price recurs."""
 ODD_FORM = "a field of another type than Stripe describes, or of an impossible size"
