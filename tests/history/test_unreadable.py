@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline import billing, schemas
-from tests.history.discounted import MARCH
+from tests.history.discounted import MARCH, billed, line
 from tests.history.stripe_json import NOW, START, History, Json, coupon, item, price, state
 
 BEGUN = datetime(2026, 1, 10, 8, tzinfo=UTC)
@@ -73,11 +73,47 @@ def test_an_item_without_a_quantity_counts_as_one_and_is_not_sure() -> None:
     assert grades(found) == {"si_first": "exact", "si": "bounded", "si_third": "exact"}
 
 
-@pytest.mark.parametrize("more", [{"status": None}, {"status": "hibernating"}, {"currency": None}])
+VAT = {"id": "txr_1", "object": "tax_rate", "inclusive": True, "percentage": 19.0}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": None},
+        {"status": "hibernating"},
+        {"currency": None},
+        {"default_tax_rates": [VAT | {"percentage": None}]},
+        {"default_tax_rates": [VAT | {"inclusive": None}]},
+        {"default_tax_rates": [VAT | {"id": None}]},
+        {"default_tax_rates": [None]},
+    ],
+)
 def test_a_state_that_says_too_little_is_set_aside(more: Json) -> None:
     found = History([price("p", 10_000)])
     found.states((BEGUN, state(item("si", "p"))), (MARCH, state(item("si", "p"), **more)))
     assert grades(found) == {"si": "bounded"}
+
+
+@pytest.mark.parametrize(
+    ("taxes", "grade"),
+    [
+        ([{"amount": 1_597, "tax_behavior": "inclusive"}], "exact"),
+        ([{"amount": None, "tax_behavior": "inclusive"}], "bounded"),
+        ([{"amount": 1_597, "tax_behavior": None}], "bounded"),
+        ([{"amount": 1_597, "tax_behavior": "perhaps"}], "bounded"),
+        ([None], "bounded"),
+    ],
+)
+def test_a_line_whose_tax_does_not_say_what_it_is_sets_its_invoice_aside(
+    taxes: list[Json | None], grade: str
+) -> None:
+    at, told = line("february", BEGUN, BEGUN.replace(month=2), 10_000)
+    details = {"tax_rate_details": {"tax_rate": "txr_1"}}
+    told["taxes"] = [each and each | details for each in taxes]
+    told["pricing"]["price_details"]["price"] = "p"
+    state_with_tax = state(item("si", "p"), default_tax_rates=[VAT])
+    found = billed(History([price("p", 10_000)]).states((BEGUN, state_with_tax)), (at, told))
+    assert grades(found) == {"si": grade}
 
 
 def test_a_coupon_that_nothing_uses_makes_nothing_doubtful() -> None:
