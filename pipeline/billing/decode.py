@@ -327,9 +327,12 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         invoice_item_id=first(
             ("parent", item, "invoice_item"), ("parent", details, "invoice_item")
         ),
-        proration=first(("parent", item, "proration"), ("parent", details, "proration")).fill_null(
-            value=False
-        ),
+        # A line of neither is no proration; one that does not say so is lacking.
+        proration=pl.when(
+            pl.all_horizontal(first(("parent", each)).is_null() for each in (item, details))
+        )
+        .then(pl.lit(value=False))
+        .otherwise(first(("parent", item, "proration"), ("parent", details, "proration"))),
         line_discounts=first(("discount_amounts",)).list.eval(
             pl.element().struct.field("discount")
         ),

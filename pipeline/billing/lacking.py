@@ -63,11 +63,15 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
         schemas.OBSERVED_INVOICE,
         _null("invoice_status")
         | (LISTED & _null("customer_id", "currency", "invoiced_at", "lines"))
-        | _null_inside("lines", "line_id", "amount", "period_start", "period_end", "included")
+        | _null_inside("lines", "line_id", "amount", "period_start", "period_end", "included", "proration")
         | RATES
         | _lines_of_nothing(),
     ),
-    (schemas.OBSERVED_INVOICE_ITEM, _null("customer_id", "currency", "changed_at", "amount")),
+    (
+        schemas.OBSERVED_INVOICE_ITEM,
+        _null("customer_id", "currency", "changed_at", "amount", "proration")
+        | (pl.col("proration") & _null("subscription_id", "subscription_item_id")),
+    ),
     (
         schemas.OBSERVED_PRICE,
         pl.col("listed")

@@ -25,12 +25,18 @@ TEXT = (
     "flat_amount_decimal", "usage_type",
 )  # fmt: skip
 """Fields that hold texts, or objects."""
+ONLY_TEXT = (
+    "billing_reason", "billing_scheme", "currency", "flat_amount_decimal", "id", "interval", "round", "status",
+    "tax_behavior", "tiers_mode", "unit_amount_decimal", "usage_type",
+)  # fmt: skip
+"""Those that hold no objects."""
 DIGITS = 14
 """So many digits has no amount in minor units, no quantity and no instant; products of larger ones leave 64 bits."""
 ODD = (
     rf'"(?:{"|".join(WHOLE)})":(?:true|false|-?\d+[.eE]|-?\d{{{DIGITS},}})'
     rf'|"up_to":(?:true|false|-?\d+[.eE]|-?\d{{19,}})'
     rf'|"(?:{"|".join(TEXT)})":(?:true|false|-?\d)'
+    rf'|"(?:{"|".join(ONLY_TEXT)})":[\[{{]'
     r'|"(?:percent_off|percentage)":(?:true|false)'
     r'|(?:\[|[}\]"0-9],)null[,\]]'
 )
