@@ -44,6 +44,7 @@ def deals(raw: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
             .then(pl.lit(value=False))
             .when(pl.col("hs_is_closed").is_null())
             .then(by_stage),
+            probability=pl.lit(None, dtype=pl.Float64),
         )
         .sort("deal_id")
     )
@@ -65,6 +66,9 @@ def history(raw: pl.LazyFrame) -> pl.LazyFrame:
         .join(stages, left_on="value", right_on="stage_id", how="left")
         .join(hubspot.owners(raw), left_on="value", right_on="owner_id", how="left")
         .with_columns(deal_id=hubspot.PREFIX + pl.col("id"), value=named)
+        .with_columns(
+            closes=pl.lit(None, dtype=pl.Boolean), probability=pl.lit(None, dtype=pl.Float64)
+        )
         .sort("deal_id", "at", "field")
     )
 

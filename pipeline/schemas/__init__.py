@@ -3,11 +3,21 @@
 The one place that lake, warehouse, checks, column metadata and the data dictionary are made from.
 
 Belongs here: descriptions only. `raw` for records as received, `observed` for the same decoded, `billing` for what
-evidence says, `accounts` for links and CRM, `mrr` for values and movements, `metrics` for figures, `operations` for
-syncs, checks and alerts.
+evidence says, `told` for what a CRM tells, `accounts` for links and CRM, `mrr` for values and movements, `metrics` for
+figures, `operations` for syncs, checks and alerts.
 """
 
-from pipeline.schemas.accounts import ACCOUNT, ACCOUNT_LINK, CRM_DEAL, CRM_DEAL_HISTORY
+from pipeline.schemas.accounts import (
+    ACCOUNT,
+    ACCOUNT_ALIAS,
+    ACCOUNT_HISTORY,
+    ACCOUNT_LINK,
+    ACCOUNT_LINK_CHANGE,
+    CRM_DEAL,
+    CRM_DEAL_HISTORY,
+    CRM_PIPELINE,
+    DEAL_RECONCILIATION,
+)
 from pipeline.schemas.billing import (
     COUPON,
     COVERAGE,
@@ -20,6 +30,7 @@ from pipeline.schemas.billing import (
     USAGE_CHARGE,
 )
 from pipeline.schemas.metrics import (
+    ATTRIBUTION_SENSITIVITY,
     EXPANSION_ATTRIBUTION,
     EXPANSION_BY_TYPE,
     EXPANSION_COHORT,
@@ -73,7 +84,10 @@ TABLES: dict[str, Table] = {
         USAGE_CHARGE,
         FX_RATE,
         ACCOUNT,
+        ACCOUNT_ALIAS,
+        ACCOUNT_HISTORY,
         ACCOUNT_LINK,
+        ACCOUNT_LINK_CHANGE,
         CRM_DEAL,
         CRM_DEAL_HISTORY,
         MRR_SNAPSHOT,
@@ -84,6 +98,9 @@ TABLES: dict[str, Table] = {
         EXPANSION_BY_TYPE,
         EXPANSION_COHORT,
         EXPANSION_ATTRIBUTION,
+        ATTRIBUTION_SENSITIVITY,
+        CRM_PIPELINE,
+        DEAL_RECONCILIATION,
         ALERT_EVALUATION,
         ALERT_STATE,
         ALERT_EVENT,
@@ -101,16 +118,22 @@ PUBLISHED: tuple[Table, ...] = tuple(table for table in TABLES.values() if table
 
 __all__ = [
     "ACCOUNT",
+    "ACCOUNT_ALIAS",
+    "ACCOUNT_HISTORY",
     "ACCOUNT_LINK",
+    "ACCOUNT_LINK_CHANGE",
     "ALERT_EVALUATION",
     "ALERT_EVENT",
     "ALERT_STATE",
+    "ATTRIBUTION_SENSITIVITY",
     "COUPON",
     "COVERAGE",
     "CRM_DEAL",
     "CRM_DEAL_HISTORY",
+    "CRM_PIPELINE",
     "CUSTOMER",
     "DATA_QUALITY",
+    "DEAL_RECONCILIATION",
     "DISCOUNT",
     "EXPANSION_ATTRIBUTION",
     "EXPANSION_BY_TYPE",

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.schemas.table import Column, Table, count, flag, money, month_column, ratio, text
+from pipeline.schemas.table import UTC, Column, Table, count, flag, money, month_column, ratio, text
 
 METRIC_COLUMNS = (
     month_column(),
@@ -152,6 +152,13 @@ EXPANSION_ATTRIBUTION = Table(
         text("deal_id", "The deal that explains it."),
         text("owner", "The deal's owner for sales_driven, else the account's."),
         money("amount", "The component's amount."),
+        Column("at", UTC, "The item's last change in the month that made the component."),
+        Column(
+            "evidence",
+            pl.String,
+            "JSON list of the ids that it rests on: deals, or the subscription schedule.",
+            kind="json",
+        ),
     ),
     published=(
         "month",
@@ -163,4 +170,21 @@ EXPANSION_ATTRIBUTION = Table(
         "owner",
         "amount",
     ),
+)
+
+ATTRIBUTION_SENSITIVITY = Table(
+    name="attribution_sensitivity",
+    grain="one row per month, days and attribution",
+    key=("month", "days", "attribution"),
+    partitioned=True,
+    columns=(
+        month_column(),
+        Column(
+            "days", pl.Int64, "Length of every window of attribution: 30, 60 or 90.", nullable=False
+        ),
+        text("attribution", "contractual, sales_driven, influenced, natural or unknown.", key=True),
+        money("amount", "Expansion MRR that would be attributed so."),
+        count("accounts", "Expanding accounts with such a component."),
+    ),
+    published=("month", "days", "attribution", "amount", "accounts"),
 )
