@@ -109,6 +109,7 @@ def test_a_deal_is_resolved_to_account_owner_and_stage() -> None:
         "created": datetime(2026, 1, 5, 10, tzinfo=UTC),
         "closed": datetime(2026, 2, 1, tzinfo=UTC),
         "won": True,
+        "probability": None,
     }
 
 
