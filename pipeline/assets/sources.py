@@ -79,6 +79,8 @@ def _pulled(
     )
     for example in found.examples:
         context.log.warning("Kept aside: %s", example)
+    for notice in dict.fromkeys(found.notices):
+        context.log.warning("%s", notice)
     _note_unknown(context, place, found)
     return found
 

@@ -43,6 +43,8 @@ class SyncResult:
     """The first rejected objects, as `stream id: reason`."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """`stream: field` that this version does not know -> how often it came."""
+    notices: tuple[str, ...] = ()
+    """What the sources say to the operator."""
 
     @property
     def stored(self) -> int:
@@ -63,6 +65,7 @@ class SyncResult:
             self.whole | other.whole,
             (*self.examples, *other.examples),
             dict(Counter(self.unknown) + Counter(other.unknown)),
+            (*self.notices, *other.notices),
         )
 
 
@@ -185,6 +188,7 @@ def _show(lake: Lake, landings: Sequence[Landing], now: datetime, run_id: str) -
         frozenset(streams - partly),
         examples,
         dict(unknown),
+        tuple(each for landing in landings for each in landing.notices),
     )
 
 

@@ -82,6 +82,7 @@ class Landing:
         self.staged = staged
         self.meter = Meter(source.name)
         self.examples: list[str] = []
+        self.notices: list[str] = []
         self._incoming: dict[str, Incoming] = {}
         self._earlier = [each.path for each in staged]
 
@@ -121,6 +122,7 @@ class Landing:
         count[0] += page.listed
         count[2] += len(page.rejected)
         self.examples += [f"{page.stream} {r.id}: {r.reason}" for r in page.rejected]
+        self.notices += page.notices
         for name, times in page.unknown.items():
             told = f"{page.stream}: {name}"
             self.sync.unknown[told] = self.sync.unknown.get(told, 0) + times

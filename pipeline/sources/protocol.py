@@ -107,6 +107,8 @@ class Page:
     """About how many objects of the stream are still to come; null: nobody can say."""
     most: float | None = None
     """Requests a second that the stream's endpoint lets through at present; null: nobody can say."""
+    notices: tuple[str, ...] = ()
+    """Sentences for the operator about what was asked for and is not there; never a name or an address of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
