@@ -15,8 +15,10 @@ from pipeline.cli import outside
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.explain import explain
+from pipeline.cli.export import export
 from pipeline.cli.forget import forget
 from pipeline.cli.initialise import init
+from pipeline.cli.restatements import restatements
 from pipeline.cli.sandbox import sandbox
 from pipeline.cli.warehouse import db
 from pipeline.cli.work import backfill, run, sync
@@ -31,7 +33,11 @@ def cli() -> None:
     """Where revenue expansion comes from: MRR snapshots, movements, NRR, GRR and alerts from Stripe and CRM data."""
 
 
-for _command in (demo, init, doctor, sync, run, backfill, explain, db, forget, sandbox):
+COMMANDS = (
+    *(demo, init, doctor, sync, run, backfill, explain, restatements, export),
+    *(db, forget, sandbox),
+)
+for _command in COMMANDS:
     cli.add_command(_command)
 
 

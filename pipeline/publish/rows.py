@@ -20,7 +20,7 @@ SCALES = {"money": (6, MICRO), "rate": (12, RATE_SCALE)}
 def to_rows(table: Table, frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
     """The published columns of `frame` in chunks of rows, money and rates as `Decimal`."""
     columns = [table.column(name) for name in table.published]
-    shown = table.conform(frame.lazy()).select(_major(column) for column in columns).collect()
+    shown = table.conform(frame.lazy()).select(major(column) for column in columns).collect()
     for chunk in shown.iter_slices(CHUNK):
         yield chunk.to_dicts()
 
@@ -36,7 +36,8 @@ def to_frame(table: Table, rows: Sequence[Mapping[Any, Any]]) -> pl.DataFrame:
     return found.select(_micro(column) for column in columns)
 
 
-def _major(column: Column) -> pl.Expr:
+def major(column: Column) -> pl.Expr:
+    """A column as the warehouse shows it: money and rates as decimals in major units."""
     if column.kind not in SCALES:
         return pl.col(column.name)
     decimals, scale = SCALES[column.kind]
