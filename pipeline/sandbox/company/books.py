@@ -4,7 +4,8 @@ What belongs here: how time passes and how a change becomes an object, an event 
 What does not: which changes happen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Any
@@ -56,6 +57,7 @@ class Books:
         self.discounts: dict[str, Discount] = {}
         self.promotion_codes: dict[str, str] = {}
         self.tax_rates: dict[str, TaxRate] = {}
+        self._by_schedule = False
 
     # time
 
@@ -74,6 +76,15 @@ class Books:
             self.log.requested = rank == Rank.PERSON
             action(*args)
         self.now = to
+
+    @contextmanager
+    def by_schedule(self) -> Iterator[None]:
+        """What changes meanwhile is the doing of a subscription schedule; the ledgers say so."""
+        self._by_schedule = True
+        try:
+            yield
+        finally:
+            self._by_schedule = False
 
     # catalogue
 
@@ -185,6 +196,8 @@ class Books:
             trial = item.trial is not None
             state = ItemState(item.price.id, item.quantity, sub.status, paused, trial)
             item.ledger.record(self.now, None if sub.ended else state)
+            if self._by_schedule:
+                item.ledger.scheduled.add(self.now)
             item.ledger.record_net(self.now, net(sub, item))
         for item in sub.removed:
             item.ledger.record(self.now, None)

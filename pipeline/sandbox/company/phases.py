@@ -73,7 +73,8 @@ class PhasedSchedules:
     def _start(self, customer: Customer, orders: list[Order], obj: Json) -> None:
         if customer.deleted or obj["status"] != "not_started":
             return
-        sub = self.edits.create(customer, orders)
+        with self.books.by_schedule():
+            sub = self.edits.create(customer, orders)
         sub.schedule = obj["id"]
         first = obj["phases"][0]
         current = {"end_date": first["end_date"], "start_date": first["start_date"]}
@@ -94,7 +95,8 @@ class PhasedSchedules:
         current = {"end_date": each.end, "start_date": each.start}
         self.books.change("subscription_schedule.updated", obj, current_phase=current)
         if sub.status in {"active", "past_due", "trialing"}:
-            self._apply(sub, each)
+            with self.books.by_schedule():
+                self._apply(sub, each)
 
     def _apply(self, sub: Subscription, each: Phase) -> None:
         """One update of the subscription, as Stripe makes at the start of a phase."""

@@ -78,6 +78,8 @@ class ItemLedger:
     states: list[tuple[int, ItemState | None]] = field(default_factory=list)
     periods: list[ServicePeriod] = field(default_factory=list)
     usages: list[Usage] = field(default_factory=list)
+    scheduled: set[int] = field(default_factory=set)
+    """When a subscription schedule made it what it is."""
     nets: list[tuple[int, Fraction | None]] = field(default_factory=list)
     """The share of the price that inclusive tax leaves; None: that of each usage bill."""
 

@@ -48,7 +48,8 @@ class Schedules:
         self.books.change("subscription_schedule.updated", obj, current_phase=current)
         if item in sub.items and sub.status in {"active", "past_due"}:
             price, quantity = what
-            self.subscriptions.change(sub, item, price, quantity)
+            with self.books.by_schedule():
+                self.subscriptions.change(sub, item, price, quantity)
 
     def _release(self, sub: Subscription, obj: Json) -> None:
         if self._void(sub, obj):

@@ -78,7 +78,7 @@ class SignUp:
             "invoice_prefix": self.books.ids.letters("cus", 8).upper(),
             "metadata": {},
         }
-        obj = render.customer(customer_id, self.books.now, who)
+        obj = render.customer(customer_id, self.books.now, self.crm.addressed(account, who))
         customer = Customer(customer_id, account.number, account.currency, obj)
         account.customers.append(customer)
         self.owners[customer_id] = account.number

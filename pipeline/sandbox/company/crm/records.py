@@ -1,7 +1,8 @@
-"""The CRM of the simulated company: HubSpot companies, deals, owners, contacts, pipelines.
+"""The CRM's records: companies, deals, owners, contacts, pipelines, in HubSpot's names.
 
-What belongs here: HubSpot's records as its API shows them. What does not: when deals happen
-(`behaviour`).
+What belongs here: how a record is made, changed, merged, archived and deleted. What does not: when
+that happens. A record's `propertiesWithHistory` has every value that a property ever had, newest
+first; `merged` has the companies that are gone, by id: the `record`, `into` which one, and `at`.
 """
 
 from typing import Any
@@ -42,24 +43,30 @@ class Crm:
             "pipelines": [_pipeline(start)],
             "associations": {},
             "contact_associations": {},
+            "merged": {},
         }
         self.next = 90_000_000_001
         for number, (first, last) in enumerate(OWNERS):
-            owner_id = str(410_001 + 37 * number)
-            self.records["owners"][owner_id] = {
-                "id": owner_id,
-                "email": f"{first}.{last}@vendor.example".lower(),
-                "firstName": first,
-                "lastName": last,
-                "userId": 7_001 + number,
-                "createdAt": iso(start),
-                "updatedAt": iso(start),
-                "archived": False,
-                "properties": {},
-            }
+            self._hire(number, first, last, f"{first}.{last}@vendor.example".lower(), start)
         self.owner_ids = list(self.records["owners"])
 
-    def _put(self, kind: str, now: int, created: int, properties: dict[str, str]) -> str:
+    def _hire(self, number: int, first: str, last: str, email: str, now: int) -> None:
+        """An owner."""
+        owner_id = str(410_001 + 37 * number)
+        self.records["owners"][owner_id] = {
+            "id": owner_id,
+            "email": email,
+            "firstName": first,
+            "lastName": last,
+            "userId": 7_001 + number,
+            "createdAt": iso(now),
+            "updatedAt": iso(now),
+            "archived": False,
+            "properties": {},
+        }
+
+    def put(self, kind: str, now: int, created: int, properties: dict[str, str]) -> str:
+        """A new record that says that it was created at `created`; its id."""
         record_id = str(self.next)
         self.next += 13
         self.records[kind][record_id] = {
@@ -69,6 +76,9 @@ class Crm:
                 "hs_object_id": record_id,
                 "createdate": iso(created),
                 "hs_lastmodifieddate": iso(now),
+            },
+            "propertiesWithHistory": {
+                name: [_version(value, now)] for name, value in properties.items() if value
             },
             "createdAt": iso(created),
             "updatedAt": iso(now),
@@ -80,14 +90,41 @@ class Crm:
         """Some properties of a record change."""
         record = self.records[kind][record_id]
         known = {**record["properties"], **properties, "hs_lastmodifieddate": iso(now)}
-        self.records[kind][record_id] = {**record, "properties": known, "updatedAt": iso(now)}
+        past = dict(record["propertiesWithHistory"])
+        for name, value in properties.items():
+            if value != record["properties"].get(name, ""):
+                past[name] = [_version(value, now), *past.get(name, [])]
+        self.records[kind][record_id] = {
+            **record,
+            "properties": known,
+            "propertiesWithHistory": past,
+            "updatedAt": iso(now),
+        }
+
+    def archive(self, kind: str, record_id: str, now: int) -> None:
+        """A record is in the bin: lists of archived records still show it."""
+        record = self.records[kind][record_id]
+        gone = {"archived": True, "archivedAt": iso(now), "updatedAt": iso(now)}
+        self.records[kind][record_id] = {**record, **gone}
+
+    def delete(self, kind: str, record_id: str) -> None:
+        """A record is gone for good, and what it was associated with."""
+        self.records[kind].pop(record_id, None)
+        for associations in (self.records["associations"], self.records["contact_associations"]):
+            for child in [child for child, to in associations.items() if record_id in {child, to}]:
+                del associations[child]
+
+    def addressed(self, account: Account, who: Json) -> Json:
+        """What Stripe is told of a new customer of the account."""
+        del account
+        return who
 
     def add_account(self, account: Account, now: int) -> None:
-        """A company with its contact."""
+        """A company with its contact; an unlinked account cannot be known by its addresses either."""
         owner = self.owner_ids[account.number % len(self.owner_ids)]
-        account.crm_id = self._put("companies", now, now, {
+        account.crm_id = self.put("companies", now, now, {
             "name": account.name,
-            "domain": account.domain,
+            "domain": "" if account.unlinked else account.domain,
             "industry": account.industry,
             "country": account.country,
             "hubspot_owner_id": owner,
@@ -95,8 +132,8 @@ class Crm:
             "stripe_customer_id": "",
             "numberofemployees": str(account.employees),
         })  # fmt: skip
-        contact = self._put("contacts", now, now, {
-            "email": f"billing@{account.domain}",
+        contact = self.put("contacts", now, now, {
+            "email": f"{'hello' if account.unlinked else 'billing'}@{account.domain}",
             "firstname": "Billing",
             "lastname": account.name,
         })  # fmt: skip
@@ -109,23 +146,28 @@ class Crm:
             self.change("companies", account.crm_id, now, {"stripe_customer_id": linked})
 
     def merge(self, kept: Account, gone: Account, now: int) -> None:
-        """One company of two: deals, contacts and customers go to the one that is kept."""
-        record = self.records["companies"].pop(gone.crm_id)
-        known = self.records["companies"][kept.crm_id]["properties"]
-        ids = [known.get("hs_merged_object_ids"), gone.crm_id]
+        """One account of two: deals, contacts and customers go to the one that is kept."""
+        self.merge_companies(kept.crm_id, gone.crm_id, now)
+        gone.crm_id = kept.crm_id
+
+    def merge_companies(self, kept: str, gone: str, now: int) -> None:
+        """One company of two: what is known of the one that goes leads to the one that is kept."""
+        record = self.records["companies"].pop(gone)
+        self.records["merged"][gone] = {"record": record, "into": kept, "at": iso(now)}
+        known = self.records["companies"][kept]["properties"]
+        ids = [known.get("hs_merged_object_ids"), gone]
         ids.append(record["properties"].get("hs_merged_object_ids"))
         merged = ";".join(each for each in ids if each)
-        self.change("companies", kept.crm_id, now, {"hs_merged_object_ids": merged})
+        self.change("companies", kept, now, {"hs_merged_object_ids": merged})
         for kind in ("associations", "contact_associations"):
             for child, company in self.records[kind].items():
-                if company == gone.crm_id:
-                    self.records[kind][child] = kept.crm_id
-        gone.crm_id = kept.crm_id
+                if company == gone:
+                    self.records[kind][child] = kept
 
     def open_deal(self, account: Account, now: int, kind: str, amount: int) -> str:
         """A deal of `kind` newbusiness or existingbusiness over `amount` a year."""
         what = "New business" if kind == "newbusiness" else "Expansion"
-        deal = self._put("deals", now, now, {
+        deal = self.put("deals", now, now, {
             "dealname": f"{account.name}: {what}",
             "dealtype": kind,
             "pipeline": PIPELINE,
@@ -148,6 +190,10 @@ class Crm:
             "hs_is_closed": "true",
             "hs_is_closed_won": "true" if won else "false",
         })  # fmt: skip
+
+
+def _version(value: str, now: int) -> Json:
+    return {"value": value, "timestamp": iso(now), "sourceType": "CRM_UI"}
 
 
 def _pipeline(start: int) -> Json:
