@@ -16,12 +16,14 @@ from pipeline.assets.place import Place
 from pipeline.months import Calendar, months_between
 from pipeline.schemas import (
     ACCOUNT,
+    ACCOUNT_ALIAS,
     ACCOUNT_LINK,
     CRM_DEAL,
     CRM_DEAL_HISTORY,
     CUSTOMER,
     ITEM_TIMELINE,
     MRR_MOVEMENT,
+    RAW_RECORD,
 )
 
 GROUP = "crm"
@@ -45,13 +47,14 @@ def crm_assets() -> list[dg.AssetsDefinition]:
         customers = lake.scan(CUSTOMER)
         left_out = inputs.excluded(place, customers)
         found = crm.accounts(
-            inputs.raw_of(lake, "hubspot"),
+            told(place),
             customers.filter(~pl.col("customer_id").is_in(left_out)),
             crm.LinkRules.of(place.settings.config),
         )
         account = crm.with_first_paid(found.account, _paid(place, found.account_link))
         frames = {
             ACCOUNT: account,
+            ACCOUNT_ALIAS: found.account_alias,
             ACCOUNT_LINK: found.account_link,
             CRM_DEAL: found.crm_deal,
             CRM_DEAL_HISTORY: found.crm_deal_history,
@@ -87,6 +90,17 @@ def crm_assets() -> list[dg.AssetsDefinition]:
         )
 
     return [accounts]
+
+
+def told(place: Place) -> list[tuple[str, crm.Told]]:
+    """What each CRM tells whose records are in the lake, in the order of `crm.order`."""
+    config = place.settings.config
+    known = {name.partition(".")[0] for name in place.lake.partitions(RAW_RECORD)}
+    return [
+        (name, crm.CRMS[name].told(inputs.raw_of(place.lake, name), crm.fields_of(config)))
+        for name in config.crm.order
+        if name in known and name in crm.CRMS
+    ]
 
 
 def _paid(place: Place, links: pl.DataFrame) -> pl.LazyFrame:

@@ -1,25 +1,29 @@
-"""Accounts, links and deals together.
+"""Accounts, links and deals together, of every CRM.
 
 Belongs here: what an account is called and which member of each CRM dimension it is. An unmatched, ambiguous or ignored
 customer is its own account under its Stripe id.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.crm import deals, hubspot, links
+from pipeline.crm import deals, links
 from pipeline.crm.countries import iso_country
+from pipeline.crm.merges import aliases
+from pipeline.crm.protocol import Told
 from pipeline.crm.rules import LinkRules
 from pipeline.schemas import ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What the CRM says, and how it is joined to Stripe.
+    """What the CRMs say, and how it is joined to Stripe.
 
     Attributes:
         account: ACCOUNT; `first_paid_month` is null until `with_first_paid`.
+        account_alias: ACCOUNT_ALIAS.
         account_link: ACCOUNT_LINK, one row per customer.
         crm_deal: CRM_DEAL.
         crm_deal_history: CRM_DEAL_HISTORY.
@@ -27,38 +31,38 @@ class Accounts:
     """
 
     account: pl.DataFrame
+    account_alias: pl.DataFrame
     account_link: pl.DataFrame
     crm_deal: pl.DataFrame
     crm_deal_history: pl.DataFrame
     dangling: pl.DataFrame
 
 
-def accounts(raw: pl.LazyFrame, customers: pl.LazyFrame, rules: LinkRules) -> Accounts:
+def accounts(
+    told: Sequence[tuple[str, Told]], customers: pl.LazyFrame, rules: LinkRules
+) -> Accounts:
     """Accounts, links and deals as the latest records say; without a CRM every customer is its own account.
 
     Args:
-        raw: RAW_RECORD rows of source `hubspot` (others are not looked at); may be empty.
+        told: each connected CRM's name and what it tells; the first one decides where several know a customer.
         customers: CUSTOMER, excluded ones left out.
         rules: how customers are linked.
     """
     people = customers.collect().lazy()
-    companies = (
-        hubspot.companies(raw, rules.stripe_id_fields, rules.segment_field)
-        .with_columns(account_id=hubspot.PREFIX + pl.col("id"))
-        .collect()
-        .lazy()
-    )
-    targets = links.targets(companies, "hubspot").collect().lazy()
-    by_metadata, dangling = links.by_metadata(people, targets, rules.metadata_keys)
-    hits = pl.concat([links.by_crm_field(companies), by_metadata])
+    whole = _together([each for _, each in told])
+    alias = aliases(whole.account).collect().lazy()
+    accounts_of = whole.account.with_columns(account_id=deals.ID)
+    by_metadata, dangling = links.by_metadata(people, alias, rules.metadata_keys)
+    hits = pl.concat([links.by_crm_field(accounts_of), by_metadata])
     link = links.links(people, hits).collect()
-    in_crm = _in_crm(companies, hubspot.owners(raw), _home(people, link.lazy()))
+    in_crm = _in_crm(accounts_of, _home(people, link.lazy()))
     found = pl.concat([in_crm, _on_their_own(people, link.lazy())]).sort("account_id")
     return Accounts(
         account=found.collect(),
+        account_alias=alias.collect(),
         account_link=link,
-        crm_deal=deals.deals(raw, targets).collect(),
-        crm_deal_history=deals.history(raw).collect(),
+        crm_deal=deals.deals(whole.deal, alias).collect(),
+        crm_deal_history=deals.history(whole.deal_change).collect(),
         dangling=dangling.collect(),
     )
 
@@ -76,6 +80,17 @@ def with_first_paid(account: pl.DataFrame, movement: pl.LazyFrame) -> pl.DataFra
     return ACCOUNT.conform(joined).sort("account_id").collect()
 
 
+def _together(told: Sequence[Told]) -> Told:
+    """One frame of each kind, read once."""
+    nothing = Told.nothing()
+    kinds = ("account", "account_change", "deal", "deal_change", "contact")
+    frames = [
+        pl.concat([getattr(each, kind) for each in (nothing, *told)], how="vertical")
+        for kind in kinds
+    ]
+    return Told(*(frame.lazy() for frame in pl.collect_all(frames)))
+
+
 def _home(customers: pl.LazyFrame, link: pl.LazyFrame) -> pl.LazyFrame:
     """The country of each account's oldest customer that has one: `account_id, home`."""
     return (
@@ -87,14 +102,12 @@ def _home(customers: pl.LazyFrame, link: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _in_crm(companies: pl.LazyFrame, owners: pl.LazyFrame, home: pl.LazyFrame) -> pl.LazyFrame:
+def _in_crm(told: pl.LazyFrame, home: pl.LazyFrame) -> pl.LazyFrame:
     return ACCOUNT.conform(
-        companies.join(owners, on="owner_id", how="left")
-        .join(home, on="account_id", how="left")
-        .with_columns(
+        told.join(home, on="account_id", how="left").with_columns(
             country=pl.coalesce(iso_country(pl.col("country")), pl.col("home").str.to_uppercase()),
             first_paid_month=pl.lit(None, dtype=pl.Date),
-            source=pl.lit("hubspot"),
+            source="crm",
         )
     )
 

@@ -1,14 +1,22 @@
 """HubSpot's records as frames: companies, deals, owners, stages, associations.
 
-Belongs here: HubSpot's field names, and nothing about links. Every value of a property arrives as text. A record is
-the latest content of its (stream, id), by the instant it was observed.
+Belongs here: HubSpot's field names, and nothing about links. Every value of a property arrives as text.
 """
 
 from collections.abc import Sequence
 
 import polars as pl
 
-PREFIX = "hubspot:"
+from pipeline.crm.protocol import Fields, Told, latest, versions
+from pipeline.money import MICRO
+from pipeline.schemas.told import (
+    TOLD_ACCOUNT,
+    TOLD_ACCOUNT_CHANGE,
+    TOLD_CONTACT,
+    TOLD_DEAL,
+    TOLD_DEAL_CHANGE,
+)
+
 PRIMARY_TYPE_ID = "5"
 """HubSpot's own association type of a deal's primary company."""
 HISTORY_FIELDS = {
@@ -21,6 +29,9 @@ HISTORY_FIELDS = {
 """HubSpot's property -> our name, of the fields whose past is kept."""
 _COMPANY = (
     "name",
+    "domain",
+    "hs_additional_domains",
+    "createdate",
     "hubspot_owner_id",
     "industry",
     "country",
@@ -38,18 +49,25 @@ _DEAL = (
 _CHANGE = pl.List(pl.Struct({"value": pl.String, "timestamp": pl.String}))
 
 
-def records(raw: pl.LazyFrame, stream: str) -> pl.LazyFrame:
-    """Every stored version of HubSpot's objects of one stream: `id, observed_at, payload`, oldest first."""
-    return (
-        raw.filter((pl.col("source") == "hubspot") & (pl.col("stream") == stream))
-        .select("id", "observed_at", "payload")
-        .sort("id", "observed_at")
-    )
+class HubSpot:
+    """HubSpot as `pipeline.crm.protocol.CrmSource`."""
 
+    name = "hubspot"
 
-def latest(raw: pl.LazyFrame, stream: str) -> pl.LazyFrame:
-    """The latest version of each object of one stream."""
-    return records(raw, stream).unique("id", keep="last", maintain_order=True)
+    def told(self, raw: pl.LazyFrame, fields: Fields) -> Told:
+        """What HubSpot tells; see the protocol."""
+        crm = pl.lit(self.name).alias("crm")
+        staff = owners(raw)
+        account = companies(raw, fields.stripe_ids, fields.segment).join(
+            staff, on="owner_id", how="left"
+        )
+        return Told(
+            account=TOLD_ACCOUNT.conform(account.with_columns(crm)),
+            account_change=TOLD_ACCOUNT_CHANGE.empty().lazy(),
+            deal=TOLD_DEAL.conform(deals(raw, staff).with_columns(crm)),
+            deal_change=TOLD_DEAL_CHANGE.conform(deal_changes(raw, staff).with_columns(crm)),
+            contact=TOLD_CONTACT.empty().lazy(),
+        )
 
 
 def companies(
@@ -60,7 +78,7 @@ def companies(
     A company that was merged leaves HubSpot's lists, so its last record is older than the merger and still names the
     customers that its survivor has now.
 
-    `id, name, owner_id, industry, country, channel, segment, stripe_ids, merged_ids`; the last two are lists.
+    The columns of TOLD_ACCOUNT but `crm` and `owner`, which is `owner_id` here.
     """
     extra = [segment_field] if segment_field else []
     fields = list(dict.fromkeys([*_COMPANY, *id_fields, *extra]))
@@ -72,8 +90,13 @@ def companies(
         .filter(pl.col("id") != pl.col("survivor"))
     )
     return here.join(merged, on="id", how="anti", maintain_order="left").select(
-        "id",
+        pl.col("id").alias("crm_id"),
         "name",
+        instant(pl.col("createdate")).alias("created"),
+        pl.concat_list(_listed(pl.col("domain")), _listed(pl.col("hs_additional_domains"))).alias(
+            "domains"
+        ),
+        pl.lit([], dtype=pl.List(pl.String)).alias("emails"),
         pl.col("hubspot_owner_id").alias("owner_id"),
         "industry",
         "country",
@@ -138,14 +161,46 @@ def stages(raw: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def deals(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Deals that are not archived: `id` and HubSpot's own properties, as text."""
+def deals(raw: pl.LazyFrame, staff: pl.LazyFrame) -> pl.LazyFrame:
+    """Deals that are not archived: the columns of TOLD_DEAL but `crm`.
+
+    Args:
+        raw: RAW_RECORD rows.
+        staff: what `owners` gives.
+    """
+    closed, won = pl.col("hs_is_closed") == "true", pl.col("hs_is_closed_won") == "true"
+    by_stage = pl.when(pl.col("stage_closed")).then(pl.col("stage_won"))
     return (
         latest(raw, "deal")
         .with_columns(_decoded(_DEAL))
         .filter(~pl.col("archived").fill_null(value=False))
         .unnest("properties")
         .select("id", *_DEAL)
+        .join(deal_companies(raw), on="id", how="left")
+        .join(staff, left_on="hubspot_owner_id", right_on="owner_id", how="left")
+        .join(
+            stages(raw).rename({"closed": "stage_closed", "won": "stage_won"}),
+            left_on=["pipeline", "dealstage"],
+            right_on=["pipeline", "stage_id"],
+            how="left",
+        )
+        .with_columns(
+            crm_id="id",
+            account_crm_id="company_id",
+            type="dealtype",
+            stage=pl.coalesce("stage", "dealstage"),
+            amount=_micro(pl.col("amount")),
+            currency=pl.col("deal_currency_code").str.to_lowercase(),
+            created=instant(pl.col("createdate")),
+            closed=instant(pl.col("closedate")),
+            won=pl.when(won)
+            .then(pl.lit(value=True))
+            .when(closed)
+            .then(pl.lit(value=False))
+            .when(pl.col("hs_is_closed").is_null())
+            .then(by_stage),
+            probability=pl.lit(None, dtype=pl.Float64),
+        )
     )
 
 
@@ -178,14 +233,34 @@ def deal_companies(raw: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def deal_changes(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """What became of each deal's fields: `id, at, field, value`, HubSpot's ids unresolved.
+def deal_changes(raw: pl.LazyFrame, staff: pl.LazyFrame) -> pl.LazyFrame:
+    """What became of each deal's fields: the columns of TOLD_DEAL_CHANGE but `crm`; stages and owners by name.
 
     HubSpot's own property history where the record has one, else what successive syncs saw.
     """
     told = _told(raw)
     seen = _seen(raw).join(told.select("id", "field").unique(), on=["id", "field"], how="anti")
-    return pl.concat([told, seen]).unique(["id", "at", "field"], keep="last")
+    stage = stages(raw).select("stage_id", "stage").unique("stage_id", keep="any")
+    field = pl.col("field")
+    named = (
+        pl.when(field == "stage")
+        .then(pl.coalesce("stage", "value"))
+        .when(field == "owner")
+        .then(pl.coalesce("owner", "value"))
+        .otherwise("value")
+    )
+    return (
+        pl.concat([told, seen])
+        .unique(["id", "at", "field"], keep="last")
+        .join(stage, left_on="value", right_on="stage_id", how="left")
+        .join(staff, left_on="value", right_on="owner_id", how="left")
+        .with_columns(
+            crm_id="id",
+            value=named,
+            closes=pl.lit(None, dtype=pl.Boolean),
+            probability=pl.lit(None, dtype=pl.Float64),
+        )
+    )
 
 
 def _told(raw: pl.LazyFrame) -> pl.LazyFrame:
@@ -212,7 +287,8 @@ def _seen(raw: pl.LazyFrame) -> pl.LazyFrame:
     before = pl.col("value").shift(1).over("id", "field", order_by="observed_at")
     first = pl.col("observed_at") == pl.col("observed_at").min().over("id", "field")
     return (
-        records(raw, "deal")
+        versions(raw, "deal")
+        .filter(~pl.col("gone"))
         .with_columns(_decoded(tuple(HISTORY_FIELDS)))
         .unnest("properties")
         .unpivot(
@@ -250,3 +326,8 @@ def _listed(text: pl.Expr) -> pl.Expr:
     """The parts of a text separated by `;`, without blanks; an empty list for null."""
     parts = text.fill_null("").str.split(";").list.eval(pl.element().str.strip_chars())
     return parts.list.eval(pl.element().filter(pl.element() != ""))
+
+
+def _micro(amount: pl.Expr) -> pl.Expr:
+    """A written amount as micro-units; null where it is no number."""
+    return (amount.cast(pl.Decimal(38, 6), strict=False) * MICRO).cast(pl.Int64)

@@ -48,10 +48,10 @@ def links(customers: pl.LazyFrame, hits: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def by_crm_field(companies: pl.LazyFrame) -> pl.LazyFrame:
+def by_crm_field(account: pl.LazyFrame) -> pl.LazyFrame:
     """HIT rows: customers that a CRM account names. Needs `account_id, stripe_ids`."""
     return (
-        companies.select("account_id", customer_id="stripe_ids")
+        account.select("account_id", customer_id="stripe_ids")
         .explode("customer_id")
         .filter(pl.col("customer_id").is_not_null())
         .select("customer_id", "account_id", method=pl.lit(CRM_FIELD))
@@ -60,13 +60,13 @@ def by_crm_field(companies: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def by_metadata(
-    customers: pl.LazyFrame, targets: pl.LazyFrame, keys: tuple[str, ...]
+    customers: pl.LazyFrame, alias: pl.LazyFrame, keys: tuple[str, ...]
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """HIT rows of customers whose metadata names an account, and the names that fit none.
 
     Args:
         customers: CUSTOMER.
-        targets: `crm, crm_id, account_id` of what may be linked to; merged ids lead to the survivor.
+        alias: ACCOUNT_ALIAS; merged ids lead to the survivor.
         keys: metadata keys; one that begins with a CRM's name is looked up in that CRM only.
 
     Returns:
@@ -78,28 +78,12 @@ def by_metadata(
     of_crm = pl.col("metadata_key").str.extract(r"^(hubspot|salesforce)")
     found = (
         named.with_columns(wanted=of_crm)
-        .join(targets, on="crm_id")
+        .join(alias, on="crm_id")
         .filter(pl.col("wanted").is_null() | (pl.col("wanted") == pl.col("crm")))
     )
     missing = named.join(found, on=["customer_id", "metadata_key"], how="anti")
     hits = found.select("customer_id", "account_id", method=pl.lit(METADATA)).unique()
     return hits, missing.sort("customer_id", "metadata_key")
-
-
-def targets(companies: pl.LazyFrame, crm: str) -> pl.LazyFrame:
-    """`crm, crm_id, account_id` of every account and of every id that was merged into one."""
-    own = companies.select("account_id", crm_id="id", own=pl.lit(value=True))
-    merged = (
-        companies.select("account_id", crm_id="merged_ids", own=pl.lit(value=False))
-        .explode("crm_id")
-        .filter(pl.col("crm_id").is_not_null())
-    )
-    return (
-        pl.concat([own, merged])
-        .sort("own", "account_id", descending=[True, False])
-        .unique("crm_id", keep="first", maintain_order=True)
-        .select("crm_id", "account_id", crm=pl.lit(crm))
-    )
 
 
 def _named(customers: pl.LazyFrame, keys: tuple[str, ...]) -> pl.LazyFrame:

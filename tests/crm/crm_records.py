@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.crm import CRMS, Accounts, Fields, LinkRules, accounts
 from pipeline.schemas import CUSTOMER, RAW_RECORD
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,3 +86,14 @@ def customers(
         for each in ids
     ]
     return pl.DataFrame(rows, schema=CUSTOMER.schema).lazy()
+
+
+def joined(
+    records: pl.LazyFrame,
+    people: pl.LazyFrame,
+    rules: LinkRules | None = None,
+    fields: Fields | None = None,
+) -> Accounts:
+    """What comes of HubSpot's records and the customers."""
+    told = CRMS["hubspot"].told(records, fields or Fields(stripe_ids=("stripe_customer_id",)))
+    return accounts([("hubspot", told)], people, rules or LinkRules())

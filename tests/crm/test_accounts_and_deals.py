@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipeline.crm import LinkRules, accounts, with_first_paid
+from pipeline.crm import Fields, with_first_paid
 from pipeline.schemas import CRM_DEAL, CRM_DEAL_HISTORY, MRR_MOVEMENT
 from tests.crm.crm_records import (
     FIRST,
@@ -14,6 +14,7 @@ from tests.crm.crm_records import (
     company,
     customers,
     deal,
+    joined,
     owner,
     raw,
 )
@@ -35,7 +36,9 @@ def test_an_account_has_the_crm_s_dimensions() -> None:
         ),
         owner("1", "Ann", "Lee", "ann@vendor.example"),
     )
-    found = accounts(records, customers("cus_1"), LinkRules(segment_field="tier"))
+    found = joined(
+        records, customers("cus_1"), fields=Fields(("stripe_customer_id",), segment="tier")
+    )
     assert found.account.row(0, named=True) == {
         "account_id": "hubspot:7",
         "name": "Acme",
@@ -55,7 +58,7 @@ def test_an_account_has_the_crm_s_dimensions() -> None:
 )
 def test_a_country_is_recognised_or_stripe_s_is_taken(written: str, code: str) -> None:
     records = raw(company("7", stripe_customer_id="cus_1", country=written))
-    found = accounts(records, customers("cus_1", country="FR"), LinkRules())
+    found = joined(records, customers("cus_1", country="FR"))
     assert found.account["country"].to_list() == [code]
 
 
@@ -68,7 +71,7 @@ def test_two_owners_of_one_name_are_told_apart() -> None:
         owner("2", "Ann", "Lee", "lee@a.example"),
         owner("3", "", "", "bot@a.example"),
     )
-    found = accounts(records, NOBODY, LinkRules()).account
+    found = joined(records, NOBODY).account
     assert found["owner"].to_list() == [
         "Ann Lee <ann@a.example>",
         "Ann Lee <lee@a.example>",
@@ -96,7 +99,7 @@ def test_a_deal_is_resolved_to_account_owner_and_stage() -> None:
         ),
         belongs("70", ("7", "")),
     )
-    found = accounts(records, NOBODY, LinkRules()).crm_deal
+    found = joined(records, NOBODY).crm_deal
     assert found.schema == CRM_DEAL.schema
     assert found.row(0, named=True) == {
         "deal_id": "hubspot:70",
@@ -118,14 +121,14 @@ def test_without_hubspot_s_own_flags_the_stage_says_whether_it_is_won(
     stage: str, won: bool | None
 ) -> None:
     records = raw(PIPELINE, deal("70", pipeline="default", dealstage=stage))
-    assert accounts(records, NOBODY, LinkRules()).crm_deal["won"].to_list() == [won]
+    assert joined(records, NOBODY).crm_deal["won"].to_list() == [won]
 
 
 def test_an_open_deal_is_neither_won_nor_lost() -> None:
     records = raw(
         PIPELINE, deal("70", hs_is_closed="false", hs_is_closed_won="false", amount="lots")
     )
-    found = accounts(records, NOBODY, LinkRules()).crm_deal
+    found = joined(records, NOBODY).crm_deal
     assert found.select("won", "amount").row(0) == (None, None)
 
 
@@ -138,7 +141,7 @@ def test_the_primary_company_is_the_deal_s_and_several_without_one_are_nobody_s(
         belongs("71", ("8", ""), ("7", "")),
         belongs("72", ("6", "")),
     )
-    found = accounts(records, NOBODY, LinkRules()).crm_deal
+    found = joined(records, NOBODY).crm_deal
     assert dict(found.select("deal_id", "account_id").rows()) == {
         "hubspot:70": "hubspot:7",
         "hubspot:71": None,
@@ -148,7 +151,7 @@ def test_the_primary_company_is_the_deal_s_and_several_without_one_are_nobody_s(
 
 
 def test_a_deleted_deal_is_no_deal() -> None:
-    assert accounts(raw(deal("70", archived=True)), NOBODY, LinkRules()).crm_deal.is_empty()
+    assert joined(raw(deal("70", archived=True)), NOBODY).crm_deal.is_empty()
 
 
 def test_history_is_the_crm_s_own_and_else_what_the_nights_saw() -> None:
@@ -163,7 +166,7 @@ def test_history_is_the_crm_s_own_and_else_what_the_nights_saw() -> None:
     records = pl.concat(
         [raw(PIPELINE, deal("70", dealstage="open", amount="10")), raw(told, at=later)]
     )
-    found = accounts(records, NOBODY, LinkRules()).crm_deal_history
+    found = joined(records, NOBODY).crm_deal_history
     assert found.schema == CRM_DEAL_HISTORY.schema
     by_field = found.filter(pl.col("field").is_in(["stage", "amount"]))
     assert by_field.select("field", "at", "value").sort("field", "at").rows() == [
@@ -175,7 +178,7 @@ def test_history_is_the_crm_s_own_and_else_what_the_nights_saw() -> None:
 
 
 def test_the_first_paid_month_is_that_of_the_first_closing_mrr() -> None:
-    found = accounts(raw(), customers("cus_1", "cus_2"), LinkRules()).account
+    found = joined(raw(), customers("cus_1", "cus_2")).account
     rows = [(date(2026, 3, 1), 5), (date(2026, 2, 1), 7), (date(2026, 1, 1), 0)]
     empty = dict.fromkeys(MRR_MOVEMENT.names)
     movement = pl.DataFrame(

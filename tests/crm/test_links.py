@@ -7,16 +7,16 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.crm import LinkRules, accounts
+from pipeline.crm import Fields
 from pipeline.schemas import ACCOUNT, ACCOUNT_LINK, RAW_RECORD
-from tests.crm.crm_records import FIRST, company, customers, raw
+from tests.crm.crm_records import FIRST, company, customers, joined, raw
 
 NO_CRM = RAW_RECORD.empty().lazy()
 
 
-def linked(records: pl.LazyFrame, people: pl.LazyFrame, rules: LinkRules | None = None) -> dict:
+def linked(records: pl.LazyFrame, people: pl.LazyFrame, fields: Fields | None = None) -> dict:
     """customer -> (account, method, status)."""
-    link = accounts(records, people, rules or LinkRules()).account_link
+    link = joined(records, people, fields=fields).account_link
     assert link.schema == ACCOUNT_LINK.schema
     return {
         row["customer_id"]: (row["account_id"], row["method"], row["status"])
@@ -25,7 +25,7 @@ def linked(records: pl.LazyFrame, people: pl.LazyFrame, rules: LinkRules | None 
 
 
 def test_without_a_crm_every_customer_is_its_own_account() -> None:
-    found = accounts(NO_CRM, customers("cus_1", "cus_2", country="de"), LinkRules())
+    found = joined(NO_CRM, customers("cus_1", "cus_2", country="de"))
     assert found.account.schema == ACCOUNT.schema
     assert found.account.select("account_id", "name", "country", "source").rows() == [
         ("cus_1", "Name of cus_1", "DE", "stripe"),
@@ -46,10 +46,10 @@ def test_a_field_of_the_crm_may_name_several_customers() -> None:
 
 
 def test_a_field_of_the_users_own() -> None:
-    rules = LinkRules(stripe_id_fields=("billing_id",))
+    fields = Fields(("billing_id",))
     records = raw(company("7", stripe_customer_id="cus_2", billing_id="cus_1"))
-    assert linked(records, customers("cus_1", "cus_2"), rules)["cus_1"][0] == "hubspot:7"
-    assert linked(records, customers("cus_1", "cus_2"), rules)["cus_2"][2] == "unmatched"
+    assert linked(records, customers("cus_1", "cus_2"), fields)["cus_1"][0] == "hubspot:7"
+    assert linked(records, customers("cus_1", "cus_2"), fields)["cus_2"][2] == "unmatched"
 
 
 def test_metadata_names_the_account() -> None:
@@ -63,7 +63,7 @@ def test_metadata_that_names_nothing_falls_through_and_is_reported() -> None:
         "cus_2",
         metadata={"cus_1": {"hubspot_company_id": "8"}, "cus_2": {"salesforce_account_id": "7"}},
     )
-    found = accounts(raw(company("7")), people, LinkRules())
+    found = joined(raw(company("7")), people)
     assert set(found.account_link["status"]) == {"unmatched"}
     assert found.dangling.rows() == [
         ("cus_1", "hubspot_company_id", "8"),
@@ -75,7 +75,7 @@ def test_two_companies_that_claim_a_customer_are_ambiguous() -> None:
     records = raw(
         company("7", stripe_customer_id="cus_1"), company("8", stripe_customer_id="cus_1")
     )
-    link = accounts(records, customers("cus_1"), LinkRules()).account_link.row(0, named=True)
+    link = joined(records, customers("cus_1")).account_link.row(0, named=True)
     assert (link["account_id"], link["status"], link["confidence"]) == ("cus_1", "ambiguous", None)
     assert json.loads(link["candidates"]) == ["hubspot:7", "hubspot:8"]
 
@@ -103,7 +103,7 @@ def test_what_a_merged_company_claimed_belongs_to_its_survivor() -> None:
     before = raw(company("6", stripe_customer_id="cus_1"), company("7"))
     survivor = company("7", stripe_customer_id="cus_1;cus_2", hs_merged_object_ids="6")
     records = pl.concat([before, raw(survivor, at=FIRST + timedelta(days=30))])
-    found = accounts(records, customers("cus_1", "cus_2"), LinkRules())
+    found = joined(records, customers("cus_1", "cus_2"))
     assert found.account["account_id"].to_list() == ["hubspot:7"]
     links = dict(found.account_link.select("customer_id", "account_id").iter_rows())
     assert links == {"cus_1": "hubspot:7", "cus_2": "hubspot:7"}
@@ -111,7 +111,7 @@ def test_what_a_merged_company_claimed_belongs_to_its_survivor() -> None:
 
 def test_an_archived_company_is_no_target_and_no_account() -> None:
     records = raw(company("7", archived=True, stripe_customer_id="cus_1"))
-    found = accounts(records, customers("cus_1"), LinkRules())
+    found = joined(records, customers("cus_1"))
     assert found.account["account_id"].to_list() == ["cus_1"]
 
 
@@ -137,7 +137,7 @@ def test_every_customer_has_one_account_that_exists_and_no_link_is_guessed(
     people = customers(
         "cus_1", "cus_2", "cus_3", metadata={c: {"hubspot_company_id": v} for c, v in told.items()}
     )
-    found = accounts(raw(*records) if records else NO_CRM, people, LinkRules())
+    found = joined(raw(*records) if records else NO_CRM, people)
     assert found.account_link["customer_id"].to_list() == ["cus_1", "cus_2", "cus_3"]
     assert set(found.account_link["account_id"]) <= set(found.account["account_id"])
     assert found.account["account_id"].is_unique().all()

@@ -73,8 +73,9 @@ def published_months(company: Company, lake: Lake) -> Told:
     stripe = [name for name in streams if name.startswith("stripe.")]
     hubspot = [name for name in streams if name.startswith("hubspot.")]
     folded = billing.fold(lake.scan(RAW_RECORD, stripe), lake.scan(COVERAGE))
+    told = crm.CRMS["hubspot"].told(lake.scan(RAW_RECORD, hubspot), crm.fields_of(Config()))
     links = crm.accounts(
-        lake.scan(RAW_RECORD, hubspot), folded.customer.lazy(), crm.LinkRules.of(Config())
+        [("hubspot", told)], folded.customer.lazy(), crm.LinkRules.of(Config())
     ).account_link
     truth = Truth(company, rate, dict(links.select("customer_id", "account_id").iter_rows()))
     months = truth.months()

@@ -91,9 +91,8 @@ def test_over_http_a_merged_company_is_its_survivor(seed: int, tmp_path: Path) -
             sync(lake, lake.engine, [hubspot], now, f"crm-{now:%Y%m%d}")
         raw = lake.scan(RAW_RECORD, lake.partitions(RAW_RECORD))
         customer = billing.fold(raw, lake.scan(COVERAGE)).customer.lazy()
-        links = crm.accounts(
-            raw.filter(source="hubspot"), customer, crm.LinkRules.of(Config())
-        ).account_link
+        told = crm.CRMS["hubspot"].told(raw.filter(source="hubspot"), crm.fields_of(Config()))
+        links = crm.accounts([("hubspot", told)], customer, crm.LinkRules.of(Config())).account_link
     found = dict(links.select("customer_id", "account_id").iter_rows())
     gone = [
         name
