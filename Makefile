@@ -76,7 +76,7 @@ rivals: $(patsubst %,$(RIVALS)/%/.installed,sdk tap dlt) ## install what `bench.
 
 # ---- quality -----------------------------------------------------------------------------------
 
-.PHONY: lint format lock
+.PHONY: lint format lock dictionary
 lint: setup-dev ## check format, style, types and the direction of imports
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -89,6 +89,9 @@ format: setup-dev ## format the code and apply the safe fixes
 
 lock: setup-dev ## pin every dependency anew (UPGRADE=1 takes the newest releases)
 	@scripts/lock.sh
+
+dictionary: setup-dev ## write docs/data-dictionary.md from the schemas
+	@$(BIN)/python scripts/dictionary.py
 
 .PHONY: clean
 clean: ## remove .venv, caches and the demo's data; data/ and .dagster/ of real runs are kept

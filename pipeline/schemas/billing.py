@@ -207,7 +207,12 @@ FX_RATE = Table(
     columns=(
         month_column(),
         text("currency", "Three-letter lower-case currency.", key=True),
-        Column("rate", RATE, "Reporting currency for one unit, scaled by 1e12.", kind="rate"),
+        Column(
+            "rate",
+            RATE,
+            "Reporting currency for one unit; in the lake scaled by 1e12.",
+            kind="rate",
+        ),
         text("source", "ecb, package, file or fixed, with the date of the rate where it has one."),
         Column("rated_on", pl.Date, "Day that the rate is of; null where it has none."),
         flag("frozen", "The month is closed and its rate was fresh: the rate stays."),
