@@ -10,10 +10,10 @@ from pipeline.schemas.table import Column, Table
 
 HEAD = """# Data dictionary
 
-Made from `pipeline/schemas` by `make dictionary`; a test compares. The comments of the tables and columns in PostgreSQL
-say the same. Money is NUMERIC(20,6) in major units of the reporting currency (SQLite has floating point beneath), a month
-is its first day, an instant is in UTC, a share is a share (0.05 = 5%). Key columns are in **bold**. Names are a contract:
-see the [changelog](../CHANGELOG.md). Queries to begin with: [queries.md](queries.md).
+Made from `pipeline/schemas` by `make dictionary`; a test compares. The comments of the tables and columns in
+PostgreSQL say the same. Money is NUMERIC(20,6) in major units of the reporting currency (SQLite has floating point
+beneath), a month is its first day, an instant is in UTC, a share is a share (0.05 = 5%). Key columns are in **bold**.
+Names are a contract: see the [changelog](../CHANGELOG.md). Queries to begin with: [queries.md](queries.md).
 """
 BY_KIND = {"money": "money", "rate": "rate", "ratio": "share", "month": "month", "json": "JSON"}
 BY_TYPE: dict[object, str] = {
