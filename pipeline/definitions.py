@@ -30,7 +30,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
     months = months_of(settings)
     return dg.Definitions(
         assets=[
-            *source_assets(),
+            *source_assets(settings),
             *billing_assets(),
             *fx_assets(),
             *crm_assets(),

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from sqlalchemy import insert
 
-from pipeline.assets import complete, forgetting
+from pipeline.assets import answered, complete, forgetting
 from pipeline.assets.place import Place
 from pipeline.database import table_of
+from pipeline.errors import SourceError
 from pipeline.lake.landing import SyncResult, sync
 from pipeline.lake.one_source import Watch
 from pipeline.lake.progress import Progress
 from pipeline.schemas import DATA_QUALITY
-from pipeline.sources import Source, configured_sources
+from pipeline.settings import Settings
+from pipeline.sources import Source, crm_sources, stripe_sources
 
 GROUP = "sources"
 EXAMPLES = 10
@@ -32,35 +34,49 @@ class SyncConfig(dg.Config):
     """List everything, whatever the cursors say."""
 
 
-def source_assets() -> list[dg.AssetsDefinition]:
-    """`stripe_records` and `crm_records`."""
+def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """`stripe_records` and `crm_records`.
+
+    Raises:
+        ConfigError: `crm.order` leaves out a CRM that is connected.
+    """
+    kinds = {each.name for each in crm_sources(settings)}
 
     @dg.asset(group_name=GROUP, pool="stripe", kinds={"stripe"}, check_specs=complete.SPECS)
     def stripe_records(
         context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Customers, prices, coupons, subscriptions, invoices and events as Stripe returns them."""
-        sources = _named(place, "stripe")
+        sources = forgetting.respected(place, stripe_sources(place.settings))
         found = _pulled(context, place, sources, config)
+        _note_unknown(context, place, found)
         checks = complete.Completeness(context, place, sources).looked(found)
         yield dg.MaterializeResult(check_results=checks, metadata=_told(found))
 
-    @dg.asset(group_name=GROUP, pool="crm", kinds={"hubspot"})
+    @dg.asset(group_name=GROUP, pool="crm", kinds=kinds, check_specs=[answered.ANSWERED])
     def crm_records(
         context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
-    ) -> dg.MaterializeResult[None]:
-        """Companies, deals and owners as the CRM returns them; nothing where no CRM is connected."""
-        sources = _named(place, "hubspot")
-        if not sources:
-            return dg.MaterializeResult(metadata={"connected": False})
-        return dg.MaterializeResult(metadata=_told(_pulled(context, place, sources, config)))
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Accounts, deals and owners as each CRM returns them; one that cannot be read stops nothing.
+
+        Its records stay as they were last, and the check `crm_answered` says why.
+        """
+        asked = answered.Asked()
+        for crm in crm_sources(place.settings):
+            try:
+                sources = forgetting.respected(place, [crm.open()])
+                asked.answered(crm, _pulled(context, place, sources, config))
+            except SourceError as error:
+                asked.failed(crm, error)
+        for title, reason in asked.reasons.items():
+            context.log.error("%s could not be read: %s", title, reason)
+        if asked.found is not None:
+            _note_unknown(context, place, asked.found)
+        result = asked.noted(place, context.run.run_id)
+        told = {} if asked.found is None else _told(asked.found)
+        yield dg.MaterializeResult(check_results=[result], metadata={**told, **asked.metadata})
 
     return [stripe_records, crm_records]
-
-
-def _named(place: Place, name: str) -> list[Source]:
-    named = [source for source in configured_sources(place.settings) if source.name == name]
-    return forgetting.respected(place, named)
 
 
 def _pulled(
@@ -81,7 +97,6 @@ def _pulled(
         context.log.warning("Kept aside: %s", example)
     for notice in dict.fromkeys(found.notices):
         context.log.warning("%s", notice)
-    _note_unknown(context, place, found)
     return found
 
 
@@ -128,6 +143,7 @@ def _told(found: SyncResult) -> dict[str, dg.MetadataValue]:
     streams = [
         dg.TableRecord(
             {
+                "source": each.source,
                 "stream": each.stream,
                 "listed": each.listed,
                 "stored": each.stored,

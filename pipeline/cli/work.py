@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pipeline import publish
-from pipeline.assets import night
+from pipeline.assets import answered, night
 from pipeline.assets.place import Place
 from pipeline.cli import running, terminal
 from pipeline.errors import ConfigError, UnknownMonth
@@ -33,6 +33,7 @@ def sync(full: bool, as_json: bool) -> None:
         found = running.sync(settings, watch, full=full)
     due = running.due(settings)
     _show({"sync": _synced(found), "months_due": _keys(due)}, as_json, _sync_line(found, due))
+    _refuse_unread(found)
 
 
 @click.command()
@@ -48,13 +49,15 @@ def run(as_json: bool) -> None:
             as_json,
             "Nobody has paid yet: there is no month to compute. Type: expansion doctor",
         )
+        _refuse_unread(synced)
         return
     told = {"sync": _synced(synced), "months": _keys(months), "alerts": _alerts(done)}
     if as_json:
         click.echo(json_module.dumps(told))
-        return
-    print_summary(settings)
-    _warn_dead(done)
+    else:
+        print_summary(settings)
+        _warn_dead(done)
+    _refuse_unread(synced)
 
 
 @click.command()
@@ -125,10 +128,28 @@ def _refuse_outside(month: date, calendar: Calendar, first: date) -> None:
 def _synced(found: running.Ran) -> dict[str, Any]:
     names = {"stripe": "stripe_records", "crm": "crm_records"}
     pulled = {key: found.metadata.get(name, {}) for key, name in names.items()}
-    return {
+    told: dict[str, Any] = {
         key: {"stored": each.get("stored", 0), "rejected": each.get("rejected", 0)}
         for key, each in pulled.items()
     }
+    told["crm"]["failed"] = _unread(found)
+    return told
+
+
+def _unread(found: running.Ran) -> dict[str, str]:
+    """CRM -> why it could not be read."""
+    return dict(found.metadata.get("crm_records", {}).get(answered.FAILED, {}))
+
+
+def _refuse_unread(found: running.Ran) -> None:
+    """Leave with an error where a CRM could not be read, now that all else is done.
+
+    Raises:
+        SourceError: names the CRM and the reason.
+    """
+    error = answered.unread(_unread(found))
+    if error is not None:
+        raise error
 
 
 def _alerts(done: running.Ran) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Belongs here: paging, limits, retries, and which fields are let in. Does not bel
 (`pipeline.lake.landing`) or what they mean (`pipeline.billing`, `pipeline.crm`).
 """
 
-from pipeline.sources.configured import configured_sources
+from pipeline.sources.configured import ConnectedCrm, crm_sources, stripe_sources
 from pipeline.sources.fx import Rates, look_up, rates, stale_rates
 from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.protocol import Clock, Covered, Drained, Page, Record, Rejection, Source
@@ -12,6 +12,7 @@ from pipeline.sources.stripe import StripeSource
 
 __all__ = [
     "Clock",
+    "ConnectedCrm",
     "Covered",
     "Drained",
     "HubSpotSource",
@@ -21,8 +22,9 @@ __all__ = [
     "Rejection",
     "Source",
     "StripeSource",
-    "configured_sources",
+    "crm_sources",
     "look_up",
     "rates",
     "stale_rates",
+    "stripe_sources",
 ]

@@ -1,8 +1,12 @@
-"""Which sources are on: those whose credentials are set.
+"""Which sources are on: those whose credentials or files are set.
 
-Belongs here: from settings to sources.
+Belongs here: from settings to sources. Does not belong here: what becomes of one that cannot be read.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pipeline.errors import ConfigError
 from pipeline.settings import Settings
 from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.limits import Patience
@@ -10,13 +14,22 @@ from pipeline.sources.protocol import Source
 from pipeline.sources.stripe import StripeSource
 
 
-def configured_sources(settings: Settings, patience: Patience | None = None) -> list[Source]:
-    """Stripe, one source an account, and each CRM whose credentials are set; they are good for one sync.
+@dataclass(frozen=True, slots=True)
+class ConnectedCrm:
+    """A CRM that is set up.
 
-    Raises:
-        SourceError: STRIPE_API_KEY is not set.
+    Attributes:
+        name: hubspot, salesforce or file, as in `crm.order`.
+        title: its name for people.
+        connected_by: the setting that connects it.
+        open: makes its source, which is good for one sync. Raises SourceError where that takes an answer that does not
+            come, as a login.
     """
-    return [*stripe_sources(settings, patience), *crm_sources(settings, patience)]
+
+    name: str
+    title: str
+    connected_by: str
+    open: Callable[[], Source]
 
 
 def stripe_sources(settings: Settings, patience: Patience | None = None) -> list[StripeSource]:
@@ -41,15 +54,35 @@ def stripe_sources(settings: Settings, patience: Patience | None = None) -> list
     ]
 
 
-def crm_sources(settings: Settings, patience: Patience | None = None) -> list[HubSpotSource]:
-    """Each CRM whose credentials are set."""
-    if not settings.hubspot_service_key:
-        return []
-    return [
-        HubSpotSource(
-            settings.hubspot_service_key.get_secret_value(),
-            settings.hubspot_api_base,
-            company_properties=settings.config.crm.stripe_id_fields,
-            patience=patience,
+def crm_sources(settings: Settings, patience: Patience | None = None) -> list[ConnectedCrm]:
+    """Each CRM that is set up; nothing is asked of it before it is opened.
+
+    Raises:
+        ConfigError: `crm.order` leaves one out.
+    """
+    connected = list(_connected(settings, patience))
+    order = settings.config.crm.order
+    for each in connected:
+        if each.name not in order:
+            raise ConfigError(
+                f'crm.order leaves out "{each.name}", which is connected ({each.connected_by}). Write it into '
+                f"crm.order, or take {each.connected_by} away."
+            )
+    return sorted(connected, key=lambda each: order.index(each.name))
+
+
+def _connected(settings: Settings, patience: Patience | None) -> Iterator[ConnectedCrm]:
+    if settings.hubspot_service_key:
+        yield ConnectedCrm(
+            "hubspot", "HubSpot", "HUBSPOT_SERVICE_KEY", lambda: _hubspot(settings, patience)
         )
-    ]
+
+
+def _hubspot(settings: Settings, patience: Patience | None) -> Source:
+    key = settings.hubspot_service_key
+    return HubSpotSource(
+        key.get_secret_value() if key else None,
+        settings.hubspot_api_base,
+        company_properties=settings.config.crm.stripe_id_fields,
+        patience=patience,
+    )

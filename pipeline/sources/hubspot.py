@@ -121,9 +121,9 @@ class HubSpotSource:
                     if stream.name == "deal":
                         deals += [record.id for record in page.records]
                     yield page
-                yield Drained(stream.name, {"synced_at": unix(watermark)})
+                yield Drained(stream.name, {"synced_at": unix(watermark)}, whole=True)
             yield from self._associations(deals, clock)
-            yield Drained("association", {"synced_at": unix(watermark)})
+            yield Drained("association", {"synced_at": unix(watermark)}, whole=True)
         finally:
             self._http.close()
 

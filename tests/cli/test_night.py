@@ -53,7 +53,7 @@ def test_the_second_night_makes_only_what_is_due(worked: Desk) -> None:
     assert told["months"] == ["2026-11", "2026-11"], "nothing is new: only the current month"
     assert told["sync"] == {
         "stripe": {"stored": 0, "rejected": 0},
-        "crm": {"stored": 0, "rejected": 0},
+        "crm": {"stored": 0, "rejected": 0, "failed": {}},
     }
 
 

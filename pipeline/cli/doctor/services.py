@@ -22,8 +22,10 @@ def _hubspot(settings: Settings) -> Found:
 
     if not settings.hubspot_service_key:
         return Found("HubSpot", "note", "not connected (HUBSPOT_SERVICE_KEY): no CRM dimensions")
-    for source in crm_sources(settings, ONCE):
-        pages = source.pull({}, settings.now)
+    for each in crm_sources(settings, ONCE):
+        if each.name != "hubspot":
+            continue
+        pages = each.open().pull({}, settings.now)
         next(iter(pages))
         pages.close()  # type: ignore[attr-defined]
     return Found("HubSpot", "ok", "companies can be read")
