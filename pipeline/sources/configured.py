@@ -74,15 +74,8 @@ def crm_sources(settings: Settings, patience: Patience | None = None) -> list[Co
 def _connected(settings: Settings, patience: Patience | None) -> Iterator[ConnectedCrm]:
     if settings.hubspot_service_key:
         yield ConnectedCrm(
-            "hubspot", "HubSpot", "HUBSPOT_SERVICE_KEY", lambda: _hubspot(settings, patience)
+            "hubspot",
+            "HubSpot",
+            "HUBSPOT_SERVICE_KEY",
+            lambda: HubSpotSource.of(settings, patience),
         )
-
-
-def _hubspot(settings: Settings, patience: Patience | None) -> Source:
-    key = settings.hubspot_service_key
-    return HubSpotSource(
-        key.get_secret_value() if key else None,
-        settings.hubspot_api_base,
-        company_properties=settings.config.crm.stripe_id_fields,
-        patience=patience,
-    )

@@ -49,6 +49,12 @@ class Spacing:
             await asyncio.sleep(max(self._next - time.monotonic(), 0.0))
             self.delay()
 
+    def allowed(self, per_second: float) -> None:
+        """The server tells how many requests a second it lets through; only another limit than before counts."""
+        least = 1 / per_second
+        if least != self._least:
+            self.interval = self._least = self._shortest = least
+
     def refused(self, sent: float) -> None:
         """A request sent at `sent` (monotonic) came too fast. Those that were under way by then tell nothing new."""
         if sent >= self._slowed:

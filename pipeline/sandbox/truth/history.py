@@ -87,7 +87,7 @@ class History:
         drafts = []
         for ledger in ledgers:
             state = _state(ledger, bound)
-            if state is not None and counts(state):
+            if state is not None and _counts(state):
                 drafts.append(self._draft(ledger, state, bound))
         amounts = self._shared_amounts(drafts)
         return [self._value(draft, amounts) for draft in drafts]
@@ -181,8 +181,7 @@ class History:
         return None
 
 
-def counts(state: ItemState) -> bool:
-    """Whether an item in this state counts."""
+def _counts(state: ItemState) -> bool:
     return state.status in COUNTING and not state.collection_paused and not state.in_trial
 
 
