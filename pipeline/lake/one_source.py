@@ -20,6 +20,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.objects import StagedObject
 from pipeline.lake.progress import Meter, Progress
 from pipeline.lake.unfinished import Unfinished
+from pipeline.lake.vanishing import LISTING, Listed, gone
 from pipeline.schemas import SOURCE_SYNC
 from pipeline.sources.protocol import EXTENTS, Clock, Drained, Extent, Page, Resume, Source, unix
 
@@ -84,10 +85,15 @@ class Landing:
         self.examples: list[str] = []
         self.notices: list[str] = []
         self._incoming: dict[str, Incoming] = {}
+        self._listed: dict[str, Listed] = {}
         self._earlier = [each.path for each in staged]
 
     def take(self, clock: Clock, watch: Watch) -> None:
-        """Pull the source, writing objects that nobody sees yet."""
+        """Pull the source, writing objects that nobody sees yet.
+
+        Raises:
+            SourceError: it cannot be read, or lists so little that it is not believed.
+        """
         with reading(self.engine) as connection:
             cursors = _cursors(connection, self.source)
         # The watermark is the sync's start; every later look at the clock is the time of a request.
@@ -98,6 +104,8 @@ class Landing:
         for each in pulled:
             if isinstance(each, Page):
                 self.add(each)
+                if self.source.name in LISTING:
+                    self._listed.setdefault(each.stream, Listed()).add(each)
                 if each.left is not None:
                     self.sync.left[each.stream] = each.left
                 if sum(stream.bytes for stream in self._incoming.values()) >= CHUNK:
@@ -107,6 +115,7 @@ class Landing:
             count = self._count(each.stream)
             done = isinstance(each, Drained)
             watch(self.meter.progress(each.stream, count[0], count[1], done=done))
+        self._note_gone()
         self.write()
 
     @property
@@ -134,6 +143,23 @@ class Landing:
         for stream, (listed, stored, rejected, unchanged) in self.sync.counts.items():
             seconds = self.meter.seconds.get(stream, 0.0)
             yield StreamCount(source, account, stream, listed, stored, rejected, unchanged, seconds)
+
+    def _note_gone(self) -> None:
+        """Of streams that a CRM listed as a whole, store as gone what it had and did not list.
+
+        Raises:
+            SourceError: so much is missing that the list is not believed.
+        """
+        if self.source.name not in LISTING or self.resume is not None:
+            return
+        for stream, told in self.sync.drained.items():
+            if not told["whole"]:
+                continue
+            origin = (self.source.name, self.source.account, stream)
+            listed = self._listed.get(stream, Listed()).ids
+            believed = self.sync.extent == "everything"
+            for page in gone(self.lake, origin, listed, self.sync.started_at, believed=believed):
+                self.add(page)
 
     def _count(self, stream: str) -> list[int]:
         return self.sync.counts.setdefault(stream, [0, 0, 0, 0])

@@ -22,7 +22,7 @@ from pipeline.sandbox.company.calendar import (
     month_start,
 )
 from pipeline.sandbox.company.client_turns import ClientTurns
-from pipeline.sandbox.company.crm import Crm
+from pipeline.sandbox.company.crm import Crm, LivelyCrm
 from pipeline.sandbox.company.invoicing import Invoicing
 from pipeline.sandbox.company.option_edits import OptionEdits
 from pipeline.sandbox.company.pending import PendingUpdates
@@ -33,7 +33,7 @@ from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.render_catalogue import unexpanded
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.versions import ENDIVE, Lookup, rendered
-from pipeline.sandbox.company.wishes import FEATURES, RARE, TURNS
+from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, TURNS
 
 DEFAULT_END = datetime(2026, 11, 23, tzinfo=UTC)
 DECLINE = {-3: 0.75, -2: 0.5, -1: 0.22}
@@ -52,7 +52,7 @@ class Company:
         customers: accounts that sign up between the start and `end`.
         months: whole months between the start and the month of `end`.
         end: the demo's present; the clock may go on beyond it.
-        features: which kinds of life happen (of `FEATURES` and `RARE`); None for `FEATURES`.
+        features: which kinds of life happen (of `FEATURES`, `RARE` and `CRM_TURNS`); None for `FEATURES`.
         upgrades: (until when, API version) of the versions before the present one, in order of time:
             an event keeps the version of its creation.
     """
@@ -67,8 +67,10 @@ class Company:
         upgrades: Sequence[tuple[datetime, str]] = (),
     ) -> None:
         chosen = FEATURES if features is None else frozenset(features)
-        if unknown := chosen - FEATURES - RARE:
-            raise ValueError(f"unknown features {sorted(unknown)}: choose of FEATURES and RARE")
+        if unknown := chosen - FEATURES - RARE - CRM_TURNS:
+            raise ValueError(
+                f"unknown features {sorted(unknown)}: choose of FEATURES, RARE and CRM_TURNS"
+            )
         self.seed = seed
         self.end = instant(end)
         self.start = add_months(month_start(self.end), -months)
@@ -79,7 +81,8 @@ class Company:
             discount = self.books.objects["discount"].__getitem__
             self._lookup = Lookup(self._coupon, discount, self._price)
             self.books.log.shape = self._in_its_version
-        self.crm = Crm(self.start)
+        untidy = chosen & CRM_TURNS
+        self.crm = LivelyCrm(self.books, seed, untidy) if untidy else Crm(self.start)
         self._size = customers
         self._months = months
         self._rng = Random(f"{seed}/market")  # noqa: S311
@@ -148,6 +151,26 @@ class Company:
                 linked = customer.id if account.unlinked else f"hubspot:{account.crm_id}"
                 found[customer.id] = linked
         return found
+
+    @property
+    def companies(self) -> dict[str, frozenset[str]]:
+        """The CRM's companies that stand for each Stripe customer's account, duplicates too; perhaps none."""
+        accounts = self._sign_up.accounts.values()
+        numbers: dict[str, set[int]] = {}
+        for account in accounts:
+            numbers.setdefault(account.crm_id, set()).add(account.number)
+        there = self.crm.records["companies"]
+        return {
+            customer.id: frozenset(
+                company
+                for company, number in self.crm.stands_for.items()
+                if number in numbers[account.crm_id]
+                and company in there
+                and not there[company]["archived"]
+            )
+            for account in accounts
+            for customer in account.customers
+        }
 
     def advance(self, to: datetime) -> None:
         """Lives on until `to`, inclusive; the same whatever the steps. Going back is an error."""

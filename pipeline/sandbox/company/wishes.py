@@ -20,6 +20,11 @@ BILLS = frozenset({
     "taxes", "tax_changes", "backdating", "prebilling", "one_offs", "balances", "item_coupons",
     "currencies", "late_voids", "option_edits",
 })  # fmt: skip
+CRM_TURNS = frozenset({
+    "agencies", "archived_records", "contact_emails", "crm_metadata", "duplicates", "free_mail",
+    "messy_domains", "owner_changes", "several_ids", "stray_deals", "unfilled_ids",
+})  # fmt: skip
+"""What happens in the CRM beside the usual: customers buy what they would buy without it."""
 RARE = BILLS | TURNS | {"lookup_keys", "coincidences"}
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones.
 

@@ -87,7 +87,7 @@ class History:
         drafts = []
         for ledger in ledgers:
             state = _state(ledger, bound)
-            if state is not None and _counts(state):
+            if state is not None and counts(state):
                 drafts.append(self._draft(ledger, state, bound))
         amounts = self._shared_amounts(drafts)
         return [self._value(draft, amounts) for draft in drafts]
@@ -181,7 +181,8 @@ class History:
         return None
 
 
-def _counts(state: ItemState) -> bool:
+def counts(state: ItemState) -> bool:
+    """Whether an item in this state counts."""
     return state.status in COUNTING and not state.collection_paused and not state.in_trial
 
 

@@ -17,6 +17,7 @@ OWNERS = (
     ("Farid", "Haddad"),
 )  # fmt: skip
 PIPELINE = "default"
+OPEN_STAGE = "qualifiedtobuy"
 STAGES = (
     ("appointmentscheduled", "Appointment scheduled", "0.2", "false"),
     ("qualifiedtobuy", "Qualified to buy", "0.4", "false"),
@@ -45,12 +46,14 @@ class Crm:
             "contact_associations": {},
             "merged": {},
         }
+        self.stands_for: dict[str, int] = {}
+        """Which account (its number) a company stands for; others stand for nobody who buys."""
         self.next = 90_000_000_001
         for number, (first, last) in enumerate(OWNERS):
-            self._hire(number, first, last, f"{first}.{last}@vendor.example".lower(), start)
+            self.hire(number, first, last, f"{first}.{last}@vendor.example".lower(), start)
         self.owner_ids = list(self.records["owners"])
 
-    def _hire(self, number: int, first: str, last: str, email: str, now: int) -> None:
+    def hire(self, number: int, first: str, last: str, email: str, now: int) -> None:
         """An owner."""
         owner_id = str(410_001 + 37 * number)
         self.records["owners"][owner_id] = {
@@ -132,6 +135,7 @@ class Crm:
             "stripe_customer_id": "",
             "numberofemployees": str(account.employees),
         })  # fmt: skip
+        self.stands_for[account.crm_id] = account.number
         contact = self.put("contacts", now, now, {
             "email": f"{'hello' if account.unlinked else 'billing'}@{account.domain}",
             "firstname": "Billing",
@@ -171,7 +175,7 @@ class Crm:
             "dealname": f"{account.name}: {what}",
             "dealtype": kind,
             "pipeline": PIPELINE,
-            "dealstage": "qualifiedtobuy",
+            "dealstage": OPEN_STAGE,
             "amount": str(amount),
             "deal_currency_code": account.currency.upper(),
             "hubspot_owner_id": self.owner_ids[account.number % len(self.owner_ids)],
@@ -179,8 +183,14 @@ class Crm:
             "hs_is_closed": "false",
             "hs_is_closed_won": "false",
         })  # fmt: skip
-        self.records["associations"][deal] = account.crm_id
+        self.assign(deal, account.crm_id)
         return deal
+
+    def assign(self, deal: str, company: str | None) -> None:
+        """Which company a deal is for; None: nobody says."""
+        self.records["associations"].pop(deal, None)
+        if company is not None:
+            self.records["associations"][deal] = company
 
     def close_deal(self, deal: str, now: int, won: bool) -> None:
         """Won or lost."""
