@@ -68,12 +68,11 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             for table, rows in inputs.monthly(place, wanted, *MONTHLY).items()
         }
         metrics, restated = _versioned(place, frames[EXPANSION_METRICS.name], wanted)
-        for table in WHOLE:
-            publish.replace_table(place.engine, table.name, place.lake.scan(table).collect())
         inserted = publish.publish_months(
             place.engine,
             {**frames, EXPANSION_METRICS.name: metrics},
             wanted,
+            whole={table.name: place.lake.scan(table).collect() for table in WHOLE},
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
         )

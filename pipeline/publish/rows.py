@@ -17,11 +17,19 @@ CHUNK = 10_000
 SCALES = {"money": (6, MICRO), "rate": (12, RATE_SCALE)}
 
 
-def to_rows(table: Table, frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
-    """The published columns of `frame` in chunks of rows, money and rates as `Decimal`."""
+def shown(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """The published columns of `frame`, money and rates as decimals in major units.
+
+    Raises:
+        SchemaMismatch: the frame lacks a column of the table.
+    """
     columns = [table.column(name) for name in table.published]
-    shown = table.conform(frame.lazy()).select(major(column) for column in columns).collect()
-    for chunk in shown.iter_slices(CHUNK):
+    return table.conform(frame.lazy()).select(major(column) for column in columns).collect()
+
+
+def to_rows(table: Table, frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    """The same in chunks of rows, as the database's driver takes them."""
+    for chunk in shown(table, frame).iter_slices(CHUNK):
         yield chunk.to_dicts()
 
 

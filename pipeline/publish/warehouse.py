@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Engine, delete, extract, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, extract, func, select
 
 from pipeline import schemas
 from pipeline.database import reading, table_of
 from pipeline.errors import SchemaMismatch
 from pipeline.months import add_months
-from pipeline.publish.rows import to_frame, to_rows
+from pipeline.publish.bulk import insert_rows
+from pipeline.publish.rows import to_frame
 from pipeline.schemas import EXPANSION_COHORT, MRR_SNAPSHOT, RESTATEMENT, Table
 
 ITEM_MONTHS = 25
@@ -24,6 +25,7 @@ def publish_months(
     frames: Mapping[str, pl.DataFrame],
     months: Sequence[date],
     *,
+    whole: Mapping[str, pl.DataFrame] | None = None,
     restatements: pl.DataFrame | None = None,
     item_months: int = ITEM_MONTHS,
 ) -> dict[str, int]:
@@ -34,6 +36,7 @@ def publish_months(
         frames: table -> rows with a column `month`, money in micro-units. Rows of other months are not looked at; of
             tables without a published window, those of the window of one month are published.
         months: the months that are replaced, also where a frame has no row of them.
+        whole: table -> rows of tables that are replaced as a whole, as `account`.
         restatements: RESTATEMENT rows that are added in the same transaction.
         item_months: months of item snapshots that the warehouse keeps, up to the latest.
 
@@ -46,14 +49,16 @@ def publish_months(
     wanted = sorted(set(months))
     inserted = {}
     with target.begin() as connection:
+        for name, frame in (whole or {}).items():
+            inserted[name] = _replace(connection, _published(name), frame)
         for name, frame in frames.items():
             table = _monthly(name)
             connection.execute(delete(table_of(table)).where(_of_months(table, wanted)))
-            inserted[name] = _insert(connection, table, _shown(table, frame, wanted))
+            inserted[name] = insert_rows(connection, table, _shown(table, frame, wanted))
         if MRR_SNAPSHOT.name in frames:
             _forget_items(connection, item_months)
         if restatements is not None:
-            inserted[RESTATEMENT.name] = _insert(connection, RESTATEMENT, restatements)
+            inserted[RESTATEMENT.name] = insert_rows(connection, RESTATEMENT, restatements)
     return inserted
 
 
@@ -63,10 +68,8 @@ def replace_table(target: Engine, table_name: str, frame: pl.DataFrame) -> int:
     Raises:
         SchemaMismatch: there is no such published table, or the frame lacks a column.
     """
-    table = _published(table_name)
     with target.begin() as connection:
-        connection.execute(delete(table_of(table)))
-        return _insert(connection, table, frame)
+        return _replace(connection, _published(table_name), frame)
 
 
 def published(
@@ -88,10 +91,9 @@ def published(
         return to_frame(table, connection.execute(query).mappings().all())
 
 
-def _insert(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
-    for chunk in to_rows(table, frame):
-        connection.execute(insert(table_of(table)), chunk)
-    return frame.height
+def _replace(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
+    connection.execute(delete(table_of(table)))
+    return insert_rows(connection, table, frame)
 
 
 def _shown(table: Table, frame: pl.DataFrame, months: list[date]) -> pl.DataFrame:

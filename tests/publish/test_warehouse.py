@@ -1,6 +1,6 @@
 """A month is replaced as a whole; what is read back is what was computed."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import polars as pl
@@ -15,6 +15,7 @@ from pipeline.months import add_months
 from pipeline.publish import publish_months, published, replace_table
 from pipeline.schemas import (
     ACCOUNT,
+    CRM_DEAL,
     EXPANSION_COHORT,
     EXPANSION_METRICS,
     FX_RATE,
@@ -148,6 +149,62 @@ def test_rates_keep_twelve_decimals(any_warehouse: Engine) -> None:
     )
     replace_table(any_warehouse, "fx_rate", frame)
     assert_frame_equal(published(any_warehouse, "fx_rate"), frame.drop("rated_on"))
+
+
+ODD = (
+    "",
+    '"',
+    "a,b",
+    "line\nbreak",
+    "\\N",
+    "\\.",
+    "NULL",
+    "tab\t",
+    "é 漢 😀",
+    "' or 1=1",
+    " spaces ",
+    None,
+)
+"""What a name may be, and what a file format could take for something else."""
+
+
+def test_any_text_instant_and_share_reads_back(any_warehouse: Engine) -> None:
+    at = datetime(2026, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC)
+    deals = pl.DataFrame(
+        [
+            {
+                "deal_id": str(number),
+                "type": written,
+                "amount": None if number % 2 else -number,
+                "created": at if number % 3 else None,
+                "won": (True, False, None)[number % 3],
+            }
+            for number, written in enumerate(ODD)
+        ],
+        schema={
+            name: CRM_DEAL.schema[name] for name in ("deal_id", "type", "amount", "created", "won")
+        },
+    )
+    whole = deals.with_columns(
+        pl.lit(None, dtype=CRM_DEAL.schema[name]).alias(name)
+        for name in CRM_DEAL.names
+        if name not in deals.columns
+    )
+    replace_table(any_warehouse, "crm_deal", whole)
+    found = published(any_warehouse, "crm_deal").select(deals.columns)
+    assert_frame_equal(found, deals, check_row_order=False)
+    shares = (0.1 + 0.2, 1e-300, -1 / 3, None)
+    cohorts = pl.DataFrame(
+        [
+            dict.fromkeys(EXPANSION_COHORT.names)
+            | {"month": JANUARY, "cohort_month": JANUARY, "age_months": age, "nrr": share}
+            for age, share in enumerate(shares)
+        ],
+        schema=EXPANSION_COHORT.schema,
+    )
+    replace_table(any_warehouse, "expansion_cohort", cohorts)
+    stored = published(any_warehouse, "expansion_cohort").sort("age_months")
+    assert stored["nrr"].to_list() == list(shares)
 
 
 def test_what_is_no_table_of_the_warehouse_is_named(warehouse: Engine) -> None:

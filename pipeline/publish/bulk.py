@@ -1,0 +1,49 @@
+"""Many rows into one table, as fast as the database takes them: COPY on PostgreSQL, INSERT elsewhere.
+
+Belongs here: the two ways. Both write within the caller's transaction.
+"""
+
+from typing import Any
+
+import polars as pl
+from psycopg import sql
+from sqlalchemy import Connection, insert
+
+from pipeline.database import table_of
+from pipeline.publish.rows import CHUNK, shown, to_rows
+from pipeline.schemas import Table
+
+NOTHING = "\x01"
+"""What stands for null in a COPY; no text that people or machines write is only this."""
+
+
+def insert_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
+    """Add `frame` (of `table`'s schema, money in micro-units) to the warehouse; returns how many rows it has.
+
+    Raises:
+        SchemaMismatch: the frame lacks a column.
+    """
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, shown(table, frame))
+    else:
+        for chunk in to_rows(table, frame):
+            connection.execute(insert(table_of(table)), chunk)
+    return frame.height
+
+
+def _copy(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL {})").format(
+        sql.Identifier(table.name),
+        sql.SQL(", ").join(map(sql.Identifier, rows.columns)),
+        sql.Literal(NOTHING),
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for chunk in rows.iter_slices(CHUNK):
+            copy.write(
+                chunk.write_csv(
+                    include_header=False,
+                    null_value=NOTHING,
+                    datetime_format="%Y-%m-%d %H:%M:%S%.6f%:z",
+                )
+            )
