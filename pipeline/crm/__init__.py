@@ -9,8 +9,9 @@ from pipeline.crm.accounts import Accounts, accounts, with_first_paid
 from pipeline.crm.hubspot import HubSpot
 from pipeline.crm.protocol import CrmSource, Fields, Told
 from pipeline.crm.rules import LinkRules, fields_of
+from pipeline.crm.salesforce import Salesforce
 
-CRMS: dict[str, CrmSource] = {each.name: each for each in (HubSpot(),)}
+CRMS: dict[str, CrmSource] = {each.name: each for each in (HubSpot(), Salesforce())}
 """Every CRM that can be read, by name."""
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The simulated services on one loopback port, in a thread of the test or the command.
 
-Belongs here: starting, stopping, addresses. What is answered is in `stripe_api`, `hubspot_api` and
-`slack_api`.
+Belongs here: starting, stopping, addresses. What is answered is in `stripe_api`, `hubspot_api`,
+`salesforce_api` and `slack_api`.
 """
 
 import socket
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from pipeline.errors import PipelineError
 from pipeline.sandbox.hubspot_api import HubSpotApi
+from pipeline.sandbox.salesforce_api import SalesforceApi
 from pipeline.sandbox.slack_api import SlackApi
 from pipeline.sandbox.stripe_api import StripeApi
 from pipeline.sandbox.web.slack_store import SlackStore
@@ -31,15 +32,19 @@ HOST = "127.0.0.1"
 STRIPE_KEY = "sk_test_sandbox"
 RESTRICTED_KEY = "rk_test_sandbox"
 HUBSPOT_KEY = "pat-sandbox-hubspot"
+SALESFORCE_DOMAIN = "acme.my"
+SALESFORCE_ID, SALESFORCE_SECRET = "3MVG9sandbox.salesforce", "sandbox-salesforce-secret"
 SLACK_TOKEN = "xoxb-sandbox-slack"  # noqa: S105
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
 
+Crm = Literal["hubspot", "salesforce", "both", "none"]
+
 
 class SandboxServer:
-    """Stripe, HubSpot and Slack of one company, while the `with` block lasts.
+    """Stripe, HubSpot, Salesforce and Slack of one company, while the `with` block lasts.
 
-    `/stripe`, `/hubspot` and `/slack` are the services; `POST /sandbox/advance` moves the company's
+    `/stripe`, `/hubspot`, `/salesforce` and `/slack` are the services; `POST /sandbox/advance` moves the company's
     clock and `GET /sandbox/status` tells where it stands.
 
     Args:
@@ -47,6 +52,7 @@ class SandboxServer:
         port: 0 takes a free one.
         key: the Stripe key that may do everything, unless it is a restricted one (`rk_`).
         hubspot_key: HubSpot's service key.
+        crm: which CRMs `environment()` names; both are served.
         slack_token: Slack's bot token.
         missing_permissions: what restricted keys may not read, such as `rak_subscription_read`; if any,
             `environment()` gives a restricted key.
@@ -65,6 +71,7 @@ class SandboxServer:
         *,
         key: str = STRIPE_KEY,
         hubspot_key: str = HUBSPOT_KEY,
+        crm: Crm = "hubspot",
         slack_token: str = SLACK_TOKEN,
         missing_permissions: frozenset[str] = frozenset(),
         write_permissions: frozenset[str] = frozenset(),
@@ -76,6 +83,7 @@ class SandboxServer:
         """Held while a request is answered or the clock moves."""
         self._port = port
         self._hubspot_key = hubspot_key
+        self._crm = crm
         self._slack_token = slack_token
         conditions = conditions or Conditions()
         restricted = key if key.startswith("rk_") else RESTRICTED_KEY
@@ -84,6 +92,7 @@ class SandboxServer:
         self.slack = SlackApi(self.store, slack_token, conditions, self.lock)
         self.world: World | None = None
         self.stripe: StripeApi | None = None
+        self.salesforce: SalesforceApi | None = None
         routes: list[BaseRoute] = [
             Mount("/slack", self.slack.app()),
             Route("/sandbox/status", self._status),
@@ -95,8 +104,10 @@ class SandboxServer:
             lacking = missing_permissions | (writes - write_permissions)
             keys = {key: frozenset[str](), restricted: lacking}
             self.stripe = StripeApi(self.world, keys)
+            self.salesforce = SalesforceApi(self.world, SALESFORCE_ID, SALESFORCE_SECRET)
             routes += [
                 Mount("/stripe", self.stripe.app()),
+                Mount("/salesforce", self.salesforce.app()),
                 Mount("/hubspot", HubSpotApi(self.world, hubspot_key).app()),
             ]
         self._app = Starlette(routes=routes)
@@ -182,6 +193,11 @@ class SandboxServer:
         return f"{self.url}/hubspot"
 
     @property
+    def salesforce_url(self) -> str:
+        """For `SALESFORCE_API_BASE`."""
+        return f"{self.url}/salesforce"
+
+    @property
     def slack_url(self) -> str:
         """For `SLACK_API_BASE`: the client appends `/api/`."""
         return f"{self.url}/slack"
@@ -204,10 +220,28 @@ class SandboxServer:
         return found | {
             "STRIPE_API_KEY": self._key,
             "STRIPE_API_BASE": self.stripe_url,
-            "HUBSPOT_SERVICE_KEY": self._hubspot_key,
-            "HUBSPOT_API_BASE": self.hubspot_url,
+            **self._crm_environment(),
             "PIPELINE_NOW": self.company.now.isoformat(),
         }
+
+    def _crm_environment(self) -> Mapping[str, str]:
+        hubspot = {
+            "HUBSPOT_SERVICE_KEY": self._hubspot_key,
+            "HUBSPOT_API_BASE": self.hubspot_url,
+        }
+        salesforce = {
+            "SALESFORCE_DOMAIN": SALESFORCE_DOMAIN,
+            "SALESFORCE_CLIENT_ID": SALESFORCE_ID,
+            "SALESFORCE_CLIENT_SECRET": SALESFORCE_SECRET,
+            "SALESFORCE_API_BASE": self.salesforce_url,
+        }
+        known: Mapping[str, Mapping[str, str]] = {
+            "hubspot": hubspot,
+            "salesforce": salesforce,
+            "both": hubspot | salesforce,
+            "none": {},
+        }
+        return known[self._crm]
 
     def advance(self, to: datetime) -> None:
         """Move the company's clock; no request is answered meanwhile."""
