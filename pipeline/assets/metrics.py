@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pipeline import metrics, mrr
-from pipeline.assets import checked, inputs, night, shown
+from pipeline.assets import checked, dimensions, inputs, night, shown
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.months import months_between
 from pipeline.schemas import (
     ACCOUNT,
+    ACCOUNT_HISTORY,
     EXPANSION_BY_TYPE,
     EXPANSION_COHORT,
     EXPANSION_METRICS,
@@ -47,7 +48,7 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             shown.spec(table, months, GROUP, deps)
             for table in (EXPANSION_METRICS, EXPANSION_BY_TYPE)
         ],
-        check_specs=[MEMBERS, BY_TYPE],
+        check_specs=[MEMBERS, BY_TYPE, dimensions.KNOWN],
         backfill_policy=dg.BackfillPolicy.single_run(),
         name="expansion_metrics",
     )
@@ -56,13 +57,16 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
         rows = inputs.monthly(place, months_in(context), *INPUTS)
+        account = place.lake.scan(ACCOUNT)
+        past = metrics.Past(place.lake.scan(ACCOUNT_HISTORY), place.calendar())
         found = metrics.expansion(
             snapshot=rows[MRR_SNAPSHOT],
             movement=rows[MRR_MOVEMENT],
             item_movement=rows[MRR_ITEM_MOVEMENT],
             component=rows[MRR_MOVEMENT_COMPONENT],
-            account=place.lake.scan(ACCOUNT),
+            account=account,
             spec=metrics.MetricsSpec.of(place.settings.config),
+            past=past,
         )
         figures, types = found.expansion_metrics.lazy(), found.expansion_by_type.lazy()
         identities = [
@@ -78,7 +82,10 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             EXPANSION_BY_TYPE: found.expansion_by_type,
         }
         shown.store_months(context, place, frames, (night.TIMELINE, generation))
-        yield from results
+        known = dimensions.known(
+            context, place, metrics.inferred(rows[MRR_MOVEMENT], account, past)
+        )
+        yield from [*results, known]
         for table, frame in frames.items():
             yield shown.month_result(context, table, frame, shown.headline(frame))
 

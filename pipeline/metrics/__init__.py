@@ -13,15 +13,18 @@ from pipeline.metrics.identities import (
     check_roll_forward,
     check_types,
 )
+from pipeline.metrics.past import Past, inferred
 from pipeline.metrics.spec import MetricsSpec
 
 __all__ = [
     "Metrics",
     "MetricsSpec",
+    "Past",
     "check_components",
     "check_members",
     "check_roll_forward",
     "check_types",
     "cohorts",
     "expansion",
+    "inferred",
 ]

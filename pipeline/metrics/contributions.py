@@ -36,21 +36,38 @@ NOTHING = pl.lit(0, dtype=pl.Int64)
 
 
 def placed(
-    movement: pl.LazyFrame, account: pl.LazyFrame, dimension: AccountDimension
+    movement: pl.LazyFrame, versions: pl.LazyFrame, dimension: AccountDimension
 ) -> pl.LazyFrame:
     """Movements with `base`, the member a movement belongs to, and `end`, the member at the closing end.
 
     The base is the member at the opening end (new, reactivation: the closing end); what has left stays in its base.
+
+    Args:
+        movement: MRR_MOVEMENT with `opening_version` and `closing_version`.
+        versions: the `versions` of accounts.
+        dimension: which members are asked for.
     """
     beginning = pl.col("movement").is_in(["new", "reactivation"]).fill_null(value=False)
     base = pl.when(beginning).then(dimension.closing).otherwise(dimension.opening)
     return (
-        movement.join(account, on="account_id", how="left")
+        _with_fields(movement, versions, dimension.fields)
         .with_columns(base=base)
         .with_columns(
             end=pl.when(pl.col("closing_mrr") == 0).then("base").otherwise(dimension.closing)
         )
     )
+
+
+def _with_fields(
+    movement: pl.LazyFrame, versions: pl.LazyFrame, fields: tuple[str, ...]
+) -> pl.LazyFrame:
+    for end in ("opening", "closing") if fields else ():
+        held = versions.select(
+            pl.col("version").alias(f"{end}_version"),
+            *(pl.col(field).alias(f"{end}_{field}") for field in fields),
+        )
+        movement = movement.join(held, on=f"{end}_version", how="left")
+    return movement
 
 
 def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:

@@ -3,13 +3,15 @@
 Belongs here: how contributions, figures and judgement come together, one dimension after another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline.metrics import contributions, figures, judgement
 from pipeline.metrics.contributions import SPAN
-from pipeline.metrics.members import account_dimensions, item_dimensions
+from pipeline.metrics.members import AccountDimension, account_dimensions, item_dimensions
+from pipeline.metrics.past import Past, versions, with_versions
 from pipeline.metrics.spec import MetricsSpec
 from pipeline.schemas import EXPANSION_BY_TYPE, EXPANSION_METRICS
 
@@ -55,6 +57,7 @@ def expansion(
     component: pl.LazyFrame,
     account: pl.LazyFrame,
     spec: MetricsSpec,
+    past: Past | None = None,
 ) -> Metrics:
     """Every figure of every month and window that `movement` holds, for the total and each dimension.
 
@@ -65,14 +68,18 @@ def expansion(
         component: MRR_MOVEMENT_COMPONENT of the same months and windows.
         account: ACCOUNT; accounts that are not in it are `unknown` in every CRM dimension.
         spec: dimensions, targets, bands, versions.
+        past: what accounts were at the months' ends; None: what they are now.
     """
-    moves = movement.collect().lazy()
+    dimensions = account_dimensions(spec.dimensions)
+    fields = sorted({field for dimension in dimensions for field in dimension.fields})
+    known = versions(account, past, fields)
+    calendar = past.calendar if past else None
+    moves = with_versions(movement.collect().lazy(), known, calendar).collect().lazy()
     items = item_movement.collect().lazy()
     holdings = snapshot.select(SNAPSHOT_COLUMNS).collect().lazy()
-    people = account.drop("source", "name", strict=False).collect().lazy()
     expanding = component.filter(movement="expansion").collect().lazy()
 
-    breakdowns = _of_accounts(moves, holdings, expanding, people, spec)
+    breakdowns = _of_accounts(moves, holdings, expanding, known.lazy(), dimensions)
     breakdowns += _of_items(moves, items, holdings, expanding, spec)
     parts = [_figures(each) for each in breakdowns]
     months = moves.group_by("month").agg(
@@ -91,12 +98,12 @@ def _of_accounts(
     moves: pl.LazyFrame,
     holdings: pl.LazyFrame,
     expanding: pl.LazyFrame,
-    people: pl.LazyFrame,
-    spec: MetricsSpec,
+    known: pl.LazyFrame,
+    dimensions: Sequence[AccountDimension],
 ) -> list[_Breakdown]:
     found = []
-    for dimension in account_dimensions(spec.dimensions):
-        placed = contributions.placed(moves, people, dimension)
+    for dimension in dimensions:
+        placed = contributions.placed(moves, known, dimension)
         closing = (
             placed.filter(pl.col("closing_mrr") > 0)
             .select("month", "account_id", member="end")

@@ -10,9 +10,9 @@ from typing import Literal
 import polars as pl
 
 from pipeline.config import Dimensions, SegmentBand
+from pipeline.metrics.past import UNKNOWN
 from pipeline.money import MICRO, round_half_even
 
-UNKNOWN = "unknown"
 ITEM_COLUMNS = {
     "plan": "plan",
     "product": "product_id",
@@ -25,11 +25,19 @@ ITEM_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class AccountDimension:
-    """A dimension of accounts: the member at either end, over movements joined with accounts."""
+    """A dimension of accounts.
+
+    Attributes:
+        name: what it is called.
+        opening: the member at the opening end, over movements with `opening_<field>` for each field.
+        closing: the member at the closing end, over `closing_<field>`.
+        fields: the columns of ACCOUNT that it rests on.
+    """
 
     name: str
     opening: pl.Expr
     closing: pl.Expr
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +94,13 @@ def _single(name: str, configured: Dimensions) -> AccountDimension:
         return AccountDimension(
             name, segment_by_acv(opening, bands), segment_by_acv(pl.col("closing_mrr"), bands)
         )
-    if name == "cohort":
-        member = pl.col("first_paid_month").dt.strftime("%Y-%m").fill_null(UNKNOWN)
-    else:
-        member = pl.col(name).fill_null(UNKNOWN)
-    return AccountDimension(name, member, member)
+    field = "first_paid_month" if name == "cohort" else name
+    opening, closing = (_member(pl.col(f"{end}_{field}"), name) for end in ("opening", "closing"))
+    return AccountDimension(name, opening, closing, (field,))
+
+
+def _member(value: pl.Expr, name: str) -> pl.Expr:
+    return (value.dt.strftime("%Y-%m") if name == "cohort" else value).fill_null(UNKNOWN)
 
 
 def _crossed(parts: list[AccountDimension]) -> AccountDimension:
@@ -98,4 +108,5 @@ def _crossed(parts: list[AccountDimension]) -> AccountDimension:
         "+".join(part.name for part in parts),
         pl.concat_str([part.opening for part in parts], separator=" + "),
         pl.concat_str([part.closing for part in parts], separator=" + "),
+        tuple(dict.fromkeys(field for part in parts for field in part.fields)),
     )
