@@ -6,13 +6,13 @@ else: no environment, no secrets (see `pipeline.settings`). The keys are part of
 
 from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Band, Benchmarks
+from pipeline.config.crm_files import ACCOUNT_COLUMNS, DEAL_COLUMNS, CrmFiles
 from pipeline.config.load import load_config
 from pipeline.config.model import (
     Alerting,
     Company,
     Config,
     Crm,
-    CrmFiles,
     Dimensions,
     Exclude,
     Fx,
@@ -26,6 +26,8 @@ from pipeline.config.model import (
 from pipeline.config.policy import PRESETS, Mrr
 
 __all__ = [
+    "ACCOUNT_COLUMNS",
+    "DEAL_COLUMNS",
     "PRESETS",
     "AlertRule",
     "Alerting",

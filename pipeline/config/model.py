@@ -1,7 +1,7 @@
 """The sections of `pipeline.toml` and their defaults.
 
-Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]` and `[[alerts]]`
-have modules of their own.
+Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]`, `[crm.files]` and
+`[[alerts]]` have modules of their own.
 """
 
 from decimal import Decimal
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Benchmarks
+from pipeline.config.crm_files import CrmFiles
 from pipeline.config.policy import Mrr
 from pipeline.config.section import Currency, FilePath, Month, Section
 
@@ -78,15 +79,6 @@ class Stripe(Section):
     """Over all endpoints; one endpoint gets 25 at most."""
     keep_names: bool = True
     """Keep customers' names and e-mails: links to the CRM and messages need them."""
-
-
-class CrmFiles(Section):
-    """A CRM's export as CSV; the column maps read our name = their column."""
-
-    accounts: FilePath | None = None
-    deals: FilePath | None = None
-    account_columns: dict[str, str] = Field(default_factory=dict)
-    deal_columns: dict[str, str] = Field(default_factory=dict)
 
 
 class DealTypes(Section):

@@ -6,12 +6,13 @@ money (`pipeline.mrr`).
 """
 
 from pipeline.crm.accounts import Accounts, accounts, with_first_paid
+from pipeline.crm.files import Files
 from pipeline.crm.hubspot import HubSpot
 from pipeline.crm.protocol import CrmSource, Fields, Told
 from pipeline.crm.rules import LinkRules, fields_of
 from pipeline.crm.salesforce import Salesforce
 
-CRMS: dict[str, CrmSource] = {each.name: each for each in (HubSpot(), Salesforce())}
+CRMS: dict[str, CrmSource] = {each.name: each for each in (HubSpot(), Salesforce(), Files())}
 """Every CRM that can be read, by name."""
 
 __all__ = [

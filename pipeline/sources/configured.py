@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
+from pipeline.sources.files import FilesSource
 from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.limits import Patience
 from pipeline.sources.protocol import Source
@@ -83,6 +84,14 @@ def _connected(settings: Settings, patience: Patience | None) -> Iterator[Connec
     if settings.salesforce_domain or settings.salesforce_client_id:
         yield ConnectedCrm(
             "salesforce", "Salesforce", "SALESFORCE_DOMAIN", lambda: _salesforce(settings, patience)
+        )
+    config = settings.config
+    if config.crm.files.accounts or config.crm.files.deals:
+        yield ConnectedCrm(
+            "file",
+            "The CRM's export",
+            "crm.files",
+            lambda: FilesSource(config.crm.files, keep_names=config.stripe.keep_names),
         )
 
 
