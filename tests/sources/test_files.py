@@ -94,7 +94,17 @@ def test_only_columns_of_ours_are_kept(tmp_path: Path) -> None:
         'account_id,"name",domain,,\nA1,"Ada GmbH",ada.example,,\nA2,Bolt,bolt.example\n',
         'account_id;"a, b, c, d"\nA1;x\nA2;y\n',
     ],
-    ids=["plain", "BOM", "semicolon", "tab", "excel", "windows", "blank-lines", "empty-columns", "commas-in-a-name"],
+    ids=[
+        "plain",
+        "BOM",
+        "semicolon",
+        "tab",
+        "excel",
+        "windows",
+        "blank-lines",
+        "empty-columns",
+        "commas-in-a-name",
+    ],
 )
 def test_csv_as_programs_write_it(tmp_path: Path, content: str) -> None:
     assert [each["id"] for each in records(accounts(tmp_path, content))] == ["A1", "A2"]

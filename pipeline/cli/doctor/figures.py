@@ -72,13 +72,9 @@ def _old_rates(settings: Settings) -> Iterator[Found]:
 def _later(settings: Settings) -> Iterator[Found]:
     """Settings that are accepted and not used yet: nobody should believe that they work."""
     config, default = settings.config, Config()
-    crm = ("order", "override", "shared_domains", "min_coverage", "deal_types", "attribution_days")
+    crm = ("override", "shared_domains", "min_coverage", "deal_types", "attribution_days")
     named = [
-        *(
-            f"crm.{key}"
-            for key in (*crm, "files")
-            if getattr(config.crm, key) != getattr(default.crm, key)
-        ),
+        *(f"crm.{key}" for key in crm if getattr(config.crm, key) != getattr(default.crm, key)),
         *(["SALESFORCE_DOMAIN"] if settings.salesforce_domain else []),
     ]
     if named:
