@@ -7,6 +7,7 @@ nothing is read at import.
 import dagster as dg
 
 from pipeline.assets.alerts import alert_assets
+from pipeline.assets.attribution import attribution_assets
 from pipeline.assets.billing import billing_assets
 from pipeline.assets.crm import crm_assets
 from pipeline.assets.fx import fx_assets
@@ -36,6 +37,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
             *crm_assets(),
             *mrr_assets(months),
             *metric_assets(months),
+            *attribution_assets(months),
             *publish_assets(months),
             *alert_assets(),
         ],

@@ -3,7 +3,8 @@
 Belongs here: the rows of the table `generation` that this is remembered in, beside the timeline's own counter. Each is
 a number of the timeline's generation, so that it can be written in the transaction that moves it:
 `evidence/2026-10`, `link/2026-10`, `setting/2026-10` say at which generation a month was last touched,
-`published/2026-10` at which it was computed when it was last published, `settings/<hash>` when the configuration that
+`published/2026-10` at which it was computed when it was last published, `attributed/2026-10` at which its attribution
+became another without the month itself, which is to be published, `settings/<hash>` when the configuration that
 figures depend on came into force, `series/2026-10/usd/UTC` in which series a month was last published.
 """
 
@@ -26,6 +27,7 @@ TIMELINE = "timeline"
 Reason = Literal["evidence", "link", "setting"]
 REASONS: tuple[Reason, ...] = ("evidence", "link", "setting")
 PUBLISHED = "published"
+ATTRIBUTED = "attributed"
 SETTINGS = "settings"
 SERIES = "series"
 DECIDING: dict[str, Any] = {
@@ -146,6 +148,28 @@ def remember_published(connection: Connection, numbers: Mapping[date, int], conf
         earlier = generation.c.name.startswith(f"{SERIES}/{key_of(month)}/", autoescape=True)
         connection.execute(delete(generation).where(earlier))
         _set(connection, f"{SERIES}/{key_of(month)}/{_series(config)}", number)
+
+
+def note_attributed(connection: Connection, months: Iterable[date], number: int) -> None:
+    """Remember, inside the caller's transaction, that the attribution of `months` waits to be published."""
+    for month in months:
+        _set(connection, f"{ATTRIBUTED}/{key_of(month)}", number)
+
+
+def attributed(engine: Engine) -> dict[date, int]:
+    """The months whose attribution waits to be published, and at which generation it was computed."""
+    with reading(engine) as connection:
+        return _numbers(connection, ATTRIBUTED)
+
+
+def forget_attributed(connection: Connection, numbers: Mapping[date, int]) -> None:
+    """Forget, inside the caller's transaction, what was published, unless it was computed again since."""
+    for month, number in numbers.items():
+        connection.execute(
+            delete(generation).where(
+                generation.c.name == f"{ATTRIBUTED}/{key_of(month)}", generation.c.number == number
+            )
+        )
 
 
 def in_series(engine: Engine, months: Iterable[date], config: Config) -> list[date]:

@@ -10,10 +10,10 @@ from datetime import date
 
 import dagster as dg
 import polars as pl
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from pipeline import publish
-from pipeline.assets import inputs, night, shown, upkeep
+from pipeline.assets import attribution, inputs, night, shown, upkeep
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.database import table_of
@@ -41,6 +41,7 @@ MONTHLY = (
     EXPANSION_METRICS,
     EXPANSION_BY_TYPE,
     EXPANSION_COHORT,
+    *attribution.TABLES,
 )
 WHOLE = (ACCOUNT, ACCOUNT_LINK, CRM_DEAL, CRM_DEAL_HISTORY, FX_RATE)
 CAUSES: dict[night.Reason, Cause] = {"evidence": "evidence", "link": "link", "setting": "code"}
@@ -76,14 +77,15 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
         )
+        waiting = night.attributed(place.engine)
+        _publish_attribution(place, [month for month in waiting if month not in set(wanted)])
         _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
-        place.lake.commit(
-            [],
-            run_id=context.run.run_id,
-            also=lambda connection: night.remember_published(
-                connection, numbers, place.settings.config
-            ),
-        )
+
+        def remember(connection: Connection) -> None:
+            night.remember_published(connection, numbers, place.settings.config)
+            night.forget_attributed(connection, waiting)
+
+        place.lake.commit([], run_id=context.run.run_id, also=remember)
         return dg.MaterializeResult(
             metadata={
                 **upkeep.tidied(context, place),
@@ -94,6 +96,14 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         )
 
     return [warehouse]
+
+
+def _publish_attribution(place: Place, months: Sequence[date]) -> None:
+    """The months outside the run whose attribution became another: no figure of them did."""
+    if months:
+        found = inputs.monthly(place, months, *attribution.TABLES)
+        frames = {table.name: rows.collect() for table, rows in found.items()}
+        publish.publish_months(place.engine, frames, months)
 
 
 def _versioned(

@@ -21,6 +21,12 @@ GROUPS = {
     "crm": {"accounts"},
     "mrr": {"mrr_snapshot", "mrr_movement", "mrr_item_movement", "mrr_movement_component"},
     "metrics": {"expansion_metrics", "expansion_by_type", "expansion_cohort"},
+    "attribution": {
+        "expansion_attribution",
+        "attribution_sensitivity",
+        "crm_pipeline",
+        "deal_reconciliation",
+    },
     "publish": {"warehouse"},
     "alerts": {"alert_evaluation", "slack_delivery"},
 }
@@ -70,7 +76,7 @@ def test_assets_computed_together_have_their_parents_on_one_level(tmp_path: Path
         for asset in definitions.assets or ()
         if isinstance(asset, dg.AssetsDefinition) and len(asset.keys) > 1 and asset.partitions_def
     ]
-    assert len(together) == 2, "movements and metrics"
+    assert len(together) == 3, "movements, metrics and attribution"
     for keys in together:
         parents = set.union(*(monthly[key] for key in keys)) & set(monthly)
         assert not any(monthly[parent] & parents for parent in parents), keys

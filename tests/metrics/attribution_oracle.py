@@ -92,7 +92,7 @@ class Oracle:
             if deal["account_id"] != part["account_id"] or deal["created"] is None:
                 continue
             closed = self.closed_on(deal)
-            if deal["created"] < part["at"] and (
+            if self.day(deal["created"]) < on and (
                 deal["won"] is None or (closed is not None and closed >= first)
             ):
                 found.append(deal)

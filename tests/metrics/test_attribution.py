@@ -310,6 +310,15 @@ def test_an_open_deal_influences_whatever_day_is_expected() -> None:
         assert found["attribution"].item() == "influenced"
 
 
+def test_a_deal_of_the_same_day_was_open_on_no_day_before() -> None:
+    for created, attribution in (
+        ("2026-03-10T00:00", "natural"),
+        ("2026-03-09T23:59", "influenced"),
+    ):
+        found = said([part(CHANGE)], [deal("1", at(created), None, won=None)])
+        assert found["attribution"].item() == attribution
+
+
 def test_one_deal_two_months_pays_the_nearer_one() -> None:
     """And the other month stays influenced by it; the choice looks at both."""
     parts = [part(at("2026-02-20T00:00")), part(at("2026-03-10T00:00"))]

@@ -130,7 +130,7 @@ def _influences(parts: pl.LazyFrame, deals: pl.LazyFrame, rules: AttributionRule
     since = pl.when(is_open | (closed > on)).then(0).otherwise((on - closed).dt.total_days())
     return (
         parts.join(deals.select("deal_id", "account_id", "created", "closed_on", "won", "value"), on="account_id")
-        .filter((pl.col("created") < pl.col("at")) & within)
+        .filter((rules.day(pl.col("created")) < on) & within)
         .with_columns(since=since)
         .sort("since", "value", "deal_id", descending=[False, True, False], nulls_last=True)
         .group_by(PART, maintain_order=True)

@@ -1,0 +1,136 @@
+"""Attribution through the command: published for every month, and anew where the CRM tells something else."""
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline import database, schemas
+from pipeline.assets import night
+from pipeline.assets.place import Place
+from pipeline.publish import published
+from tests.cli.desk import Desk
+
+TABLES = ("expansion_attribution", "attribution_sensitivity", "crm_pipeline", "deal_reconciliation")
+
+
+def _published(desk: Desk, table: str) -> pl.DataFrame:
+    engine = database.engine(desk.settings.warehouse_url)
+    try:
+        return published(engine, table)
+    finally:
+        engine.dispose()
+
+
+def _run(desk: Desk) -> dict[str, Any]:
+    said = desk.types("run", "--json")
+    assert said.code == 0, said
+    return dict(json.loads(said.out))
+
+
+def test_every_month_s_attribution_sums_to_its_expansion(worked: Desk) -> None:
+    metrics = _published(worked, "expansion_metrics").filter(dimension="total", window_months=1)
+    expected = dict(metrics.select("month", "expansion_mrr").iter_rows())
+    found = _published(worked, "expansion_attribution")
+    sums = dict(found.group_by("month").agg(pl.col("amount").sum()).iter_rows())
+    assert {month: sums.get(month, 0) for month in expected} == expected
+    sensitivity = _published(worked, "attribution_sensitivity")
+    for part in sensitivity.partition_by("days"):
+        sums = dict(part.group_by("month").agg(pl.col("amount").sum()).iter_rows())
+        assert {month: sums.get(month, 0) for month in expected} == expected
+    assert set(found["attribution"]) >= {"sales_driven", "natural"}, "the company has both"
+    assert _published(worked, "deal_reconciliation").height
+    assert _published(worked, "crm_pipeline").height
+
+
+def test_another_window_changes_attribution_and_no_figure(worked: Desk) -> None:
+    """Only the current month is computed, yet every month says what the new window says; nothing restates."""
+    before = {table: _published(worked, table) for table in (*TABLES, "expansion_metrics")}
+    path = worked.folder / "pipeline.toml"
+    text = path.read_text()
+    path.write_text(f"{text}[crm.attribution_days]\nbefore = 0\nafter = 0\ninfluence = 0\n")
+    told = _run(worked)
+    assert told["months"] == ["2026-11", "2026-11"]
+    after = _published(worked, "expansion_attribution")
+    months = before["expansion_attribution"]["month"]
+    assert after.height == before["expansion_attribution"].height
+    sold = pl.col("attribution").is_in(["sales_driven", "influenced"])
+    closed = after.filter(pl.col("month") < months.max())
+    assert closed.filter(sold).height < before["expansion_attribution"].filter(sold).height
+    assert _published(worked, "expansion_metrics").equals(before["expansion_metrics"])
+    assert _published(worked, "restatement").is_empty()
+    assert _waiting(worked) == {}
+    path.write_text(text)
+    _run(worked)
+    for table in TABLES:
+        assert _published(worked, table).equals(before[table]), table
+
+
+def test_a_warehouse_of_an_older_version_gets_every_month(worked: Desk) -> None:
+    before = {table: _published(worked, table) for table in TABLES}
+    _forget(worked)
+    assert _run(worked)["months"] == ["2026-11", "2026-11"]
+    for table in TABLES:
+        assert _published(worked, table).equals(before[table]), table
+
+
+def test_what_waits_is_published_by_the_next_night(worked: Desk) -> None:
+    """A run that was stopped between computing and publishing."""
+    before = _published(worked, "expansion_attribution")
+    month = before["month"].min()
+    place = Place(worked.settings)
+    try:
+        stored = database.table_of(schemas.EXPANSION_ATTRIBUTION)
+        with place.engine.begin() as connection:
+            connection.execute(stored.delete().where(stored.c.month == month))
+            night.note_attributed(connection, [month], 1)
+    finally:
+        place.close()
+    assert not _published(worked, "expansion_attribution").equals(before)
+    _run(worked)
+    assert _published(worked, "expansion_attribution").equals(before)
+    assert _waiting(worked) == {}
+
+
+@pytest.mark.parametrize("crm", ["hubspot", "none"])
+def test_deal_types_that_nobody_mapped_warn(worked: Desk, crm: str) -> None:
+    types = "[]" if crm == "hubspot" else '["existingbusiness"]'
+    with (worked.folder / "pipeline.toml").open("a") as config:
+        config.write(f"[crm.deal_types]\nexpansion = {types}\n")
+    _run(worked)
+    rows = _published(worked, "data_quality").filter(
+        pl.col("check") == "expansion_attribution deal_types_known"
+    )
+    last = rows.row(-1, named=True)
+    ours = [json.loads(each) for each in rows["figures"]]
+    if crm == "none":
+        assert all(each["types"] == 0 for each in ours)
+        return
+    assert {"types": 0, "deals": 0} in ours, "the night before"
+    (found,) = [each for each in ours if each["types"]]
+    assert found["types"] == 1
+    assert any("existingbusiness" in each for each in rows["examples"])
+    assert set(rows["severity"]) == {"info", "warning"}
+    assert last["check"].startswith("expansion_attribution")
+
+
+def _waiting(desk: Desk) -> dict[Any, int]:
+    place = Place(desk.settings)
+    try:
+        return night.attributed(place.engine)
+    finally:
+        place.close()
+
+
+def _forget(desk: Desk) -> None:
+    """As if the tables had never been."""
+    place = Place(desk.settings)
+    try:
+        with place.engine.begin() as connection:
+            objects = database.lake_object
+            connection.execute(objects.delete().where(objects.c.table_name.in_(TABLES)))
+            for name in TABLES:
+                connection.execute(database.table_of(schemas.TABLES[name]).delete())
+    finally:
+        place.close()
