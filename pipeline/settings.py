@@ -91,6 +91,13 @@ class Settings:
         return self.pinned_now or datetime.now(UTC)
 
     @property
+    def salesforce_connected(self) -> bool:
+        """Whether something of Salesforce's credentials is set; a part of them is an error where it is read."""
+        return bool(
+            self.salesforce_domain or self.salesforce_client_id or self.salesforce_client_secret
+        )
+
+    @property
     def lake_root(self) -> Path:
         """The folder of the lake's objects."""
         return self.data_dir / "lake"

@@ -47,6 +47,7 @@ def init(force: bool) -> None:
     secrets = {"STRIPE_API_KEY": _secret("Stripe key")}
     click.echo("\nOptional: leave empty what you do not use.")
     secrets["HUBSPOT_SERVICE_KEY"] = _secret("HubSpot service key")
+    secrets |= _salesforce()
     secrets["SLACK_BOT_TOKEN"] = _secret("Slack bot token (scopes chat:write, channels:history)")
     answers["channel"] = click.prompt("Slack channel", default="#revenue")
     _write(config, CONFIG.format(**{key: _quoted(value) for key, value in answers.items()}))
@@ -58,6 +59,21 @@ def init(force: bool) -> None:
     _write(env, "".join(f"{key}={value}\n" for key, value in secrets.items()))
     env.chmod(READ_ONLY)
     click.echo("\nWrote pipeline.toml and .env. Type next: expansion doctor, then: expansion run")
+
+
+def _salesforce() -> dict[str, str]:
+    domain = str(
+        click.prompt(
+            "Salesforce My Domain, as acme.my (docs/salesforce.md)", default="", show_default=False
+        )
+    ).strip()
+    if not domain:
+        return {}
+    return {
+        "SALESFORCE_DOMAIN": domain,
+        "SALESFORCE_CLIENT_ID": _secret("Salesforce consumer key"),
+        "SALESFORCE_CLIENT_SECRET": _secret("Salesforce consumer secret"),
+    }
 
 
 def _secret(question: str) -> str:

@@ -12,7 +12,6 @@ from pipeline.sources.files import FilesSource
 from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.limits import Patience
 from pipeline.sources.protocol import Source
-from pipeline.sources.salesforce.fields import account_fields
 from pipeline.sources.stripe import StripeSource
 
 
@@ -81,7 +80,7 @@ def _connected(settings: Settings, patience: Patience | None) -> Iterator[Connec
             "HUBSPOT_SERVICE_KEY",
             lambda: HubSpotSource.of(settings, patience),
         )
-    if settings.salesforce_domain or settings.salesforce_client_id:
+    if settings.salesforce_connected:
         yield ConnectedCrm(
             "salesforce", "Salesforce", "SALESFORCE_DOMAIN", lambda: _salesforce(settings, patience)
         )
@@ -99,13 +98,4 @@ def _salesforce(settings: Settings, patience: Patience | None) -> Source:
     # simple-salesforce takes a third of a second to load.
     from pipeline.sources.salesforce.source import SalesforceSource  # noqa: PLC0415
 
-    key, secret = settings.salesforce_client_id, settings.salesforce_client_secret
-    return SalesforceSource(
-        settings.salesforce_domain,
-        key.get_secret_value() if key else None,
-        secret.get_secret_value() if secret else None,
-        settings.salesforce_api_base,
-        fields=account_fields(settings.config, alone=not settings.hubspot_service_key),
-        keep_names=settings.config.stripe.keep_names,
-        patience=patience,
-    )
+    return SalesforceSource.of(settings, patience)

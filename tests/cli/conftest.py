@@ -23,7 +23,10 @@ def services() -> Iterator[SandboxServer]:
 
 @pytest.fixture(autouse=True)
 def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STRIPE_API_KEY", "HUBSPOT_SERVICE_KEY", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"):
+    for name in (
+        *("STRIPE_API_KEY", "HUBSPOT_SERVICE_KEY", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"),
+        *("SALESFORCE_DOMAIN", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -75,7 +75,6 @@ def _later(settings: Settings) -> Iterator[Found]:
     crm = ("override", "shared_domains", "min_coverage", "deal_types", "attribution_days")
     named = [
         *(f"crm.{key}" for key in crm if getattr(config.crm, key) != getattr(default.crm, key)),
-        *(["SALESFORCE_DOMAIN"] if settings.salesforce_domain else []),
     ]
     if named:
         yield Found("Not used yet", "note", f"{', '.join(named)}: this version does not act on it")

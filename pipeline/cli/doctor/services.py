@@ -5,15 +5,16 @@ Belongs here: one look at each.
 
 from collections.abc import Iterator
 
-from pipeline.cli.doctor import crm_files
+from pipeline.cli.doctor import crm_files, salesforce
 from pipeline.cli.doctor.finding import ONCE, Found, tried
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
 
 
 def looked_at(settings: Settings) -> Iterator[Found]:
-    """HubSpot, files, Slack and exchange rates."""
+    """HubSpot, Salesforce, files, Slack and exchange rates."""
     yield tried("HubSpot", lambda: _hubspot(settings))
+    yield from salesforce.looked_at(settings)
     yield from crm_files.looked_at(settings)
     yield tried("Slack", lambda: _slack(settings))
     yield tried("Exchange rates", lambda: _rates(settings))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.errors import SourceError
+from pipeline.settings import Settings
 from pipeline.sources.limits import Patience
 from pipeline.sources.protocol import (
     Clock,
@@ -29,7 +30,7 @@ from pipeline.sources.salesforce.client import (
     NoField,
     NoObject,
 )
-from pipeline.sources.salesforce.fields import Fields, of_salesforce
+from pipeline.sources.salesforce.fields import Fields, account_fields, of_salesforce
 from pipeline.sources.salesforce.objects import ACCOUNT, OBJECTS, Object, query
 
 COMMON = frozenset({"login", "test"})
@@ -83,6 +84,24 @@ class SalesforceSource:
         )
         self.fields = fields or Fields()
         self.keep_names = keep_names
+
+    @classmethod
+    def of(cls, settings: Settings, patience: Patience | None = None) -> "SalesforceSource":
+        """The source that the settings describe; it logs in when it is first asked.
+
+        Raises:
+            SourceError: the settings name only a part of what it needs.
+        """
+        key, secret = settings.salesforce_client_id, settings.salesforce_client_secret
+        return cls(
+            settings.salesforce_domain,
+            key.get_secret_value() if key else None,
+            secret.get_secret_value() if secret else None,
+            settings.salesforce_api_base,
+            fields=account_fields(settings.config, alone=not settings.hubspot_service_key),
+            keep_names=settings.config.stripe.keep_names,
+            patience=patience,
+        )
 
     def pull(
         self,
