@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.publish.render_brought import render_brought
 from pipeline.publish.summary import Figures, Sent, Summary, TypeOfExpansion
 
 BAR = 28
@@ -38,13 +39,14 @@ TYPES = {
 
 
 def render(found: Summary, currency: str = "usd") -> RenderableType:
-    """What to print: waterfall, headline figures, expansion by type, evidence, policy, messages."""
+    """What to print: waterfall, headline figures, expansion by type, who brought it, evidence, policy, messages."""
     if not found.months:
         return Text("The warehouse holds no month yet. Type: expansion run", style="yellow")
     parts: list[RenderableType] = [
         _waterfall(found, currency),
         _headline(found),
         _types(found.types, found, currency),
+        *([render_brought(found.brought, currency)] if found.types else []),
         _notes(found),
     ]
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts), *_messages(found.messages))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from pipeline import schemas
 from pipeline.database import reading, table_of
 from pipeline.months import add_months
+from pipeline.publish.brought import Brought, brought
 
 GRADES = ("exact", "invoiced", "bounded", "inferred")
 YEAR = 12
@@ -77,6 +78,7 @@ class Summary:
         messages: what was sent to Slack, or could not be, latest first.
         accounts: how many accounts have MRR.
         linked: share of those accounts that are CRM accounts.
+        brought: who brought the expansion of the last closed month; null without a CRM.
     """
 
     months: tuple[Figures, ...]
@@ -88,6 +90,7 @@ class Summary:
     messages: tuple[Sent, ...]
     accounts: int
     linked: float | None
+    brought: Brought | None
 
 
 def summary(source: Engine, months: int = YEAR, messages: int = 3) -> Summary:
@@ -116,6 +119,7 @@ def summary(source: Engine, months: int = YEAR, messages: int = 3) -> Summary:
             messages=_messages(connection, messages),
             accounts=accounts,
             linked=linked,
+            brought=brought(connection, last.month, months) if last else None,
         )
 
 
