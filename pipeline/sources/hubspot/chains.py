@@ -17,12 +17,12 @@ from pipeline.sources.hubspot.refusals import BadRequest
 
 CHAINS = 6
 """Of one list at once: three long ones keep 25 requests a second under way at half a second each."""
-WORTH = 4
+WORTH = 8
 """Pages that a chain should still have before it so that another one begins in their midst."""
 MISSES = 60
 """Guesses without a new object, after which no more are made."""
 REACH = 100
-"""Pages ahead that another chain begins, where nobody knows how far the list goes."""
+"""Pages ahead that another chain begins at most."""
 
 Take = Callable[[Listed], Awaitable[None]]
 
@@ -58,10 +58,12 @@ class Chain:
         return max(self.last - self.first, 1) / max(self.read, 1)
 
     def guess(self, size: int) -> int:
-        """An id in the midst of what is ahead, where pages hold `size` objects."""
-        if self.high is None:
-            return self.last + int(self.apart * size * REACH)
-        return (self.last + self.high) // 2
+        """An id in the midst of what is ahead, where pages hold `size` objects.
+
+        Not too far, as if ids went on as they did: where they leap, every further guess would be in the gap.
+        """
+        reach = self.last + int(self.apart * size * REACH)
+        return reach if self.high is None else min(reach, (self.last + self.high) // 2)
 
     def note(self, listed: Listed) -> None:
         """A page was read."""
