@@ -3,28 +3,28 @@
 Belongs here: linking, and remembering the months that another link touches: the current link holds for all of them.
 """
 
-from dataclasses import replace
-from datetime import date
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import crm, mrr
-from pipeline.assets import inputs, night, shown
+from pipeline.assets import covered, forgetting, inputs, night, relinked, shown
 from pipeline.assets.place import Place
-from pipeline.months import Calendar, months_between
 from pipeline.schemas import (
     ACCOUNT,
     ACCOUNT_ALIAS,
+    ACCOUNT_HISTORY,
     ACCOUNT_LINK,
+    ACCOUNT_LINK_CHANGE,
     CRM_DEAL,
     CRM_DEAL_HISTORY,
     CUSTOMER,
-    ITEM_TIMELINE,
-    MRR_MOVEMENT,
+    MRR_SNAPSHOT,
     RAW_RECORD,
 )
+from pipeline.sources.override_file import read_overrides
 
 GROUP = "crm"
 
@@ -38,31 +38,43 @@ def crm_assets() -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         description=shown.description(ACCOUNT),
         metadata=shown.columns(ACCOUNT),
+        check_specs=covered.SPECS,
     )
     def accounts(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
-    ) -> dg.MaterializeResult[None]:
-        lake = place.lake
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        lake, config = place.lake, place.settings.config
         generation = lake.generation(night.TIMELINE)
         customers = lake.scan(CUSTOMER)
         left_out = inputs.excluded(place, customers)
         found = crm.accounts(
             told(place),
-            customers.filter(~pl.col("customer_id").is_in(left_out)),
-            crm.LinkRules.of(place.settings.config),
+            customers,
+            crm.LinkRules.of(config),
+            read_overrides(config.crm.override),
+            left_out,
+            forgetting.kept_links(place),
         )
-        account = crm.with_first_paid(found.account, _paid(place, found.account_link))
+        mrr_by_month = _mrr(place)
+        mrr_now = mrr_by_month.filter(pl.col("month") == place.calendar().current).lazy()
+        account = crm.with_first_paid(found.account, mrr_by_month.lazy(), found.account_link.lazy())
+        changes = relinked.changes(place, found.account_link, mrr_now)
+        months = relinked.months(place, changes)
+        results, quality = covered.looked(place, context.run.run_id, found, customers, mrr_now)
         frames = {
             ACCOUNT: account,
             ACCOUNT_ALIAS: found.account_alias,
+            ACCOUNT_HISTORY: found.account_history,
             ACCOUNT_LINK: found.account_link,
             CRM_DEAL: found.crm_deal,
             CRM_DEAL_HISTORY: found.crm_deal_history,
         }
-        months = _touched(place, found.account_link)
+        if changes.height:
+            frames[ACCOUNT_LINK_CHANGE] = changes
 
         def remember(connection: Connection) -> None:
             night.touch(connection, "link", months, generation + 1)
+            covered.note(connection, quality)
 
         staged = [lake.write(table, frame) for table, frame in frames.items()]
         lake.commit(
@@ -72,21 +84,21 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             bump=night.TIMELINE if months else None,
             also=remember,
         )
-        for customer, key, wanted in found.dangling.iter_rows():
-            context.log.warning(
-                "%s: metadata %s names %s, which does not exist", customer, key, wanted
-            )
-        return dg.MaterializeResult(
+        for result in results:
+            if not result.passed:
+                context.log.warning("%s", result.description)
+        yield dg.MaterializeResult(
+            check_results=results,
             metadata={
                 **{f"{each.table} rows": each.rows for each in staged},
                 "links": dict(
                     found.account_link.group_by("status").len().sort("status").iter_rows()
                 ),
+                "links that changed": changes.height,
                 "excluded customers": len(left_out),
-                "dangling metadata": found.dangling.height,
                 # Dagster keeps what it is told for ever, and `forget` does not reach it.
                 "preview": shown.rows(account.with_columns(name=None), ACCOUNT),
-            }
+            },
         )
 
     return [accounts]
@@ -103,37 +115,15 @@ def told(place: Place) -> list[tuple[str, crm.Told]]:
     ]
 
 
-def _paid(place: Place, links: pl.DataFrame) -> pl.LazyFrame:
-    """Each account's closing MRR of every month, as `crm.with_first_paid` reads it."""
+def _mrr(place: Place) -> pl.DataFrame:
+    """Each customer's closing MRR of every month: `month, customer_id, mrr`, micro-units."""
     calendar = place.calendar()
     months = calendar.months if calendar.first_month else []
     if not months:
-        return MRR_MOVEMENT.empty().lazy()
-    book = replace(inputs.book(place), account_link=links.lazy())
+        return MRR_SNAPSHOT.empty().select("month", "customer_id", "mrr")
     return (
-        mrr.snapshot(book, calendar, months, place.policy)
-        .group_by("month", "account_id")
-        .agg(closing_mrr=pl.col("mrr").sum())
-        .with_columns(window_months=pl.lit(1, dtype=pl.Int64))
-    )
-
-
-def _touched(place: Place, links: pl.DataFrame) -> list[date]:
-    """The months from the first one that a customer with another link was subscribed in."""
-    calendar = place.calendar()
-    if not place.lake.partitions(ACCOUNT_LINK):
-        return []
-    names = ["customer_id", "account_id"]
-    before = place.lake.scan(ACCOUNT_LINK).select(names).collect()
-    moved = before.join(links.select(names), on=names, how="anti", nulls_equal=True)
-    began = (
-        place.lake.scan(ITEM_TIMELINE)
-        .join(moved.lazy(), on="customer_id", how="semi")
-        .select(pl.col("valid_from").min())
+        mrr.snapshot(inputs.book(place), calendar, months, place.policy)
+        .group_by("month", "customer_id")
+        .agg(pl.col("mrr").sum())
         .collect()
-        .item()
     )
-    if began is None or calendar.first_month is None:
-        return []
-    month = Calendar(now=began, timezone=calendar.timezone).current
-    return months_between(max(month, calendar.first_month), calendar.current)

@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import Connection, update
 
 from pipeline.alerts.delivery.clearing import clear_names
-from pipeline.assets import night
+from pipeline.assets import covered, night
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.database.engine import scrub
@@ -26,6 +26,7 @@ from pipeline.lake.lock import WAIT_SECONDS, held
 from pipeline.lake.objects import ROW_GROUP
 from pipeline.schemas import (
     ACCOUNT,
+    ACCOUNT_ALIAS,
     ACCOUNT_LINK,
     CRM_DEAL,
     CUSTOMER,
@@ -35,11 +36,10 @@ from pipeline.schemas import (
     TABLES,
 )
 from pipeline.sources import Source
-from pipeline.sources.erasing import COMPANY, Erasing, Forgetful, hash_of
+from pipeline.sources.erasing import CRMS, PERSONAL, Erasing, Forgetful, hash_of, parts
 
-PERSONAL = (RAW_RECORD, OBSERVED_CUSTOMER, CUSTOMER, ACCOUNT)
+NAMING = (RAW_RECORD, OBSERVED_CUSTOMER, CUSTOMER, ACCOUNT)
 """The lake's tables that name people."""
-HUBSPOT = "hubspot:"
 
 Pair = tuple[LiveObject, StagedObject]
 
@@ -82,17 +82,18 @@ def forget(place: Place, who: str, wait_seconds: float = WAIT_SECONDS) -> Done:
         names: set[str] = set()
         pairs = list(_raw(place, erasing, hashes, names))
         pairs += _derived(place, erasing, hashes, names)
-        accounts = {HUBSPOT + each for each in erasing.ids.get(("hubspot", "company"), ())}
+        accounts = _accounts(erasing)
 
         def also(connection: Connection) -> None:
             unfinished.drop_all(connection)
             _clear_accounts(connection, erasing.customers, accounts)
             clear_names(connection, names)
+            covered.clear(connection, erasing.customers)
 
         # First: if this process dies now, nobody comes back, and the same command erases the rest.
         place.lake.commit([place.lake.write(FORGOTTEN, new)], run_id=run_id)
         place.lake.rewrite(pairs, run_id=run_id, bump=night.TIMELINE, also=also)
-        place.lake.collect_orphans(timedelta(seconds=-1), PERSONAL)
+        place.lake.collect_orphans(timedelta(seconds=-1), NAMING)
         scrub(place.engine)
     return Done(tuple(sorted(customers)), len(hashes))
 
@@ -139,26 +140,65 @@ def _stripe(place: Place, stream: str) -> pl.LazyFrame:
     return place.lake.read(RAW_RECORD, place.lake.paths(RAW_RECORD, partition))
 
 
+def kept_links(place: Place) -> pl.DataFrame:
+    """ACCOUNT_LINK of those who are forgotten: what linked them is erased, and their link stays."""
+    forgotten = place.lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer")
+    return (
+        place.lake.scan(ACCOUNT_LINK)
+        .join(forgotten, left_on="customer_id", right_on="id", how="semi")
+        .collect()
+    )
+
+
 def _rows(place: Place, customers: frozenset[str]) -> pl.DataFrame:
-    """FORGOTTEN rows: the customers, and companies of the CRM that only they are linked to, with their deals."""
+    """FORGOTTEN rows: the customers; accounts of a CRM that only they are linked to, with deals and contacts."""
     lake, now = place.lake, place.settings.now()
     gone = customers | frozenset(
         lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer").collect()["id"]
     )
     links = lake.scan(ACCOUNT_LINK).collect()
-    theirs = links.filter(pl.col("customer_id").is_in(gone)).get_column("account_id")
-    shared = links.filter(~pl.col("customer_id").is_in(gone)).get_column("account_id")
-    accounts = sorted({each for each in theirs if each.startswith(HUBSPOT)} - set(shared))
-    deals = lake.scan(CRM_DEAL).filter(pl.col("account_id").is_in(accounts)).collect()
+    mine = pl.col("customer_id").is_in(gone)
+    theirs = set(links.filter(mine).get_column("account_id")) - gone
+    # Who is one of several for somebody else stays one of them.
+    candidates = pl.col("candidates").str.json_decode(pl.List(pl.String)).explode()
+    others = links.filter(~mine)
+    theirs -= set(others["account_id"]) | set(others.select(candidates).to_series().drop_nulls())
+    alias = lake.scan(ACCOUNT_ALIAS).filter(pl.col("account_id").is_in(theirs)).collect()
+    deals = lake.scan(CRM_DEAL).filter(pl.col("account_id").is_in(theirs)).collect()
+    accounts = list(alias.select("crm", "crm_id").iter_rows())
+    sold = [tuple(each.split(":", 1)) for each in deals["deal_id"]]
     rows = [
         *(("stripe", "customer", each, now) for each in sorted(customers)),
-        *(("hubspot", "company", each.removeprefix(HUBSPOT), now) for each in accounts),
-        *(
-            ("hubspot", "deal", each.removeprefix(HUBSPOT), now)
-            for each in sorted(deals["deal_id"])
-        ),
+        *((crm, CRMS[crm].account, each, now) for crm, each in sorted(accounts)),
+        *((crm, CRMS[crm].deal, each, now) for crm, each in sorted(sold)),
+        *((crm, CRMS[crm].contact, each, now) for crm, each in _contacts(place, gone)),
     ]
     return pl.DataFrame(rows, schema=FORGOTTEN.schema, orient="row")
+
+
+def _contacts(place: Place, gone: frozenset[str]) -> list[tuple[str, str]]:
+    """CRM and id of each contact that has an e-mail of theirs, and of nobody else's."""
+    address = pl.col("email").str.strip_chars().str.to_lowercase()
+    held = place.lake.scan(CUSTOMER).select("customer_id", email=address).collect()
+    mine = pl.col("customer_id").is_in(gone)
+    emails = set(held.filter(mine)["email"].drop_nulls()) - set(held.filter(~mine)["email"]) - {""}
+    found = []
+    for crm, streams in CRMS.items():
+        paths = place.lake.paths(RAW_RECORD, f"{crm}.{streams.contact}") if emails else []
+        if not paths:
+            continue
+        text = pl.col("payload").str.to_lowercase()
+        named = text.str.contains_any([json.dumps(each)[1:-1] for each in sorted(emails)])
+        rows = place.lake.read(RAW_RECORD, paths).filter(named).select("id", "payload").collect()
+        for id_, payload in rows.iter_rows():
+            if _names((crm, streams.contact), payload) & emails:
+                found.append((crm, id_))
+    return sorted(set(found))
+
+
+def _accounts(erasing: Erasing) -> set[str]:
+    """The ids of the accounts that are forgotten, with their CRM's name."""
+    return {f"{crm}:{each}" for crm in CRMS for each in erasing.accounts(crm)}
 
 
 def _raw(place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]) -> Iterator[Pair]:
@@ -178,7 +218,7 @@ def _raw(place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]
             left = erasing.payload(source, stream, id_, payload.encode())
             if left is not None:
                 hashes[digest] = hash_of(left)
-                names |= _names(payload)
+                names |= _names((source, stream), payload)
                 changed.append((row, left.decode(), hashes[digest]))
         if changed:
             new = pl.DataFrame(
@@ -197,19 +237,19 @@ def _raw(place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]
             )
 
 
-def _names(payload: str) -> set[str]:
-    """What a record calls somebody: names and e-mails that may stand in messages."""
+def _names(kind: tuple[str, str], payload: str) -> set[str]:
+    """What a record of a source and stream calls somebody: names, e-mails, domains, as they may stand in messages."""
     content = json.loads(payload)
-    data = content.get("data") or {}
-    parts = [content, content.get("properties") or {}]
-    parts += [data.get(name) or {} for name in ("object", "previous_attributes")]
-    found = {
-        part.get(name)
-        for part in parts
-        if part.get("object") in {None, "customer"}
-        for name in ("email", *COMPANY)
-    }
-    return {each for each in found if isinstance(each, str) and each.strip()}
+    held = parts(content)
+    if kind[0] == "stripe":
+        data = content.get("data") or {}
+        held += [data.get(name) or {} for name in ("object", "previous_attributes")]
+        held = [each for each in held if each.get("object") in {None, "customer"}]
+        kind = ("stripe", "customer")
+    values = [part.get(name) for part in held for name in PERSONAL.get(kind, ())]
+    texts = [each for each in values if isinstance(each, str)]
+    split = {each.strip() for text in texts for each in text.split(";")} | {*texts}
+    return {each for each in split if each}
 
 
 def _derived(
@@ -217,9 +257,8 @@ def _derived(
 ) -> Iterator[Pair]:
     """The objects of other tables that name them, and what is written in their place."""
     mine = pl.col("customer_id").is_in(sorted(erasing.customers))
-    companies = [HUBSPOT + each for each in erasing.ids.get(("hubspot", "company"), ())]
     own, theirs = (
-        pl.col("account_id").is_in(sorted(each)) for each in (erasing.customers, companies)
+        pl.col("account_id").is_in(sorted(each)) for each in (erasing.customers, _accounts(erasing))
     )
     metadata = pl.struct("metadata").map_elements(
         lambda row: _kept_metadata(row["metadata"], erasing), return_dtype=pl.String

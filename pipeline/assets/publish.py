@@ -20,7 +20,9 @@ from pipeline.database import table_of
 from pipeline.publish.restatements import Cause
 from pipeline.schemas import (
     ACCOUNT,
+    ACCOUNT_HISTORY,
     ACCOUNT_LINK,
+    ACCOUNT_LINK_CHANGE,
     CRM_DEAL,
     CRM_DEAL_HISTORY,
     DATA_QUALITY,
@@ -43,7 +45,15 @@ MONTHLY = (
     EXPANSION_COHORT,
     *attribution.TABLES,
 )
-WHOLE = (ACCOUNT, ACCOUNT_LINK, CRM_DEAL, CRM_DEAL_HISTORY, FX_RATE)
+WHOLE = (
+    ACCOUNT,
+    ACCOUNT_HISTORY,
+    ACCOUNT_LINK,
+    ACCOUNT_LINK_CHANGE,
+    CRM_DEAL,
+    CRM_DEAL_HISTORY,
+    FX_RATE,
+)
 CAUSES: dict[night.Reason, Cause] = {"evidence": "evidence", "link": "link", "setting": "code"}
 
 

@@ -6,6 +6,7 @@ money (`pipeline.mrr`).
 """
 
 from pipeline.crm.accounts import Accounts, accounts, with_first_paid
+from pipeline.crm.changes import changed
 from pipeline.crm.files import Files
 from pipeline.crm.hubspot import HubSpot
 from pipeline.crm.protocol import CrmSource, Fields, Told
@@ -23,6 +24,7 @@ __all__ = [
     "LinkRules",
     "Told",
     "accounts",
+    "changed",
     "fields_of",
     "with_first_paid",
 ]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.crm import deals, links
+from pipeline.crm import dangling, deals, domains, levels, links, merges, past
 from pipeline.crm.countries import iso_country
-from pipeline.crm.merges import aliases
 from pipeline.crm.protocol import Told
 from pipeline.crm.rules import LinkRules
-from pipeline.schemas import ACCOUNT
+from pipeline.schemas import ACCOUNT, ACCOUNT_LINK
+from pipeline.schemas.override import OVERRIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,58 +24,100 @@ class Accounts:
     Attributes:
         account: ACCOUNT; `first_paid_month` is null until `with_first_paid`.
         account_alias: ACCOUNT_ALIAS.
+        account_history: ACCOUNT_HISTORY.
         account_link: ACCOUNT_LINK, one row per customer.
         crm_deal: CRM_DEAL.
         crm_deal_history: CRM_DEAL_HISTORY.
-        dangling: `customer_id, metadata_key, crm_id` of metadata that names an account which does not exist.
+        dangling: `method, told_by, named`: ids that explicit levels name and that do not exist.
+        several: `domain, crm, accounts`: domains that more than one account of a CRM has, and which.
+        connected: whether there is a CRM.
     """
 
     account: pl.DataFrame
     account_alias: pl.DataFrame
+    account_history: pl.DataFrame
     account_link: pl.DataFrame
     crm_deal: pl.DataFrame
     crm_deal_history: pl.DataFrame
     dangling: pl.DataFrame
+    several: pl.DataFrame
+    connected: bool
 
 
 def accounts(
-    told: Sequence[tuple[str, Told]], customers: pl.LazyFrame, rules: LinkRules
+    told: Sequence[tuple[str, Told]],
+    customers: pl.LazyFrame,
+    rules: LinkRules,
+    overrides: pl.DataFrame | None = None,
+    excluded: Sequence[str] = (),
+    kept: pl.DataFrame | None = None,
 ) -> Accounts:
     """Accounts, links and deals as the latest records say; without a CRM every customer is its own account.
 
     Args:
         told: each connected CRM's name and what it tells; the first one decides where several know a customer.
-        customers: CUSTOMER, excluded ones left out.
+        customers: CUSTOMER.
         rules: how customers are linked.
+        overrides: OVERRIDE, where there is an override file.
+        excluded: customers that are left out.
+        kept: ACCOUNT_LINK of customers whose e-mail is erased: links by e-mail and domain stay.
     """
-    people = customers.collect().lazy()
+    everybody = customers.collect().lazy()
+    people = everybody.filter(~pl.col("customer_id").is_in(list(excluded)))
     whole = _together([each for _, each in told])
-    alias = aliases(whole.account).collect().lazy()
-    accounts_of = whole.account.with_columns(account_id=deals.ID)
-    by_metadata, dangling = links.by_metadata(people, alias, rules.metadata_keys)
-    hits = pl.concat([links.by_crm_field(accounts_of), by_metadata])
-    link = links.links(people, hits).collect()
-    in_crm = _in_crm(accounts_of, _home(people, link.lazy()))
-    found = pl.concat([in_crm, _on_their_own(people, link.lazy())]).sort("account_id")
-    return Accounts(
-        account=found.collect(),
-        account_alias=alias.collect(),
-        account_link=link,
-        crm_deal=deals.deals(whole.deal, alias).collect(),
-        crm_deal_history=deals.history(whole.deal_change).collect(),
-        dangling=dangling.collect(),
+    led = merges.targets(whole.account).collect().lazy()
+    alias = merges.aliases(led)
+    survivors = whole.account.join(led, on=merges.ID)
+    stated = (OVERRIDE.empty() if overrides is None else overrides).lazy()
+    sites = domains.held(survivors, rules.shared_domains).collect().lazy()
+    named = levels.in_metadata(people, rules.metadata_keys)
+    hits = pl.concat(
+        [
+            levels.by_override(stated, led),
+            levels.by_crm_field(survivors),
+            levels.by_metadata(named, led),
+            levels.by_email(people, levels.addresses(survivors, whole.contact, led)),
+            levels.by_domain(people, sites),
+            levels.as_before((ACCOUNT_LINK.empty() if kept is None else kept).lazy(), led),
+        ]
     )
+    ignored = stated.filter(pl.col("crm_account_id").is_null())
+    link = links.links(people, hits, ignored, [name for name, _ in told]).collect()
+    home = _home(people, link.lazy()).collect().lazy()
+    in_crm = _in_crm(survivors.filter(pl.col("account_id") == deals.ID), home)
+    found = pl.concat([in_crm, _on_their_own(people, link.lazy())]).sort("account_id").collect()
+    connected = [name for name, _ in told]
+    rest = pl.collect_all(
+        [
+            alias,
+            past.history(whole.account_change, found.lazy(), home),
+            deals.deals(whole.deal, alias),
+            deals.history(whole.deal_change),
+            dangling.dangling(everybody, stated, named, survivors, led, connected),
+            domains.several(sites),
+        ]
+    )
+    aliases, history, deal, deal_history, missing, several = rest
+    return Accounts(found, aliases, history, link, deal, deal_history, missing, several, bool(told))
 
 
-def with_first_paid(account: pl.DataFrame, movement: pl.LazyFrame) -> pl.DataFrame:
+def with_first_paid(account: pl.DataFrame, mrr: pl.LazyFrame, links: pl.LazyFrame) -> pl.DataFrame:
     """`account` with the month of each account's first closing MRR.
 
     Args:
         account: ACCOUNT.
-        movement: MRR_MOVEMENT of the whole history.
+        mrr: `month, customer_id, mrr` of the whole history, micro-units.
+        links: ACCOUNT_LINK; a customer without one is its own account.
     """
-    paid = movement.filter((pl.col("window_months") == 1) & (pl.col("closing_mrr") > 0))
-    first = paid.group_by("account_id").agg(first_paid_month=pl.col("month").min())
+    whose = links.select("customer_id", "account_id")
+    first = (
+        mrr.join(whose, on="customer_id", how="left")
+        .group_by("month", pl.coalesce("account_id", "customer_id").alias("account_id"))
+        .agg(paid=pl.col("mrr").sum() > 0)
+        .filter("paid")
+        .group_by("account_id")
+        .agg(first_paid_month=pl.col("month").min())
+    )
     joined = account.lazy().drop("first_paid_month").join(first, on="account_id", how="left")
     return ACCOUNT.conform(joined).sort("account_id").collect()
 

@@ -16,14 +16,16 @@ class LinkRules:
 
     Attributes:
         metadata_keys: keys of Stripe's metadata that may hold a CRM id.
+        shared_domains: domains that prove nothing, beside those of free mail.
     """
 
     metadata_keys: tuple[str, ...] = Crm().metadata_keys
+    shared_domains: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> Self:
         """The rules as `pipeline.toml` has them."""
-        return cls(metadata_keys=config.crm.metadata_keys)
+        return cls(config.crm.metadata_keys, config.crm.shared_domains)
 
 
 def fields_of(config: Config) -> Fields:

@@ -6,7 +6,7 @@ was stored before (`pipeline.assets.forgetting`). Prices, coupons and products a
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,9 +26,34 @@ from pipeline.sources.protocol import (
     Source,
 )
 
-COMPANY = ("name", "domain", "hs_additional_domains")
-DEAL = ("dealname",)
-"""HubSpot's properties that name somebody."""
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where a CRM keeps whom, and which account a contact belongs to."""
+
+    account: str
+    deal: str
+    contact: str = ""
+    of_account: str = ""
+
+
+CRMS = {
+    "hubspot": Streams("company", "deal", "contact", "associatedcompanyid"),
+    "salesforce": Streams("account", "opportunity", "contact", "AccountId"),
+    "file": Streams("account", "deal"),
+}
+PERSONAL = {
+    ("stripe", "customer"): ("name", "email"),
+    ("hubspot", "company"): ("name", "domain", "hs_additional_domains"),
+    ("hubspot", "deal"): ("dealname",),
+    ("hubspot", "contact"): ("email", "hs_additional_emails"),
+    ("salesforce", "account"): ("Name", "Website"),
+    ("salesforce", "opportunity"): ("Name",),
+    ("salesforce", "contact"): ("Email",),
+    ("file", "account"): ("name", "domain", "additional_domains", "emails"),
+    ("file", "deal"): ("name",),
+}
+"""The fields that name somebody, by source and stream."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +91,27 @@ class Erasing:
             if not self._erased_stripe(content, stream):
                 return None
         else:
-            if id_ not in self.ids.get((source, stream), frozenset()):
+            if source not in CRMS or not any(name == source for name, _ in self.ids):
+                return None
+            ours = id_ in self.ids.get((source, stream), frozenset())
+            if not ours and stream != CRMS[source].contact:
                 return None
             content = orjson.loads(payload)
-            _erased_hubspot(content, COMPANY if stream == "company" else DEAL)
+            if not ours and self._account_of(content, source) not in self.accounts(source):
+                return None
+            for part in parts(content):
+                for name in PERSONAL.get((source, stream), ()):
+                    part.pop(name, None)
         left = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         return None if left == payload else left
+
+    def accounts(self, source: str) -> frozenset[str]:
+        """The accounts of a CRM that are forgotten."""
+        return self.ids.get((source, CRMS[source].account), frozenset())
+
+    def _account_of(self, contact: Json, source: str) -> str | None:
+        found = (part.get(CRMS[source].of_account) for part in parts(contact))
+        return next((str(each) for each in found if each), None)
 
     def _erased_stripe(self, content: Json, stream: str) -> bool:
         """Erase in place; False where the record is not of anybody who is forgotten."""
@@ -115,12 +155,10 @@ class Erasing:
                 self._erase_metadata(inner)
 
 
-def _erased_hubspot(content: Json, names: Iterable[str]) -> None:
-    for holder in ("properties", "propertiesWithHistory"):
-        found = content.get(holder)
-        if isinstance(found, dict):
-            for name in names:
-                found.pop(name, None)
+def parts(content: Json) -> list[Json]:
+    """Where a CRM's record holds its fields."""
+    found = (content, content.get("properties"), content.get("propertiesWithHistory"))
+    return [each for each in found if isinstance(each, dict)]
 
 
 def hash_of(payload: bytes) -> str:

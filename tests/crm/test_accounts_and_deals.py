@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.crm import Fields, with_first_paid
-from pipeline.schemas import CRM_DEAL, CRM_DEAL_HISTORY, MRR_MOVEMENT
+from pipeline.schemas import CRM_DEAL, CRM_DEAL_HISTORY
 from tests.crm.crm_records import (
     FIRST,
     PIPELINE,
@@ -178,15 +178,15 @@ def test_history_is_the_crm_s_own_and_else_what_the_nights_saw() -> None:
 
 
 def test_the_first_paid_month_is_that_of_the_first_closing_mrr() -> None:
-    found = joined(raw(), customers("cus_1", "cus_2")).account
-    rows = [(date(2026, 3, 1), 5), (date(2026, 2, 1), 7), (date(2026, 1, 1), 0)]
-    empty = dict.fromkeys(MRR_MOVEMENT.names)
-    movement = pl.DataFrame(
+    found = joined(raw(), customers("cus_1", "cus_2"))
+    mrr = pl.LazyFrame(
         [
-            empty | {"month": month, "window_months": 1, "account_id": "cus_1", "closing_mrr": mrr}
-            for month, mrr in rows
+            (date(2026, 3, 1), "cus_1", 5),
+            (date(2026, 2, 1), "cus_1", 7),
+            (date(2026, 1, 1), "cus_1", 0),
         ],
-        schema=MRR_MOVEMENT.schema,
-    ).lazy()
-    paid = with_first_paid(found, movement)
+        schema={"month": pl.Date, "customer_id": pl.String, "mrr": pl.Int64},
+        orient="row",
+    )
+    paid = with_first_paid(found.account, mrr, found.account_link.lazy())
     assert paid["first_paid_month"].to_list() == [date(2026, 2, 1), None]

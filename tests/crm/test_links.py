@@ -65,10 +65,9 @@ def test_metadata_that_names_nothing_falls_through_and_is_reported() -> None:
     )
     found = joined(raw(company("7")), people)
     assert set(found.account_link["status"]) == {"unmatched"}
-    assert found.dangling.rows() == [
-        ("cus_1", "hubspot_company_id", "8"),
-        ("cus_2", "salesforce_account_id", "7"),
-    ]
+    assert found.dangling.rows() == [("metadata", "cus_1 hubspot_company_id", "8")], (
+        "nothing is said of a CRM that is not connected"
+    )
 
 
 def test_two_companies_that_claim_a_customer_are_ambiguous() -> None:
