@@ -5,8 +5,12 @@ Belongs here: starting it and saying how to reach it.
 
 import threading
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pipeline.sandbox.server import Crm
 
 PORT = 12111
 
@@ -20,16 +24,23 @@ def sandbox() -> None:
 @click.option("--customers", default=400, show_default=True, help="Accounts that sign up.")
 @click.option("--months", default=24, show_default=True, help="Months of history.")
 @click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
+@click.option(
+    "--crm",
+    type=click.Choice(["hubspot", "salesforce", "both", "none"]),
+    default="hubspot",
+    show_default=True,
+    help="Whose variables are printed.",
+)
 @click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
-def serve(customers: int, months: int, seed: int, port: int) -> None:
-    """Serve Stripe, HubSpot and Slack of a simulated company until Ctrl-C."""
+def serve(customers: int, months: int, seed: int, crm: "Crm", port: int) -> None:
+    """Serve Stripe, HubSpot, Salesforce and Slack of a simulated company until Ctrl-C."""
     from pipeline.sandbox.company.company import Company
     from pipeline.sandbox.server import SandboxServer
 
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     company = Company(seed=seed, customers=customers, months=months, end=end)
     company.advance(end)
-    with SandboxServer(company, port) as server:
+    with SandboxServer(company, port, crm=crm) as server:
         for name, value in server.environment().items():
             click.echo(f"{name}={value}")
         click.echo(f"Slack page: {server.slack_page_url}", err=True)
