@@ -103,6 +103,7 @@ def test_doctor_tells_what_may_be_read_and_what_is_left(desk: Desk) -> None:
         assert "Account, Opportunity" in said
         assert found["Salesforce use"][0] == "ok"
         assert "of 100,000 requests are left today" in found["Salesforce use"][1]
+        assert found["HubSpot"] == ("ok", "not connected; instead: Salesforce")
         assert "SALESFORCE" not in found.get("Not used yet", ("", ""))[1]
 
 
