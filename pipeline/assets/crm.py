@@ -1,6 +1,7 @@
 """CRM: which account a Stripe customer belongs to.
 
-Belongs here: linking, and remembering the months that another link touches: the current link holds for all of them.
+Belongs here: linking, and remembering the months that another link or another history of an account touches: the
+current link holds for all of them.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import crm, mrr
-from pipeline.assets import covered, forgetting, inputs, night, relinked, shown
+from pipeline.assets import covered, dimensions, forgetting, inputs, night, relinked, shown
 from pipeline.assets.place import Place
 from pipeline.schemas import (
     ACCOUNT,
@@ -60,6 +61,7 @@ def crm_assets() -> list[dg.AssetsDefinition]:
         account = crm.with_first_paid(found.account, mrr_by_month.lazy(), found.account_link.lazy())
         changes = relinked.changes(place, found.account_link, mrr_now)
         months = relinked.months(place, changes)
+        other = dimensions.touched(place, found.account_history, found.account_link)
         results, quality = covered.looked(place, context.run.run_id, found, customers, mrr_now)
         frames = {
             ACCOUNT: account,
@@ -74,6 +76,7 @@ def crm_assets() -> list[dg.AssetsDefinition]:
 
         def remember(connection: Connection) -> None:
             night.touch(connection, "link", months, generation + 1)
+            night.touch(connection, "evidence", other, generation + 1)
             covered.note(connection, quality)
 
         staged = [lake.write(table, frame) for table, frame in frames.items()]
@@ -81,7 +84,7 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             staged,
             run_id=context.run.run_id,
             expect=(night.TIMELINE, generation),
-            bump=night.TIMELINE if months else None,
+            bump=night.TIMELINE if months or other else None,
             also=remember,
         )
         for result in results:

@@ -1,8 +1,11 @@
-"""Dimensions: how much of each month rests on a member that is not known for that time, but only for later.
+"""Dimensions: what the history of accounts means for months.
 
-Belongs here: the check that says so and its rows of `data_quality`. It never fails: nobody can tell a CRM what it did
-not write down. Source of the rules: docs/method.md, "Account dimensions".
+Belongs here: which months another history touches, and how much of a month rests on members that are not known for that
+time, but only for later: a check that never fails, since nobody can tell a CRM what it did not write down. Source of
+the rules: docs/method.md, "Account dimensions".
 """
+
+from datetime import date, datetime
 
 import dagster as dg
 import polars as pl
@@ -11,16 +14,60 @@ from sqlalchemy import delete, insert
 from pipeline.assets import checked
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
+from pipeline.crm import past
 from pipeline.database import table_of
 from pipeline.money import MICRO
-from pipeline.months import key_of
-from pipeline.schemas import DATA_QUALITY, EXPANSION_METRICS
+from pipeline.months import Calendar, key_of, months_between
+from pipeline.schemas import (
+    ACCOUNT,
+    ACCOUNT_HISTORY,
+    DATA_QUALITY,
+    EXPANSION_METRICS,
+    ITEM_TIMELINE,
+)
 
 KNOWN = dg.AssetCheckSpec(
     "dimensions_known",
     asset=EXPANSION_METRICS.name,
     description="Which members of accounts are inferred: the CRM tells what they were later, not what they were then.",
 )
+
+
+def touched(place: Place, history: pl.DataFrame, link: pl.DataFrame) -> list[date]:
+    """The months, up to the current one, in which an account had another member than was known before.
+
+    What becomes so tonight touches the current month only. An account counts while it has items.
+
+    Args:
+        place: where the history that was known before is.
+        history: ACCOUNT_HISTORY as it is now.
+        link: ACCOUNT_LINK as it is now.
+    """
+    lake, calendar = place.lake, place.calendar()
+    if calendar.first_month is None or not lake.partitions(ACCOUNT):
+        return []
+    lives = (
+        lake.scan(ITEM_TIMELINE)
+        .join(link.lazy().select("customer_id", "account_id"), on="customer_id")
+        .group_by("account_id")
+        .agg(
+            began=pl.col("valid_from").min(),
+            ended=pl.when(pl.col("valid_to").is_not_null().all()).then(pl.col("valid_to").max()),
+        )
+    )
+    since: datetime | None = (
+        past.touched(lake.scan(ACCOUNT_HISTORY), history.lazy())
+        .join(lives, on="account_id")
+        .select(pl.max_horizontal("since", "began").alias("at"), "ended")
+        .filter(pl.col("ended").is_null() | (pl.col("at") < pl.col("ended")))
+        .select(pl.col("at").min())
+        .collect()
+        .item()
+    )
+    if since is None or since > calendar.now:
+        return []
+    month = Calendar(now=since, timezone=calendar.timezone).current
+    return months_between(max(month, calendar.first_month), calendar.current)
 
 
 def known(
