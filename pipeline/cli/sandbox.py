@@ -5,12 +5,9 @@ Belongs here: starting it and saying how to reach it.
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import click
-
-if TYPE_CHECKING:
-    from pipeline.sandbox.server import Crm
 
 PORT = 12111
 
@@ -24,25 +21,44 @@ def sandbox() -> None:
 @click.option("--customers", default=400, show_default=True, help="Accounts that sign up.")
 @click.option("--months", default=24, show_default=True, help="Months of history.")
 @click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
+@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
 @click.option(
     "--crm",
     type=click.Choice(["hubspot", "salesforce", "both", "none"]),
     default="hubspot",
     show_default=True,
-    help="Whose variables are printed.",
+    help="Which CRM is named.",
 )
-@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
-def serve(customers: int, months: int, seed: int, crm: "Crm", port: int) -> None:
-    """Serve Stripe, HubSpot, Salesforce and Slack of a simulated company until Ctrl-C."""
-    from pipeline.sandbox.company.company import Company
+@click.option(
+    "--crm-life",
+    is_flag=True,
+    help="A CRM as people keep it: duplicates, stray deals, odd domains.",
+)
+def serve(
+    customers: int,
+    months: int,
+    seed: int,
+    port: int,
+    crm: Literal["hubspot", "salesforce", "both", "none"],
+    crm_life: bool,
+) -> None:
+    """Serve Stripe, a CRM and Slack of a simulated company until Ctrl-C."""
+    from pipeline.sandbox.company import CRM_TURNS, FEATURES, SALESFORCE_IDS, Company
+    from pipeline.sandbox.company.crm.addresses import AGENCIES
     from pipeline.sandbox.server import SandboxServer
 
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    company = Company(seed=seed, customers=customers, months=months, end=end)
+    features = FEATURES
+    if crm_life:
+        features |= CRM_TURNS | ({SALESFORCE_IDS} if crm == "salesforce" else frozenset())
+    company = Company(seed=seed, customers=customers, months=months, end=end, features=features)
     company.advance(end)
     with SandboxServer(company, port, crm=crm) as server:
         for name, value in server.environment().items():
             click.echo(f"{name}={value}")
+        if crm_life:
+            shared = ", ".join(f'"{each}"' for each in AGENCIES)
+            click.echo(f"Agencies: [crm] shared_domains = [{shared}]", err=True)
         click.echo(f"Slack page: {server.slack_page_url}", err=True)
         click.echo("Write the lines above into .env of an empty folder. Ctrl-C stops.", err=True)
         wait_for_interrupt()

@@ -11,6 +11,6 @@ Stripe does about them).
 """
 
 from pipeline.sandbox.company.company import Company
-from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE
+from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, SALESFORCE_IDS
 
-__all__ = ["CRM_TURNS", "FEATURES", "RARE", "Company"]
+__all__ = ["CRM_TURNS", "FEATURES", "RARE", "SALESFORCE_IDS", "Company"]

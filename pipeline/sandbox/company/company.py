@@ -33,7 +33,7 @@ from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.render_catalogue import unexpanded
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.versions import ENDIVE, Lookup, rendered
-from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, TURNS
+from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, SALESFORCE_IDS, TURNS
 
 DEFAULT_END = datetime(2026, 11, 23, tzinfo=UTC)
 DECLINE = {-3: 0.75, -2: 0.5, -1: 0.22}
@@ -67,7 +67,7 @@ class Company:
         upgrades: Sequence[tuple[datetime, str]] = (),
     ) -> None:
         chosen = FEATURES if features is None else frozenset(features)
-        if unknown := chosen - FEATURES - RARE - CRM_TURNS:
+        if unknown := chosen - FEATURES - RARE - CRM_TURNS - {SALESFORCE_IDS}:
             raise ValueError(
                 f"unknown features {sorted(unknown)}: choose of FEATURES, RARE and CRM_TURNS"
             )
@@ -81,7 +81,7 @@ class Company:
             discount = self.books.objects["discount"].__getitem__
             self._lookup = Lookup(self._coupon, discount, self._price)
             self.books.log.shape = self._in_its_version
-        untidy = chosen & CRM_TURNS
+        untidy = chosen & (CRM_TURNS | {SALESFORCE_IDS})
         self.crm = LivelyCrm(self.books, seed, untidy) if untidy else Crm(self.start)
         self._size = customers
         self._months = months

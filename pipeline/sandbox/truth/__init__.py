@@ -11,7 +11,7 @@ from pipeline.sandbox.truth.attribution import Attributed, Attribution, Windows
 from pipeline.sandbox.truth.components import Component
 from pipeline.sandbox.truth.links import Link, Links
 from pipeline.sandbox.truth.movements import AccountMovement
-from pipeline.sandbox.truth.portal import Deal, Portal, hubspot
+from pipeline.sandbox.truth.portal import Deal, Portal, hubspot, salesforce
 from pipeline.sandbox.truth.snapshot import ItemValue
 from pipeline.sandbox.truth.truth import Truth
 
@@ -28,4 +28,5 @@ __all__ = [
     "Truth",
     "Windows",
     "hubspot",
+    "salesforce",
 ]

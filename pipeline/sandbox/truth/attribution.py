@@ -7,6 +7,7 @@ time. What does not: when an item changed (`changes`), what components are (`com
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 from pipeline.sandbox.truth.changes import Changes
@@ -25,10 +26,10 @@ Paid = tuple[str, date]
 
 @dataclass(frozen=True)
 class Attributed:
-    """One row of `expansion_attribution`; `at` is the change that made the component."""
+    """One row of `expansion_attribution`: the deals that it rests on, and the change that made it."""
 
     attribution: str
-    deal_id: str | None
+    deals: frozenset[str]
     amount: int
     at: int
 
@@ -82,7 +83,7 @@ class Attribution:
             for part, amount in parts.items():
                 if amount < 0:
                     lead = own[best]
-                    own[part] = Attributed(lead.attribution, lead.deal_id, amount, own[part].at)
+                    own[part] = Attributed(lead.attribution, lead.deals, amount, own[part].at)
             found |= own
         return found
 
@@ -98,16 +99,16 @@ class Attribution:
         account, item, kind = part
         at = self.changes.made(item, kind, month)
         if self._by_contract(item, kind, at):
-            return Attributed("contractual", None, amount, at)
+            return Attributed("contractual", frozenset(), amount, at)
         payer = self._payers.get((account, month))
         if payer is not None and self._explains(payer, at):
-            return Attributed("sales_driven", payer.deal_id, amount, at)
+            return Attributed("sales_driven", frozenset({payer.deal_id}), amount, at)
         if near := self._influences(account, at):
-            return Attributed("influenced", near.deal_id, amount, at)
+            return Attributed("influenced", near, amount, at)
         first = self._day_of(at) - timedelta(days=self.windows.influence)
         reaches = self.since is not None and self.since < first
         known = account in self.matched and reaches
-        return Attributed("natural" if known else "unknown", None, amount, at)
+        return Attributed("natural" if known else "unknown", frozenset(), amount, at)
 
     def _by_contract(self, item: str, kind: str, at: int) -> bool:
         return kind in BY_CONTRACT or self.changes.scheduled(item, at)
@@ -118,7 +119,7 @@ class Attribution:
     def _payers(self) -> dict[Paid, Deal]:
         """The deal that pays each account's month: the nearest first, then the larger, then by id."""
         wishes = sorted(
-            (distance, -(deal.amount or 0), deal.deal_id, paid[1], paid, deal)
+            (distance, -self._value(deal), deal.deal_id, paid[1], paid, deal)
             for paid, deal, distance in self._offers()
         )
         found: dict[Paid, Deal] = {}
@@ -160,14 +161,22 @@ class Attribution:
             raise ValueError(f"deal {deal.deal_id} is open and cannot pay")
         return abs((self._day(deal.closed) - self._day_of(at)).days)
 
-    def _influences(self, account: str, at: int) -> Deal | None:
-        """A deal that was open, won or lost in the days before the change."""
+    def _influences(self, account: str, at: int) -> frozenset[str]:
+        """The deals that were open, won or lost in the days before the change."""
         first = self._day_of(at) - timedelta(days=self.windows.influence)
-        for deal in self.deals.get(account, []):
-            known = self._day(deal.created) < self._day_of(at)
-            if known and (deal.closed is None or self._day(deal.closed) >= first):
-                return deal
-        return None
+        return frozenset(
+            deal.deal_id
+            for deal in self.deals.get(account, [])
+            if self._day(deal.created) < self._day_of(at)
+            and (deal.closed is None or self._day(deal.closed) >= first)
+        )
+
+    def _value(self, deal: Deal) -> Decimal:
+        """What a deal is worth in the reporting currency when it is closed; less than nothing if nobody says."""
+        if deal.amount is None or deal.closed is None:
+            return Decimal(-1)
+        month = self._day(deal.closed).replace(day=1)
+        return deal.amount * self.truth.rates(month, deal.currency)
 
     # days
 

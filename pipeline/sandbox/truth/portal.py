@@ -5,11 +5,13 @@ company (`links`), and which deal explains what (`attribution`).
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pipeline.sandbox.company import Company
+from pipeline.sandbox.web.salesforce_ids import ACCOUNT, OPPORTUNITY, salesforce_id
 
 STRIPE_IDS = "stripe_customer_id"
 
@@ -40,7 +42,8 @@ class Deal:
     deal_id: str
     account_id: str | None
     type: str
-    amount: float | None
+    amount: Decimal | None
+    currency: str
     owner: str | None
     created: datetime
     closed: datetime | None
@@ -56,7 +59,7 @@ class Portal:
         companies: by their own id.
         contacts: (e-mail address as written, id of its company).
         deals: every deal.
-        since: when the oldest company or deal of it was made.
+        since: when the oldest of its deals and of the companies that somebody owns was made; null without deals.
     """
 
     name: str
@@ -94,12 +97,64 @@ def hubspot(company: Company) -> Portal:
         _deal(each, companies.get(of_deal.get(each["id"], "")), owners)
         for each in _live(records["deals"])
     )
-    made = [
+    owned = [
         _instant(each["createdAt"])
-        for kind in ("companies", "deals")
-        for each in _live(records[kind])
+        for each in _live(records["companies"])
+        if each["propertiesWithHistory"].get("hubspot_owner_id")
     ]
-    return Portal("hubspot", companies, contacts, deals, min(made, default=None))
+    made = [each.created for each in deals]
+    since = min([*owned, *made]) if made else None
+    return Portal("hubspot", companies, contacts, deals, since)
+
+
+def salesforce(company: Company) -> Portal:
+    """The company's Salesforce: one web address an account, one e-mail a contact, and days without an hour.
+
+    Its accounts have no past but what the nights saw, so only deals say how far back it tells.
+    """
+    plain, merged = hubspot(company), company.hubspot["merged"]
+    ids: dict[str, set[str]] = {each: {each} for each in plain.companies}
+    for gone in merged:
+        into = gone
+        while into in merged:
+            into = merged[into]["into"]
+        ids.get(into, set()).add(gone)
+    records = company.hubspot["companies"]
+    companies = {
+        key: replace(
+            known,
+            account_id=f"salesforce:{salesforce_id(ACCOUNT, key)}",
+            ids=_both_lengths(ids[key]),
+            addresses=(records[key]["properties"].get("domain", ""),),
+        )
+        for key, known in plain.companies.items()
+    }
+    linked = company.hubspot["contact_associations"]
+    contacts = tuple(
+        (each["properties"]["email"], linked[each["id"]])
+        for each in _live(company.hubspot["contacts"])
+        if linked.get(each["id"]) in companies
+    )
+    deals = tuple(_opportunity(each) for each in plain.deals)
+    made = [each.created for each in deals]
+    return Portal("salesforce", companies, contacts, deals, min(made, default=None))
+
+
+def _both_lengths(ids: set[str]) -> frozenset[str]:
+    """Ids of 18 characters and of the 15 that people copy from addresses."""
+    long = {salesforce_id(ACCOUNT, each) for each in ids}
+    return frozenset(long | {each[:15] for each in long})
+
+
+def _opportunity(deal: Deal) -> Deal:
+    company = None if deal.account_id is None else deal.account_id.partition(":")[2]
+    closed = deal.closed
+    return replace(
+        deal,
+        deal_id=f"salesforce:{salesforce_id(OPPORTUNITY, deal.deal_id.partition(':')[2])}",
+        account_id=None if company is None else f"salesforce:{salesforce_id(ACCOUNT, company)}",
+        closed=None if closed is None else closed.replace(hour=12, minute=0, second=0),
+    )
 
 
 def _live(records: dict[str, Any]) -> list[Any]:
@@ -132,7 +187,8 @@ def _deal(record: Any, company: Known | None, owners: dict[str, str]) -> Deal:
         deal_id=f"hubspot:{record['id']}",
         account_id=None if company is None else company.account_id,
         type=fields["dealtype"],
-        amount=float(fields["amount"]) if fields["amount"] else None,
+        amount=Decimal(fields["amount"]) if fields["amount"] else None,
+        currency=fields["deal_currency_code"].lower(),
         owner=owners.get(fields["hubspot_owner_id"]),
         created=_instant(record["createdAt"]),
         closed=_instant(fields["closedate"]) if closed else None,

@@ -117,4 +117,4 @@ class LivelyCrm(StaffedCrm):
             self.archive("deals", deal, self.books.now)
 
     def _delete_deal(self, deal: str) -> None:
-        self.delete("deals", deal)
+        self.purge("deals", deal)

@@ -14,6 +14,8 @@ from pipeline.sandbox.company.crm import addresses
 from pipeline.sandbox.company.crm.records import Crm, Json
 from pipeline.sandbox.company.people import Account
 from pipeline.sandbox.company.records import Customer
+from pipeline.sandbox.company.wishes import SALESFORCE_IDS
+from pipeline.sandbox.web.salesforce_ids import ACCOUNT, salesforce_id
 
 NOBODY = "cus_gone00000000"
 FILLED = ("domain", "stripe_customer_id", "industry", "country")
@@ -39,6 +41,7 @@ class UntidyCrm(Crm):
         self._tagged: set[str] = set()
         self._misled: set[str] = set()
         self._kept: set[int] = set()
+        self._salesforce = SALESFORCE_IDS in features
         if "agencies" in features:
             for agency in addresses.AGENCIES:
                 self.put("companies", books.now, books.now, {
@@ -178,32 +181,36 @@ class UntidyCrm(Crm):
         )[0]
         if customer.deleted or not standing or kind == "none":
             return
-        own = rng.choice(standing)
+        own = self._id_of(rng.choice(standing))
+        key, other = "hubspot_company_id", "salesforce_account_id"
+        if self._salesforce:
+            key, other = other, key
         found = {
-            "right": {"hubspot_company_id": f" {own} "},
-            "any": {"crm_account_id": own},
-            "prefixed": {"crm_account_id": f"hubspot:{own}"},
-            "dangling": {"hubspot_company_id": "89999999999"},
-            "other_crm": {"salesforce_account_id": own},
-        }.get(kind)
-        if found is None:
-            found = self._wrong(account, customer)
-        if found:
+            "right": {key: f" {own} "},
+            "any": {"crm_account_id": own[:15] if self._salesforce else own},
+            "prefixed": {"crm_account_id": f"{key.partition('_')[0]}:{own}"},
+            "dangling": {key: self._id_of("89999999999")},
+            "other_crm": {other: own},
+            "wrong": {key: self._stranger(account, customer) if kind == "wrong" else ""},
+        }[kind]
+        if all(found.values()):
             self.books.change_customer(customer, metadata={**found, "plan_notes": "none"})
 
-    def _wrong(self, account: Account, customer: Customer) -> Json:
+    def _id_of(self, company: str) -> str:
+        return salesforce_id(ACCOUNT, company) if self._salesforce else company
+
+    def _stranger(self, account: Account, customer: Customer) -> str:
         """Another account's id, where the CRM says better: two ids that disagree."""
         strangers = [
             each
             for each, number in self.stands_for.items()
             if number != account.number and self.alive(each)
         ]
-        if not self.alive(account.crm_id) or not self._names(account.crm_id, customer):
-            return {}
-        if not strangers:
-            return {}
+        unnamed = not self.alive(account.crm_id) or not self._names(account.crm_id, customer)
+        if unnamed or not strangers:
+            return ""
         self._misled.add(customer.id)
-        return {"hubspot_company_id": self.rng(account).choice(strangers)}
+        return self._id_of(self.rng(account).choice(strangers))
 
     # duplicates
 
@@ -224,7 +231,7 @@ class UntidyCrm(Crm):
         if rng.random() < 0.4:
             email = rng.choice((f"office@{addresses.plain(account.domain)}", self._other(account)))
             contact = self.put("contacts", now, now, {"email": email, "lastname": account.name})
-            self.records["contact_associations"][contact] = copy
+            self.employ(contact, copy, now)
         if rng.random() < 0.7:
             self.later(rng.uniform(15, 150), self._merge_duplicate, account)
         if rng.random() < 0.45:
@@ -284,7 +291,11 @@ class UntidyCrm(Crm):
             return
         self.archive("companies", company, self.books.now)
         if self.rng(account).random() < 0.5:
-            self.later(90, self.delete, "companies", company)
+            self.later(90, self.purge, "companies", company)
+
+    def purge(self, kind: str, record_id: str) -> None:
+        """The bin is emptied."""
+        self.delete(kind, record_id, self.books.now)
 
     def merge(self, kept: Account, gone: Account, now: int) -> None:
         """Companies that are still there become one."""

@@ -110,12 +110,25 @@ class Crm:
         gone = {"archived": True, "archivedAt": iso(now), "updatedAt": iso(now)}
         self.records[kind][record_id] = {**record, **gone}
 
-    def delete(self, kind: str, record_id: str) -> None:
+    def delete(self, kind: str, record_id: str, now: int) -> None:
         """A record is gone for good, and what it was associated with."""
         self.records[kind].pop(record_id, None)
-        for associations in (self.records["associations"], self.records["contact_associations"]):
-            for child in [child for child, to in associations.items() if record_id in {child, to}]:
-                del associations[child]
+        for deal in self._of(record_id, "associations"):
+            del self.records["associations"][deal]
+        for contact in self._of(record_id, "contact_associations"):
+            self.employ(contact, None, now)
+
+    def _of(self, record_id: str, kind: str) -> list[str]:
+        """The deals or contacts that are this record, or belong to it."""
+        return [child for child, to in self.records[kind].items() if record_id in {child, to}]
+
+    def employ(self, contact: str, company: str | None, now: int) -> None:
+        """Which company a contact is of; None: of none any more."""
+        self.records["contact_associations"].pop(contact, None)
+        if company is not None:
+            self.records["contact_associations"][contact] = company
+        if contact in self.records["contacts"]:
+            self.change("contacts", contact, now, {"associatedcompanyid": company or ""})
 
     def addressed(self, account: Account, who: Json) -> Json:
         """What Stripe is told of a new customer of the account."""
@@ -141,7 +154,7 @@ class Crm:
             "firstname": "Billing",
             "lastname": account.name,
         })  # fmt: skip
-        self.records["contact_associations"][contact] = account.crm_id
+        self.employ(contact, account.crm_id, now)
 
     def link_customers(self, account: Account, now: int) -> None:
         """The company knows its Stripe customers, unless nobody ever filled that in."""
@@ -163,10 +176,10 @@ class Crm:
         ids.append(record["properties"].get("hs_merged_object_ids"))
         merged = ";".join(each for each in ids if each)
         self.change("companies", kept, now, {"hs_merged_object_ids": merged})
-        for kind in ("associations", "contact_associations"):
-            for child, company in self.records[kind].items():
-                if company == gone:
-                    self.records[kind][child] = kept
+        for deal in self._of(gone, "associations"):
+            self.records["associations"][deal] = kept
+        for contact in self._of(gone, "contact_associations"):
+            self.employ(contact, kept, now)
 
     def open_deal(self, account: Account, now: int, kind: str, amount: int) -> str:
         """A deal of `kind` newbusiness or existingbusiness over `amount` a year."""
