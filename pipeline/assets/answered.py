@@ -4,15 +4,16 @@ Belongs here: what became of each CRM in one sync, as a check, as metadata and i
 reading one, or what its records mean.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from pipeline.assets import checked
 from pipeline.assets.place import Place
-from pipeline.database import table_of
+from pipeline.database import reading, table_of
 from pipeline.errors import SourceError
 from pipeline.lake.landing import SyncResult
 from pipeline.schemas import DATA_QUALITY
@@ -23,6 +24,8 @@ ANSWERED = dg.AssetCheckSpec(
     asset="crm_records",
     description="Every connected CRM could be read; of one that could not, the records stay as they were last.",
 )
+NOTICES = "crm_records fields_there"
+"""The row of `data_quality` with what CRMs do not have or do not show."""
 FAILED = "failed"
 """Metadata of `crm_records`: CRM -> why it could not be read."""
 
@@ -63,10 +66,24 @@ class Asked:
             **told,
             "connected": bool(self.counts or self.reasons),
             FAILED: dg.MetadataValue.json(self.reasons),
+            "notices": dg.MetadataValue.json(self.notices),
         }
 
+    @property
+    def notices(self) -> list[str]:
+        """What CRMs do not have or do not show, each once."""
+        return list(dict.fromkeys(self.found.notices)) if self.found else []
+
+    def new_notices(self, place: Place) -> list[str]:
+        """Those of `notices` that no night has noted: what stays so is not said every night."""
+        table = table_of(DATA_QUALITY)
+        with reading(place.engine) as connection:
+            noted = connection.scalars(select(table.c.examples).where(table.c.check == NOTICES))
+            known = {each for examples in noted for each in json.loads(examples)}
+        return [each for each in self.notices if each not in known]
+
     def noted(self, place: Place, run_id: str) -> dg.AssetCheckResult:
-        """The check's result, kept in `data_quality`."""
+        """The check's result; kept in `data_quality`, and so is what CRMs do not show."""
         told = [f"{title}: {reason}" for title, reason in self.reasons.items()]
         result = dg.AssetCheckResult(
             asset_key=ANSWERED.asset_key,
@@ -78,8 +95,21 @@ class Asked:
         )
         row = checked.noted(result, run_id, place.calendar().current, self.counts, told)
         with place.engine.begin() as connection:
-            connection.execute(insert(table_of(DATA_QUALITY)), [row])
+            connection.execute(insert(table_of(DATA_QUALITY)), [row, *self._not_shown(row)])
         return result
+
+    def _not_shown(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """A row like `row` with the notices; none where there are none."""
+        if not self.notices:
+            return []
+        found = {
+            "check": NOTICES,
+            "passed": False,
+            "severity": "warning",
+            "figures": json.dumps({"notices": len(self.notices)}),
+            "examples": json.dumps(self.notices),
+        }
+        return [{**row, **found}]
 
 
 def unread(reasons: dict[str, str]) -> SourceError | None:

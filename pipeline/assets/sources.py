@@ -49,6 +49,8 @@ def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         """Customers, prices, coupons, subscriptions, invoices and events as Stripe returns them."""
         sources = forgetting.respected(place, stripe_sources(place.settings))
         found = _pulled(context, place, sources, config)
+        for notice in dict.fromkeys(found.notices):
+            context.log.warning("%s", notice)
         _note_unknown(context, place, found)
         checks = complete.Completeness(context, place, sources).looked(found)
         yield dg.MaterializeResult(check_results=checks, metadata=_told(found))
@@ -68,6 +70,8 @@ def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 asked.answered(crm, _pulled(context, place, sources, config))
             except SourceError as error:
                 asked.failed(crm, error)
+        for notice in asked.new_notices(place):
+            context.log.warning("%s", notice)
         for title, reason in asked.reasons.items():
             context.log.error("%s could not be read: %s", title, reason)
         if asked.found is not None:
@@ -95,8 +99,6 @@ def _pulled(
     )
     for example in found.examples:
         context.log.warning("Kept aside: %s", example)
-    for notice in dict.fromkeys(found.notices):
-        context.log.warning("%s", notice)
     return found
 
 

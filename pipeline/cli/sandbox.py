@@ -5,9 +5,12 @@ Belongs here: starting it and saying how to reach it.
 
 import threading
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pipeline.sandbox.server import Crm
 
 PORT = 12111
 
@@ -21,28 +24,21 @@ def sandbox() -> None:
 @click.option("--customers", default=400, show_default=True, help="Accounts that sign up.")
 @click.option("--months", default=24, show_default=True, help="Months of history.")
 @click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
-@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
 @click.option(
     "--crm",
     type=click.Choice(["hubspot", "salesforce", "both", "none"]),
     default="hubspot",
     show_default=True,
-    help="Which CRM is named.",
+    help="Whose variables are printed.",
 )
 @click.option(
     "--crm-life",
     is_flag=True,
     help="A CRM as people keep it: duplicates, stray deals, odd domains.",
 )
-def serve(
-    customers: int,
-    months: int,
-    seed: int,
-    port: int,
-    crm: Literal["hubspot", "salesforce", "both", "none"],
-    crm_life: bool,
-) -> None:
-    """Serve Stripe, a CRM and Slack of a simulated company until Ctrl-C."""
+@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
+def serve(customers: int, months: int, seed: int, crm: "Crm", crm_life: bool, port: int) -> None:
+    """Serve Stripe, HubSpot, Salesforce and Slack of a simulated company until Ctrl-C."""
     from pipeline.sandbox.company import CRM_TURNS, FEATURES, SALESFORCE_IDS, Company
     from pipeline.sandbox.company.crm.addresses import AGENCIES
     from pipeline.sandbox.server import SandboxServer

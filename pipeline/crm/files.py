@@ -126,15 +126,14 @@ def _merged(account: pl.LazyFrame, here: pl.LazyFrame) -> pl.LazyFrame:
 
 def _changes(frame: pl.LazyFrame, names: tuple[str, ...]) -> pl.LazyFrame:
     """`crm_id, at, field, value`: the first value of each field that a night saw, and each other one after it."""
-    before = pl.col("value").shift(1).over("crm_id", "field", order_by="at")
+    one = ("crm_id", "field")
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in one)
+    before = pl.when(same).then(pl.col("value").shift(1))
     return (
         frame.filter(~pl.col("gone"))
-        .unpivot(
-            list(names),
-            index=["crm_id", "observed_at"],
-            variable_name="field",
-        )
+        .unpivot(list(names), index=["crm_id", "observed_at"], variable_name="field")
         .rename({"observed_at": "at"})
+        .sort(*one, "at")
         .filter(before.ne_missing(pl.col("value")))
         .sort("crm_id", "at", "field")
     )

@@ -1,11 +1,12 @@
-"""HubSpot over HTTP, version 2026-09: objects, owners, pipelines, properties, associations.
+"""HubSpot over HTTP, version 2026-09: objects, search, owners, pipelines, properties, associations.
 
-Belongs here: keys, addresses, limits, refusals. How a record is shown is in `web.hubspot_records`.
+Belongs here: keys, scopes, addresses, refusals. How a record is shown is in `web.hubspot_records`, how many requests
+are let through in `web.hubspot_day`.
 """
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import orjson
@@ -15,34 +16,32 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.sandbox.web import hubspot_records as records
+from pipeline.sandbox.web import hubspot_requests as asked
+from pipeline.sandbox.web import hubspot_search
 from pipeline.sandbox.web.world import Call, Json, World
 
 VERSION = "2026-09"
-DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 MAX_WITH_HISTORY = 50
 MAX_OWNERS = 500
-MAX_BATCH = 1_000
 ADDRESS_PARTS = 4
 BATCH_READ = ("batch", "read")
+SEARCH = "search"
 
 
-class HubSpotRefusal(Exception):
-    """A request that HubSpot answers with an error body."""
+@dataclass(slots=True)
+class HubSpotAccess:
+    """What the key may see; it may change while the portal is read.
 
-    def __init__(self, status: int, message: str, category: str | None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.category = category
+    Attributes:
+        missing_scopes: such as `crm.objects.contacts.read`.
+        hidden: properties that the portal does not have, or does not show to the key, as `companies.industry`.
+        lifetime: requests until the key is revoked; null: it is not.
+    """
 
-
-def _invalid(message: str) -> HubSpotRefusal:
-    return HubSpotRefusal(400, message, "VALIDATION_ERROR")
-
-
-def _unknown() -> HubSpotRefusal:
-    return HubSpotRefusal(404, "resource not found", None)
+    missing_scopes: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    lifetime: int | None = None
 
 
 class HubSpotApi:
@@ -56,7 +55,9 @@ class HubSpotApi:
     def __init__(self, world: World, key: str) -> None:
         self._world = world
         self._key = key
+        self.access = HubSpotAccess()
         self._numbers = itertools.count(1)
+        self._answered = 0
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -76,8 +77,8 @@ class HubSpotApi:
                 try:
                     self._authenticate(request)
                     status, content = self._answer(request, parts, body)
-                except HubSpotRefusal as refusal:
-                    status, content = refusal.status, _error(refusal, correlation)
+                except asked.HubSpotRefusal as refusal:
+                    status, content = refusal.status, asked.error(refusal, correlation)
             return Response(
                 orjson.dumps(content),
                 status,
@@ -89,8 +90,10 @@ class HubSpotApi:
 
     def _authenticate(self, request: Request) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or key.strip() != self._key:
-            raise HubSpotRefusal(
+        self._answered += 1
+        revoked = self.access.lifetime is not None and self._answered > self.access.lifetime
+        if scheme.lower() != "bearer" or key.strip() != self._key or revoked:
+            raise asked.HubSpotRefusal(
                 401,
                 "Authentication credentials not found. This API supports OAuth 2.0 authentication "
                 "and you can find more details at "
@@ -100,10 +103,13 @@ class HubSpotApi:
 
     def _answer(self, request: Request, parts: tuple[str, ...], body: bytes) -> tuple[int, Json]:
         if len(parts) < ADDRESS_PARTS - 1 or parts[0] != "crm" or parts[2] != VERSION:
-            raise _unknown()
+            raise asked.unknown()
         room, rest = parts[1], parts[3:]
+        self._admit(room, rest)
         if room == "associations":
             return self._associations(request, rest, body)
+        if room == "objects" and rest[1:] == (SEARCH,) and request.method == "POST":
+            return 200, self._search(rest[0], body)
         answers: Mapping[str, Callable[[Request, tuple[str, ...]], Json]] = {
             "objects": self._objects,
             "owners": self._owners,
@@ -111,28 +117,43 @@ class HubSpotApi:
             "properties": self._properties,
         }
         if room not in answers:
-            raise _unknown()
+            raise asked.unknown()
         if request.method != "GET":
-            raise HubSpotRefusal(405, "The sandbox only reads.", "METHOD_NOT_ALLOWED")
+            raise asked.HubSpotRefusal(405, "The sandbox only reads.", "METHOD_NOT_ALLOWED")
         return 200, answers[room](request, rest)
+
+    def _admit(self, room: str, rest: tuple[str, ...]) -> None:
+        """Whether the key has the scopes of an address."""
+        kinds = [asked.kind_of(each) for each in rest[: 2 if room == "associations" else 1]]
+        needed = {f"crm.objects.{each}.read" for each in kinds or [room]}
+        missing = tuple(sorted(needed & self.access.missing_scopes))
+        if missing:
+            message = "This app hasn't been granted all required scopes to make this call."
+            raise asked.HubSpotRefusal(403, message, "MISSING_SCOPES", missing)
+
+    def _known(self, kind: str) -> list[str]:
+        """The properties that the portal has, and shows."""
+        names = records.known_properties(kind, self._world.company.hubspot[kind])
+        return [each for each in names if f"{kind}.{each}" not in self.access.hidden]
 
     # ---- the rooms -----------------------------------------------------------------------------
 
     def _objects(self, request: Request, rest: tuple[str, ...]) -> Json:
         """One page of records, or one record."""
         if len(rest) not in {1, 2}:
-            raise _unknown()
-        kind = _kind(rest[0])
+            raise asked.unknown()
+        kind = asked.kind_of(rest[0])
         hubspot = self._world.company.hubspot
         stored: Mapping[str, Json] = hubspot[kind]
         query = request.query_params
         wanted = records.split(query.getlist("properties"))
         histories = records.split(query.getlist("propertiesWithHistory"))
-        targets = [_kind(name) for name in records.split(query.getlist("associations"))]
-        known = frozenset(records.known_properties(kind, stored))
-        found = records.visible(stored, self._world.now, archived=_archived(request))
+        targets = [asked.kind_of(name) for name in records.split(query.getlist("associations"))]
+        known = frozenset(self._known(kind))
+        found = records.visible(stored, self._world.now, archived=asked.archived(request))
 
         def show(record: Json) -> Json:
+            record = records.with_company(hubspot, kind, record)
             shown = records.show(kind, record, wanted, histories, known)
             linked = {
                 target: records.associated(kind, target, entries)
@@ -145,52 +166,72 @@ class HubSpotApi:
             for record in found:
                 if record["id"] == rest[1]:
                     return show(record)
-            raise HubSpotRefusal(404, "resource not found", "OBJECT_NOT_FOUND")
-        limit = _limit(request, MAX_WITH_HISTORY if histories else MAX_LIMIT)
+            raise asked.HubSpotRefusal(404, "resource not found", "OBJECT_NOT_FOUND")
+        limit = asked.limit_of(request, MAX_WITH_HISTORY if histories else MAX_LIMIT)
         return _page(request, found, limit, show)
+
+    def _search(self, name: str, body: bytes) -> Json:
+        """One page of what a search finds; archived records are not searched."""
+        kind = asked.kind_of(name)
+        hubspot = self._world.company.hubspot
+        known = frozenset(self._known(kind))
+        visible = records.visible(hubspot[kind], self._world.now, archived=False)
+        try:
+            wanted = orjson.loads(body)
+            found = hubspot_search.search(visible, wanted)
+        except hubspot_search.Unsearchable as refusal:
+            raise asked.invalid(str(refusal)) from None
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+            raise asked.invalid("Invalid input JSON") from None
+        names = wanted.get("properties") or []
+        shown = [
+            records.show(kind, records.with_company(hubspot, kind, each), names, [], known)
+            for each in found.records
+        ]
+        content: Json = {"total": found.total, "results": shown}
+        return content | ({"paging": {"next": {"after": found.after}}} if found.after else {})
 
     def _owners(self, request: Request, rest: tuple[str, ...]) -> Json:
         if rest:
-            raise _unknown()
+            raise asked.unknown()
         stored = self._world.company.hubspot["owners"]
-        found = records.visible(stored, self._world.now, archived=_archived(request))
+        found = records.visible(stored, self._world.now, archived=asked.archived(request))
 
         def show(owner: Json) -> Json:
             properties = owner.get("properties", {})
             shown = {name: value for name, value in owner.items() if name != "properties"}
             return {"type": "PERSON", **shown, **properties}
 
-        return _page(request, found, _limit(request, MAX_OWNERS, default=MAX_LIMIT), show)
+        return _page(request, found, asked.limit_of(request, MAX_OWNERS, default=MAX_LIMIT), show)
 
     def _pipelines(self, request: Request, rest: tuple[str, ...]) -> Json:
         del request
-        if len(rest) != 1 or _kind(rest[0]) != "deals":
-            raise _unknown()
+        if len(rest) != 1 or asked.kind_of(rest[0]) != "deals":
+            raise asked.unknown()
         return {"results": list(self._world.company.hubspot["pipelines"])}
 
     def _properties(self, request: Request, rest: tuple[str, ...]) -> Json:
         del request
         if len(rest) != 1:
-            raise _unknown()
-        kind = _kind(rest[0])
-        names = records.known_properties(kind, self._world.company.hubspot[kind])
-        return {"results": [records.definition(kind, name) for name in names]}
+            raise asked.unknown()
+        kind = asked.kind_of(rest[0])
+        return {"results": [records.definition(kind, name) for name in self._known(kind)]}
 
     def _associations(
         self, request: Request, rest: tuple[str, ...], body: bytes
     ) -> tuple[int, Json]:
         """The batch read; records without any association are listed as errors (status 207)."""
         if len(rest) != ADDRESS_PARTS or rest[2:] != BATCH_READ or request.method != "POST":
-            raise _unknown()
-        source, target = _kind(rest[0]), _kind(rest[1])
+            raise asked.unknown()
+        source, target = asked.kind_of(rest[0]), asked.kind_of(rest[1])
         linked = records.links(self._world.company.hubspot, source, target)
         results: list[Json] = []
         errors: list[Json] = []
-        for object_id in _inputs(body):
+        for object_id in asked.inputs(body):
             if linked.get(object_id):
                 results.append({"from": {"id": object_id}, "to": linked[object_id]})
             else:
-                errors.append(_unlinked(source, target, object_id))
+                errors.append(asked.unlinked(source, target, object_id))
         at = records.iso(self._world.now)
         content: Json = {"status": "COMPLETE", "results": results}
         if errors:
@@ -198,72 +239,13 @@ class HubSpotApi:
         return (207 if errors else 200), content | {"startedAt": at, "completedAt": at}
 
 
-def _kind(name: str) -> str:
-    kind = records.TYPE_IDS.get(name, name)
-    kind = {"company": "companies", "deal": "deals", "contact": "contacts"}.get(kind, kind)
-    if kind not in records.DEFAULT_PROPERTIES:
-        raise _invalid(f"Unable to infer object type from: {name}")
-    return kind
-
-
-def _archived(request: Request) -> bool:
-    value = request.query_params.get("archived", "false")
-    if value not in {"true", "false"}:
-        raise _invalid(f"archived: {value} is not a boolean")
-    return value == "true"
-
-
-def _limit(request: Request, most: int, default: int = DEFAULT_LIMIT) -> int:
-    raw = request.query_params.get("limit", str(default))
-    if not raw.isdigit() or int(raw) < 1:
-        raise _invalid(f"limit: {raw} is not a positive integer")
-    if int(raw) > most:
-        raise _invalid(f"Limit {raw} exceeds the maximum page size of {most} for this request.")
-    return int(raw)
-
-
 def _page(request: Request, found: list[Json], limit: int, show: Callable[[Json], Json]) -> Json:
     after = request.query_params.get("after")
     if after is not None and not after.isdigit():
-        raise _invalid(f"after: {after} is not a paging cursor")
+        raise asked.invalid(f"after: {after} is not a paging cursor")
     shown, following = records.page(found, after, limit)
     content: Json = {"results": [show(record) for record in shown]}
     if following is not None:
         link = str(request.url.include_query_params(after=following))
         content["paging"] = {"next": {"after": following, "link": link}}
     return content
-
-
-def _inputs(body: bytes) -> list[str]:
-    try:
-        inputs: list[Any] = orjson.loads(body)["inputs"]
-        ids = [str(entry["id"]) for entry in inputs]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise _invalid("Invalid input JSON: inputs must be a list of objects with an id") from None
-    if len(ids) > MAX_BATCH:
-        raise _invalid(f"Batch size {len(ids)} exceeds the maximum of {MAX_BATCH}.")
-    return ids
-
-
-def _unlinked(source: str, target: str, object_id: str) -> Json:
-    one, other = records.SINGULAR[source], records.SINGULAR[target]
-    return {
-        "status": "error",
-        "category": "OBJECT_NOT_FOUND",
-        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
-        "message": f"No {other} is associated with {one} {object_id}.",
-        "context": {
-            "fromObjectId": [object_id],
-            "fromObjectType": [one],
-            "toObjectType": [other],
-        },
-    }
-
-
-def _error(refusal: HubSpotRefusal, correlation: str) -> Json:
-    content: Json = {
-        "status": "error",
-        "message": refusal.message,
-        "correlationId": correlation,
-    }
-    return content | ({"category": refusal.category} if refusal.category else {})

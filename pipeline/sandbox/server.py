@@ -92,6 +92,7 @@ class SandboxServer:
         self.slack = SlackApi(self.store, slack_token, conditions, self.lock)
         self.world: World | None = None
         self.stripe: StripeApi | None = None
+        self.hubspot: HubSpotApi | None = None
         self.salesforce: SalesforceApi | None = None
         routes: list[BaseRoute] = [
             Mount("/slack", self.slack.app()),
@@ -104,11 +105,12 @@ class SandboxServer:
             lacking = missing_permissions | (writes - write_permissions)
             keys = {key: frozenset[str](), restricted: lacking}
             self.stripe = StripeApi(self.world, keys)
+            self.hubspot = HubSpotApi(self.world, hubspot_key)
             self.salesforce = SalesforceApi(self.world, SALESFORCE_ID, SALESFORCE_SECRET)
             routes += [
                 Mount("/stripe", self.stripe.app()),
                 Mount("/salesforce", self.salesforce.app()),
-                Mount("/hubspot", HubSpotApi(self.world, hubspot_key).app()),
+                Mount("/hubspot", self.hubspot.app()),
             ]
         self._app = Starlette(routes=routes)
         self._server: uvicorn.Server | None = None

@@ -16,6 +16,7 @@ from pipeline.lake import Lake
 from pipeline.sandbox.server import SALESFORCE_ID, SALESFORCE_SECRET, SandboxServer
 from pipeline.sandbox.web.salesforce_ids import salesforce_id
 from tests.cli.desk import CONFIG, Desk
+from tests.sources.spoiling import Spoiling, changed
 
 
 def _read(desk: Desk, table: schemas.Table) -> pl.DataFrame:
@@ -27,8 +28,8 @@ def _read(desk: Desk, table: schemas.Table) -> pl.DataFrame:
 
 
 @contextmanager
-def _crm(desk: Desk, which: Any) -> Iterator[SandboxServer]:
-    with SandboxServer(desk.services.company, crm=which) as server:
+def _crm(desk: Desk, which: Any, conditions: Spoiling | None = None) -> Iterator[SandboxServer]:
+    with SandboxServer(desk.services.company, crm=which, conditions=conditions) as server:
         for name in [name for name in desk.environment if name.startswith("HUBSPOT")]:
             del desk.environment[name]
         desk.environment |= server.environment()
@@ -78,6 +79,21 @@ def test_salesforce_that_refuses_is_named_and_stops_nothing(desk: Desk) -> None:
     assert "salesforce" not in sources
 
 
+@pytest.mark.slow
+def test_an_organisation_that_seems_empty_is_not_believed(desk: Desk) -> None:
+    conditions = Spoiling()
+    with _crm(desk, "salesforce", conditions):
+        assert desk.types("sync").code == 0
+        before = _read(desk, schemas.RAW_RECORD).filter(pl.col("source") == "salesforce")
+        conditions.where = "queryAll Account"
+        conditions.how = changed(totalSize=0, records=[], done=True, nextRecordsUrl=None)
+        said = desk.types("sync")
+    assert said.code == 3
+    assert "Such a list is not believed" in said.err
+    after = _read(desk, schemas.RAW_RECORD).filter(pl.col("source") == "salesforce")
+    assert after.height == before.height
+
+
 def test_doctor_tells_what_may_be_read_and_what_is_left(desk: Desk) -> None:
     with _crm(desk, "salesforce") as server:
         found = _doctor(desk)
@@ -87,6 +103,7 @@ def test_doctor_tells_what_may_be_read_and_what_is_left(desk: Desk) -> None:
         assert "Account, Opportunity" in said
         assert found["Salesforce use"][0] == "ok"
         assert "of 100,000 requests are left today" in found["Salesforce use"][1]
+        assert found["HubSpot"] == ("ok", "not connected; instead: Salesforce")
         assert "SALESFORCE" not in found.get("Not used yet", ("", ""))[1]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.sandbox.company import Company
 from pipeline.sandbox.server import HUBSPOT_KEY, SandboxServer
+from pipeline.sandbox.web.hubspot_day import HubSpotDay
 
 END = datetime(2026, 11, 23, tzinfo=UTC)
 BATCH = "/crm/associations/2026-09/deals/companies/batch/read"
@@ -186,3 +187,87 @@ def test_parameters_that_hubspot_refuses(hubspot: httpx.Client, query: str) -> N
 def test_unknown_types_and_writes_are_refused(hubspot: httpx.Client) -> None:
     assert hubspot.get("/crm/objects/2026-09/widgets").status_code == 400
     assert hubspot.post("/crm/objects/2026-09/companies", json={}).status_code == 405
+
+
+# ---- search, limits and scopes -----------------------------------------------------------------
+
+
+def find(hubspot: httpx.Client, kind: str, **wanted: Any) -> httpx.Response:
+    return hubspot.post(f"/crm/objects/2026-09/{kind}/search", json=wanted)
+
+
+def test_a_search_finds_filters_and_pages(hubspot: httpx.Client, company: Company) -> None:
+    whole = company.hubspot["companies"]
+    by_id = [{"propertyName": "hs_object_id", "direction": "ASCENDING"}]
+    last, found = "0", []
+    while True:
+        behind = {"propertyName": "hs_object_id", "operator": "GT", "value": last}
+        answer = find(
+            hubspot, "companies", filterGroups=[{"filters": [behind]}], sorts=by_id, limit=7
+        )
+        results = answer.json()["results"]
+        if not results:
+            break
+        found += [each["id"] for each in results]
+        last = found[-1]
+    assert found == sorted(whole, key=int)
+    industry = next(iter(whole.values()))["properties"]["industry"]
+    same = {"propertyName": "industry", "operator": "EQ", "value": industry}
+    told = find(hubspot, "companies", filterGroups=[{"filters": [same]}], properties=["industry"])
+    expected = [each for each in whole.values() if each["properties"]["industry"] == industry]
+    assert told.json()["total"] == len(expected)
+    assert {each["properties"]["industry"] for each in told.json()["results"]} == {industry}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"limit": 201}, {"after": "9900", "limit": 101}, {"filterGroups": [{"filters": [{}]}]}],
+)
+def test_a_search_ends_at_ten_thousand(hubspot: httpx.Client, wanted: dict[str, Any]) -> None:
+    answer = find(hubspot, "companies", **wanted)
+    assert answer.status_code == 400
+    assert answer.json()["category"] == "VALIDATION_ERROR"
+    assert find(hubspot, "companies", after="9900", limit=100).status_code == 200
+
+
+def test_a_day_has_its_limits_and_tells_them(company: Company) -> None:
+    conditions = HubSpotDay(allowance=4, daily=20)
+    headers = {"Authorization": f"Bearer {HUBSPOT_KEY}"}
+    with (
+        SandboxServer(company, conditions=conditions) as server,
+        httpx.Client(base_url=server.hubspot_url, headers=headers) as client,
+    ):
+        answers = [client.get("/crm/owners/2026-09") for _ in range(5)]
+        assert [each.status_code for each in answers] == [200] * 4 + [429]
+        assert answers[0].headers["X-HubSpot-RateLimit-Max"] == "4"
+        assert answers[0].headers["X-HubSpot-RateLimit-Remaining"] == "3"
+        assert answers[0].headers["X-HubSpot-RateLimit-Interval-Milliseconds"] == "10000"
+        assert answers[4].json()["policyName"] == "TEN_SECONDLY_ROLLING"
+        searches = [find(client, "companies") for _ in range(6)]
+        assert [each.status_code for each in searches] == [200] * 5 + [429]
+        assert searches[5].json()["policyName"] == "SECONDLY"
+        for _ in range(9):
+            last = find(client, "companies")
+        assert last.headers["X-HubSpot-RateLimit-Daily-Remaining"] == "0"
+        assert client.get("/crm/owners/2026-09").json()["policyName"] == "DAILY"
+
+
+def test_a_missing_scope_is_named(server: SandboxServer, hubspot: httpx.Client) -> None:
+    assert server.hubspot is not None
+    server.hubspot.access.missing_scopes = {"crm.objects.contacts.read"}
+    try:
+        answer = hubspot.get("/crm/objects/2026-09/contacts")
+        assert answer.status_code == 403
+        assert answer.json()["category"] == "MISSING_SCOPES"
+        named = answer.json()["errors"][0]["context"]["requiredGranularScopes"]
+        assert named == ["crm.objects.contacts.read"]
+        assert hubspot.get("/crm/objects/2026-09/companies").status_code == 200
+    finally:
+        server.hubspot.access.missing_scopes = set()
+
+
+def test_a_contact_names_its_primary_company(hubspot: httpx.Client, company: Company) -> None:
+    asked = {"limit": 100, "properties": "associatedcompanyid"}
+    found = everything(hubspot, "/crm/objects/2026-09/contacts", **asked)
+    told = {each["id"]: each["properties"]["associatedcompanyid"] for each in found}
+    assert told == company.hubspot["contact_associations"]

@@ -18,9 +18,11 @@ from pipeline.sandbox.server import (
     SALESFORCE_SECRET,
     SandboxServer,
 )
+from pipeline.sandbox.web.faults import Faults
 from pipeline.sources import Drained, Page
 from pipeline.sources.limits import Patience
 from pipeline.sources.salesforce.fields import Fields, account_fields
+from pipeline.sources.salesforce.objects import ACCOUNT
 from pipeline.sources.salesforce.source import SalesforceSource
 from tests.sources.spoiling import Spoil, Spoiling, changed, cut, page, refused
 
@@ -391,6 +393,31 @@ def test_the_allowance_that_is_left(server: SandboxServer) -> None:
     server.salesforce.day.used = 40
     left = source(server).allowance()
     assert (left.most, left.left) == (100_000, 99_959)
+
+
+def test_each_answer_tells_the_allowance_that_is_left(
+    server: SandboxServer, conditions: Spoiling
+) -> None:
+    server.salesforce.day.used = 40
+    asked = source(server)
+    asked.readable(ACCOUNT)
+    left = asked.allowance()
+    assert (left.most, left.left) == (100_000, 99_959)
+    assert not any("limits" in call for call in conditions.calls)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bad_day_loses_nothing(server: SandboxServer, company: Company, seed: int) -> None:
+    patient = Patience(attempts=12, first_seconds=0.005, longest_seconds=0.02, answer_seconds=2)
+    wanted = pull(server)
+    faults = Faults(seed, 0.25, silence=0.05)
+    with SandboxServer(company, conditions=faults) as spoiling:
+        spoiling.salesforce.day.batch = 7
+        spoiling.salesforce.day.lifetime = 9
+        found = pull(spoiling, patience=patient)
+    for stream in ("account", "opportunity", "opportunity_history", "contact", "user"):
+        assert records(found, stream) == records(wanted, stream)
+    assert sum(faults.spoilt.values()) > 5
 
 
 def test_proxies_and_netrc_of_the_environment(

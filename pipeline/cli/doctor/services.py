@@ -23,6 +23,9 @@ def looked_at(settings: Settings) -> Iterator[Found]:
 def _hubspot(settings: Settings) -> Found:
     from pipeline.sources.configured import crm_sources
 
+    others = [each.title for each in crm_sources(settings, ONCE) if each.name != "hubspot"]
+    if others and not settings.hubspot_service_key:
+        return Found("HubSpot", "ok", f"not connected; instead: {', '.join(others)}")
     if not settings.hubspot_service_key:
         return Found("HubSpot", "note", "not connected (HUBSPOT_SERVICE_KEY): no CRM dimensions")
     for each in crm_sources(settings, ONCE):

@@ -32,10 +32,10 @@ DEFAULT_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 KNOWN_PROPERTIES: Mapping[str, tuple[str, ...]] = {
-    "companies": ("annualrevenue", "country", "hs_additional_domains", "hs_csm_sentiment",
+    "companies": ("annualrevenue", "country", "hs_additional_domains", "hs_analytics_source", "hs_csm_sentiment",
                   "hs_merged_object_ids", "hs_parent_company_id", "hubspot_owner_id", "industry",
                   "lifecyclestage", "numberofemployees", "type"),
-    "contacts": ("associatedcompanyid", "company", "hubspot_owner_id"),
+    "contacts": ("associatedcompanyid", "company", "hs_additional_emails", "hubspot_owner_id"),
     "deals": ("amount_in_home_currency", "deal_currency_code", "dealtype", "hs_arr", "hs_is_closed",
               "hs_is_closed_won", "hs_mrr", "hubspot_owner_id"),
 }  # fmt: skip
@@ -175,6 +175,14 @@ def links(hubspot: Mapping[str, Any], source: str, target: str) -> Mapping[str, 
         for record, linked in plain.items()
         if isinstance(linked, str)
     }
+
+
+def with_company(hubspot: Mapping[str, Any], kind: str, record: Json) -> Json:
+    """A contact with the id of its primary company, which HubSpot fills in itself."""
+    company = hubspot.get("contact_associations", {}).get(record["id"])
+    if kind != "contacts" or company is None:
+        return record
+    return {**record, "properties": {**record["properties"], "associatedcompanyid": company}}
 
 
 def associated(source: str, target: str, entries: Sequence[Json]) -> Json:

@@ -131,12 +131,17 @@ class Client:
         yield answer["records"]
 
     def allowance(self) -> Allowance | None:
-        """Requests that are left today; null where Salesforce does not say.
+        """Requests that are left of 24 hours; null where Salesforce does not say.
+
+        Each answer tells it. Only before the first one it is asked for, which takes a permission of its own.
 
         Raises:
             SourceError: Salesforce cannot be read.
         """
         salesforce = self.login()
+        usage = salesforce.api_usage.get("api-usage")
+        if usage is not None:
+            return Allowance(usage.total, usage.total - usage.used)
         told = self._asked("the limits", salesforce.limits)
         daily = told.get("DailyApiRequests") if isinstance(told, dict) else None
         try:
