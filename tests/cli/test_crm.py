@@ -13,6 +13,7 @@ from pipeline.publish import published
 from tests.cli.desk import CONFIG, NOW, Desk
 from tests.sources.service import Answer, serve
 
+MISTYPED = "pat-mistyped"
 HERE = ["month", "dimension", "member", "expansion_mrr", "nrr", "version"]
 
 
@@ -73,7 +74,7 @@ stripe_customer_ids = "Stripe"
 def test_a_crm_that_refuses_stops_nothing_and_is_loud(worked: Desk) -> None:
     links, deals = _read(worked, schemas.ACCOUNT_LINK), _read(worked, schemas.CRM_DEAL)
     figures = _published(worked, "expansion_metrics").select(HERE)
-    worked.environment["HUBSPOT_SERVICE_KEY"] = "wrong"
+    worked.environment["HUBSPOT_SERVICE_KEY"] = MISTYPED
 
     said = worked.types("run")
 
@@ -81,7 +82,7 @@ def test_a_crm_that_refuses_stops_nothing_and_is_loud(worked: Desk) -> None:
     assert "HubSpot could not be read" in said.err
     assert "HUBSPOT_SERVICE_KEY" in said.err
     assert "Everything else was done" in said.err
-    assert "wrong" not in said.err
+    assert MISTYPED not in said.err + said.out
     assert said.out, "the figures are shown"
     assert _read(worked, schemas.ACCOUNT_LINK).equals(links)
     assert _read(worked, schemas.CRM_DEAL).equals(deals)
@@ -93,7 +94,7 @@ def test_a_crm_that_refuses_stops_nothing_and_is_loud(worked: Desk) -> None:
 
 
 def test_as_json_the_reason_stands_beside_the_counts(worked: Desk) -> None:
-    worked.environment["HUBSPOT_SERVICE_KEY"] = "wrong"
+    worked.environment["HUBSPOT_SERVICE_KEY"] = MISTYPED
     said = worked.types("sync", "--json")
     assert said.code == 3
     told = json.loads(said.out)["sync"]
@@ -103,7 +104,7 @@ def test_as_json_the_reason_stands_beside_the_counts(worked: Desk) -> None:
 
 def test_a_crm_that_comes_back_is_read_again(worked: Desk) -> None:
     key = worked.environment.pop("HUBSPOT_SERVICE_KEY")
-    worked.environment["HUBSPOT_SERVICE_KEY"] = "wrong"
+    worked.environment["HUBSPOT_SERVICE_KEY"] = MISTYPED
     assert worked.types("sync").code == 3
     worked.environment["HUBSPOT_SERVICE_KEY"] = key
     assert worked.types("sync").code == 0
@@ -186,6 +187,15 @@ def test_files_beside_hubspot(worked: Desk) -> None:
     assert "accounts.csv cannot be read" in said.err
     assert "HubSpot could not be read" not in said.err
     assert _read(worked, schemas.ACCOUNT).equals(both)
+
+
+def test_where_two_crms_know_a_customer_the_first_in_the_order_decides(worked: Desk) -> None:
+    links = _read(worked, schemas.ACCOUNT_LINK)
+    known = links.filter(pl.col("status") == "matched")["customer_id"][0]
+    _exported(worked, accounts=f"Id;Firma;Betreuer;Stripe\nF1;x;y;{known}\n")
+    _later(worked, hours=1)
+    assert worked.types("sync").code == 0
+    assert _read(worked, schemas.ACCOUNT_LINK).equals(links)
 
 
 def test_an_order_that_leaves_out_a_connected_crm_is_refused(worked: Desk) -> None:
