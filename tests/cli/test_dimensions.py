@@ -1,5 +1,6 @@
 """Dimensions as of the month, night by night: what is new tonight is not past, what is dated back is."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,7 @@ def test_an_account_that_changes_hands_tonight_keeps_its_past(lived: Desk) -> No
     _night(lived, 1)
     _night(lived, 1)
     assert _ending(lived, BEGIN + 20 * DAY, new) > before
+    assert json.loads(_night(lived))["months"] == ["2026-10", "2026-10"]
     assert _restated(lived).is_empty()
     assert (
         _read(lived, "expansion_metrics")
