@@ -85,5 +85,8 @@ def _won(hits: pl.LazyFrame, order: Sequence[str]) -> pl.LazyFrame:
 
 def _json(ids: pl.Expr) -> pl.Expr:
     """A list of ids as JSON."""
-    safe = ids.list.eval(pl.element().str.replace_all(r'([\\"])', r"\\$1"))
+    escaped = pl.element()
+    for sign in ("\\", '"'):
+        escaped = escaped.str.replace_all(sign, f"\\{sign}", literal=True)
+    safe = ids.list.eval(escaped)
     return pl.format('["{}"]', safe.list.join('","'))

@@ -24,6 +24,7 @@ from pipeline.sandbox.server import HUBSPOT_KEY, STRIPE_KEY, SandboxServer
 from pipeline.sandbox.truth import Truth
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources.hubspot import HubSpotSource
+from pipeline.sources.hubspot.streams import Wanted
 from pipeline.sources.protocol import Source
 from pipeline.sources.stripe import StripeSource
 from tests.history.against_truth import Comparison, compare_accounts, compare_items
@@ -60,9 +61,7 @@ def pull(server: SandboxServer, lake: Lake, now: datetime) -> None:
     """One sync of Stripe; of HubSpot, which is asked at its own pace, only the last."""
     sources: list[Source] = [StripeSource(STRIPE_KEY, server.stripe_url, requests_per_second=FAST)]
     if now == END:
-        hubspot = HubSpotSource(
-            HUBSPOT_KEY, server.hubspot_url, company_properties=Config().crm.stripe_id_fields
-        )
+        hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config()))
         sources.append(hubspot)
     sync(lake, lake.engine, sources, now, f"run-{now:%Y%m%d}")
 

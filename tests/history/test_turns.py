@@ -13,6 +13,7 @@ from pipeline.sandbox.company.wishes import TURNS
 from pipeline.sandbox.server import HUBSPOT_KEY
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources.hubspot import HubSpotSource
+from pipeline.sources.hubspot.streams import Wanted
 from tests.history.test_properties import KINDS, WIDE
 from tests.history.test_properties import compared as compared_companies
 from tests.history.test_truth_over_http import (
@@ -82,12 +83,11 @@ def test_over_http_a_merged_company_is_its_survivor(seed: int, tmp_path: Path) -
     """HubSpot was asked before the mergers too: what it said then of the companies that are gone is no claim."""
     features = FEATURES - {WIDE} | {"mergers", "deleted_customers"}
     company = Company(seed=seed, customers=10, months=9, end=END, features=features)
-    fields = Config().crm.stripe_id_fields
     with served(company, tmp_path) as (server, lake):
         for now in (END - timedelta(days=120), END - timedelta(days=50), END):
             company.advance(now)
             pull(server, lake, now)
-            hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, company_properties=fields)
+            hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config()))
             sync(lake, lake.engine, [hubspot], now, f"crm-{now:%Y%m%d}")
         raw = lake.scan(RAW_RECORD, lake.partitions(RAW_RECORD))
         customer = billing.fold(raw, lake.scan(COVERAGE)).customer.lazy()
