@@ -65,7 +65,9 @@ def test_everything_is_in_order(worked: Desk, services: SandboxServer) -> None:
     assert "PIPELINE_NOW" in report.said("Clock")
     assert "at most 2000 requests a second, 500 to one endpoint" in report.said("Rate limits")
     assert "files, all there" in report.said("Lake")
-    assert report.said("HubSpot") == "companies can be read"
+    assert report.said("HubSpot") == "companies, deals, owners and pipelines can be read"
+    assert report.said("HubSpot data") == "every property that is used can be read"
+    assert "a night takes about" in report.said("HubSpot use")
     assert "workspace Sandbox" in report.said("Slack")
 
 

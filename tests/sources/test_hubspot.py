@@ -314,3 +314,17 @@ def test_associations_that_come_only_in_part_are_an_error() -> None:
     )
     with serve(portal) as service, pytest.raises(SourceError, match="only a part"):
         pull(service.base)
+
+
+def test_without_names_owners_have_no_address() -> None:
+    owner = {"id": "3", "firstName": "Ann", "lastName": "Lee", "email": "ann@us.example"}
+    with serve(Portal({"owners": [owner]})) as service:
+        kept, left = pull(service.base), pull(service.base, Wanted(keep_names=False))
+    found = [
+        orjson.loads(record.payload)
+        for pulled in (kept, left)
+        for each in pulled
+        if isinstance(each, Page) and each.stream == "owner"
+        for record in each.records
+    ]
+    assert found == [owner, {name: value for name, value in owner.items() if name != "email"}]

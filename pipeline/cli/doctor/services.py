@@ -5,36 +5,19 @@ Belongs here: one look at each.
 
 from collections.abc import Iterator
 
-from pipeline.cli.doctor import crm_files, salesforce
-from pipeline.cli.doctor.finding import ONCE, Found, tried
+from pipeline.cli.doctor import crm_files, hubspot, salesforce
+from pipeline.cli.doctor.finding import Found, tried
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
 
 
 def looked_at(settings: Settings) -> Iterator[Found]:
     """HubSpot, Salesforce, files, Slack and exchange rates."""
-    yield tried("HubSpot", lambda: _hubspot(settings))
+    yield from hubspot.looked_at(settings)
     yield from salesforce.looked_at(settings)
     yield from crm_files.looked_at(settings)
     yield tried("Slack", lambda: _slack(settings))
     yield tried("Exchange rates", lambda: _rates(settings))
-
-
-def _hubspot(settings: Settings) -> Found:
-    from pipeline.sources.configured import crm_sources
-
-    others = [each.title for each in crm_sources(settings, ONCE) if each.name != "hubspot"]
-    if others and not settings.hubspot_service_key:
-        return Found("HubSpot", "ok", f"not connected; instead: {', '.join(others)}")
-    if not settings.hubspot_service_key:
-        return Found("HubSpot", "note", "not connected (HUBSPOT_SERVICE_KEY): no CRM dimensions")
-    for each in crm_sources(settings, ONCE):
-        if each.name != "hubspot":
-            continue
-        pages = each.open().pull({}, settings.now)
-        next(iter(pages))
-        pages.close()  # type: ignore[attr-defined]
-    return Found("HubSpot", "ok", "companies can be read")
 
 
 def _slack(settings: Settings) -> Found:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.sources.hubspot.streams import HUBSPOT_API_VERSION, ObjectList
 from pipeline.sources.protocol import Json, Page, Record, Rejection, Unstorable, unix
 
-OWNER = ("archived", "email", "firstName", "lastName")
+OWNER = ("archived", "firstName", "lastName")
 PIPELINE = ("archived", "label")
 STAGE = ("archived", "id", "label", "metadata")
 STAGE_METADATA = ("isClosed", "probability")
@@ -76,6 +76,11 @@ def archived(value: Json) -> Json:
 
 def owner(value: Json) -> Json:
     """Somebody whom companies and deals belong to."""
+    return _chosen(value, (*OWNER, "email"))
+
+
+def owner_without_address(value: Json) -> Json:
+    """An owner by name alone."""
     return _chosen(value, OWNER)
 
 

@@ -16,15 +16,18 @@ from pipeline.sources.hubspot import records
 from pipeline.sources.hubspot.associations import Associations
 from pipeline.sources.hubspot.chains import Chains, Take, in_turn
 from pipeline.sources.hubspot.client import HubSpotClient
+from pipeline.sources.hubspot.examination import Examined, examined
 from pipeline.sources.hubspot.listing import Listed, Lister
 from pipeline.sources.hubspot.refusals import NotAllowed
 from pipeline.sources.hubspot.streams import (
-    HUBSPOT_API_VERSION,
+    OWNERS,
     PAGE,
+    PIPELINES,
     ObjectList,
     Wanted,
     missing,
     object_lists,
+    properties_of,
 )
 from pipeline.sources.limits import Patience
 from pipeline.sources.protocol import Clock, Cursors, Drained, Extent, Json, Page, Resume, unix
@@ -97,10 +100,23 @@ class HubSpotSource:
         del wanted, clock
         return iter(())
 
+    def examined(self) -> Examined:
+        """What a sync would find, by a few requests.
+
+        Raises:
+            SourceError: something cannot be read without which no sync goes.
+        """
+
+        async def look() -> Examined:
+            async with self.client() as client:
+                return await examined(client, self.wanted)
+
+        return asyncio.run(look())
+
     async def _pull(self, cursors: Cursors, clock: Clock, out: Pages) -> None:
         cursor = {"synced_at": unix(clock())}
         async with self.client() as client:
-            night = Night(client, clock, out, cursor)
+            night = Night(client, clock, out, cursor, self.wanted)
             company, deal, *contact = object_lists(self.wanted)
             # The first answer tells whether the key is good, and how fast this app may ask.
             company = await night.within(company, self.wanted.required)
@@ -121,10 +137,14 @@ class Night:
         clock: the present.
         out: where pages go.
         cursor: what is noted of each stream.
+        wanted: what is read beside the standard properties.
     """
 
-    def __init__(self, client: HubSpotClient, clock: Clock, out: Pages, cursor: Json) -> None:
+    def __init__(
+        self, client: HubSpotClient, clock: Clock, out: Pages, cursor: Json, wanted: Wanted
+    ) -> None:
         self.client, self.clock, self.out, self.cursor = client, clock, out, cursor
+        self.wanted = wanted
 
     async def objects(self, listed: ObjectList) -> None:
         """A list of objects: what is archived first, so that what is restored meanwhile is seen."""
@@ -166,15 +186,15 @@ class Night:
 
     async def owners(self) -> None:
         """Owners, departed ones too."""
-        path = f"/crm/owners/{HUBSPOT_API_VERSION}"
+        kept = records.owner if self.wanted.keep_names else records.owner_without_address
         for archived in ("true", "false"):
-            lister = self._lister(path, {"limit": PAGE, "archived": archived})
-            await in_turn(lister, partial(self.put, "owner", records.owner))
+            lister = self._lister(OWNERS, {"limit": PAGE, "archived": archived})
+            await in_turn(lister, partial(self.put, "owner", kept))
         await self.drained("owner")
 
     async def pipelines(self) -> None:
         """Pipelines of deals with their stages."""
-        lister = self._lister(f"/crm/pipelines/{HUBSPOT_API_VERSION}/deals", {})
+        lister = self._lister(PIPELINES, {})
         await in_turn(lister, partial(self.put, "pipeline", records.pipeline))
         await self.drained("pipeline")
 
@@ -194,8 +214,7 @@ class Night:
         self, listed: ObjectList, required: frozenset[str] = frozenset()
     ) -> ObjectList:
         """The list without the properties that the portal does not have, or hides; they are named in a notice."""
-        path = f"/crm/properties/{HUBSPOT_API_VERSION}/{listed.kind}"
-        answer = await self.client.ask(path)
+        answer = await self.client.ask(properties_of(listed.kind))
         known = {each.get("name") for each in answer["results"] if isinstance(each, dict)}
         absent = missing(listed, known, required)
         if absent:

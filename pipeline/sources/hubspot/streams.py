@@ -14,6 +14,8 @@ from pipeline.errors import SourceError
 HUBSPOT_API_VERSION = "2026-09"
 PAGE, PAGE_WITH_HISTORY, BATCH = 100, 50, 1000
 """Objects of a page, of one with histories, and ids of one request for associations: HubSpot's own limits."""
+OWNERS = f"/crm/owners/{HUBSPOT_API_VERSION}"
+PIPELINES = f"/crm/pipelines/{HUBSPOT_API_VERSION}/deals"
 OWN_NAME = re.compile(r"(?!.*__c$)[a-z][a-z0-9_]*")
 """How HubSpot names properties; other configured fields are another CRM's."""
 
@@ -37,6 +39,11 @@ DEAL_HISTORY = _words("dealstage amount closedate hubspot_owner_id dealtype pipe
 CONTACT = _words("email hs_additional_emails associatedcompanyid")
 
 
+def properties_of(kind: str) -> str:
+    """Where a portal's properties of one kind of objects are."""
+    return f"/crm/properties/{HUBSPOT_API_VERSION}/{kind}"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is read of a portal beside the standard properties.
@@ -45,7 +52,7 @@ class Wanted:
         stripe_id_fields: properties of companies that may hold Stripe ids.
         segment_field: the property that holds the segment; null when there is none.
         required: properties of companies that the user configured: they must exist.
-        keep_names: read what names customers: their names, domains and contacts' e-mails.
+        keep_names: read what names customers (their names, domains and contacts' e-mails), and owners' e-mails.
     """
 
     stripe_id_fields: tuple[str, ...] = ()
