@@ -21,10 +21,10 @@ NAMES = {
 }
 OUTCOMES = {
     "paid": "brought expansion",
-    "spare": "stand beside another deal that did",
-    "no_money": "brought no money",
-    "pending": "may still bring some",
-    "unmatched": "belong to no customer",
+    "spare": "beside another deal that did",
+    "no_money": "without money",
+    "pending": "too young to tell",
+    "unmatched": "of no customer",
 }
 NO_CRM = (
     "Who brought it: no CRM is connected, so nobody knows what was sold and what came by itself."
@@ -95,13 +95,15 @@ def _won(won: Won) -> str:
     if not count:
         return f"No expansion deal was won in {since}."
     parts = [
-        f"{won.outcomes[each]} {said}" for each, said in OUTCOMES.items() if won.outcomes.get(each)
+        f"{won.outcomes[each]:,} {said}"
+        for each, said in OUTCOMES.items()
+        if won.outcomes.get(each)
     ]
-    sentence = f"Of {_deals(count)} won in {since}, {_listed(parts)}."
+    sentence = f"{_deals(count)} won in {since}: {', '.join(parts)}."
     if won.amount <= 0:
         return sentence
     ratio = won.attributed * MONTHS_A_YEAR / won.amount
-    return f"{sentence} Those that did brought {ratio:.0%} of their amounts as yearly revenue."
+    return f"{sentence} They brought {ratio:.0%} of their amounts as yearly revenue."
 
 
 def _deals(count: int) -> str:

@@ -79,8 +79,8 @@ def test_the_section_says_what_the_warehouse_holds(warehouse: Engine) -> None:
         "By itself +15,000 1 15%",
         "Sales would be 40%, 60% and 75% with windows of 30, 60 and 90 days.",
         "Open at the end of January 2027: 4 expansion deals over 60,000 USD, weighted 20,000.",
-        "Of 4 expansion deals won in 12 months, 2 brought expansion, 1 stand beside another deal that",
-        "that did and 1 brought no money. Those that did brought 90% of their amounts as yearly",
+        "4 expansion deals won in 12 months: 2 brought expansion, 1 beside another deal that did,",
+        "1 without money. They brought 90% of their amounts as yearly revenue.",
     ):
         assert said in words
 
