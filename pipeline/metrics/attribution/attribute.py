@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.billing.asof import asof
 from pipeline.metrics.attribution.changes import PART
-from pipeline.metrics.attribution.credit import ACCOUNT_MONTH, credited, explains
+from pipeline.metrics.attribution.credit import ACCOUNT_MONTH, credited, days_between, explains
 from pipeline.metrics.attribution.deals import Crm, expansion_deals, reach
 from pipeline.metrics.attribution.rules import (
     CONTRACTUAL,
@@ -23,6 +23,7 @@ from pipeline.schemas import ATTRIBUTION_SENSITIVITY, EXPANSION_ATTRIBUTION
 BY_CONTRACT = ("price", "discount")
 """Types that a contract makes: price increases and discounts that end."""
 SENSITIVITY_DAYS = (30, 60, 90)
+ROW = "row"
 NO_IDS = pl.lit([], dtype=pl.List(pl.String))
 
 
@@ -55,28 +56,31 @@ def sensitivity(dated: pl.DataFrame, crm: Crm, rules: AttributionRules) -> pl.Da
     """ATTRIBUTION_SENSITIVITY: what `attributed` would say if every window had 30, 60 or 90 days."""
     found = [
         _judged(dated, crm, rules.with_days(days))
-        .lazy()
         .group_by("month", "attribution")
         .agg(pl.col("amount").sum(), accounts=pl.col("account_id").n_unique().cast(pl.Int64))
         .with_columns(days=pl.lit(days, dtype=pl.Int64))
         for days in SENSITIVITY_DAYS
     ]
-    every = ATTRIBUTION_SENSITIVITY.conform(pl.concat(found))
+    every = ATTRIBUTION_SENSITIVITY.conform(pl.concat(found).lazy())
     return every.sort(ATTRIBUTION_SENSITIVITY.key).collect()
 
 
 def _judged(dated: pl.DataFrame, crm: Crm, rules: AttributionRules) -> pl.DataFrame:
     """`dated` with `attribution, deal_id, evidence` (a list of ids)."""
     deals = expansion_deals(crm, rules).collect().lazy()
-    parts = dated.lazy().with_columns(
-        on=rules.day(pl.col("at")),
-        contractual=pl.col("type").is_in(BY_CONTRACT) | pl.col("schedule_id").is_not_null(),
+    parts = (
+        dated.with_row_index(ROW)
+        .lazy()
+        .with_columns(
+            on=rules.day(pl.col("at")),
+            contractual=pl.col("type").is_in(BY_CONTRACT) | pl.col("schedule_id").is_not_null(),
+        )
     )
     open_to_sales = parts.filter(pl.col("contractual").not_() & (pl.col("amount") > 0))
     paid = credited(open_to_sales, deals, rules).lazy()
     known = (
-        parts.join(_sold(open_to_sales, paid, deals, rules), on=PART, how="left")
-        .join(_influences(open_to_sales, deals, rules), on=PART, how="left")
+        parts.join(_sold(open_to_sales, paid, deals, rules), on=ROW, how="left")
+        .join(_influences(open_to_sales, deals, rules), on=ROW, how="left")
         .pipe(_within_reach, crm, rules)
     )
     contract, sold, influenced = (
@@ -103,37 +107,39 @@ def _judged(dated: pl.DataFrame, crm: Crm, rules: AttributionRules) -> pl.DataFr
         .then(pl.concat_list("sold_by"))
         .otherwise(pl.col("influences").fill_null(NO_IDS)),
     )
-    return _with_negative(own).collect()
+    columns = (*PART, "amount", "opening_at", "at", "attribution", "deal_id", "evidence")
+    return _with_negative(own).select(columns).collect()
 
 
 def _sold(
     parts: pl.LazyFrame, paid: pl.LazyFrame, deals: pl.LazyFrame, rules: AttributionRules
 ) -> pl.LazyFrame:
-    """The deal that pays each component: PART, `sold_by`; all of the account's month that it is about."""
+    """The deal that pays each component: ROW, `sold_by`; all of the account's month that it is about."""
     about = deals.select("deal_id", "created", "closed_on")
     return (
         parts.join(paid, on=ACCOUNT_MONTH)
         .join(about, on="deal_id")
         .filter(explains(rules))
-        .select(*PART, sold_by="deal_id")
+        .select(ROW, sold_by="deal_id")
     )
 
 
 def _influences(parts: pl.LazyFrame, deals: pl.LazyFrame, rules: AttributionRules) -> pl.LazyFrame:
-    """The deals open, won or lost in the window before each component: PART, `influenced_by`, `influences` (all ids).
+    """The deals open, won or lost in the window before each component: ROW, `influenced_by`, `influences` (all ids).
 
     Named is the one that was open last: open at the change itself first, then by amount, then by id.
     """
-    closed, on = pl.col("closed_on"), pl.col("on")
     is_open = pl.col("won").is_null()
-    within = is_open | (closed >= on.dt.offset_by(f"-{rules.influence}d")).fill_null(value=False)
-    since = pl.when(is_open | (closed > on)).then(0).otherwise((on - closed).dt.total_days())
+    ago = days_between(pl.col("closed_on"), pl.col("on"))
+    within = is_open | (ago <= rules.influence).fill_null(value=False)
+    before = days_between(rules.day(pl.col("created")), pl.col("on")) > 0
+    since = pl.when(is_open).then(0).otherwise(pl.max_horizontal(ago, 0))
     return (
         parts.join(deals.select("deal_id", "account_id", "created", "closed_on", "won", "value"), on="account_id")
-        .filter((rules.day(pl.col("created")) < on) & within)
+        .filter(before & within)
         .with_columns(since=since)
         .sort("since", "value", "deal_id", descending=[False, True, False], nulls_last=True)
-        .group_by(PART, maintain_order=True)
+        .group_by(ROW, maintain_order=True)
         .agg(influenced_by=pl.col("deal_id").first(), influences=pl.col("deal_id").sort())
     )  # fmt: skip
 
@@ -141,7 +147,7 @@ def _influences(parts: pl.LazyFrame, deals: pl.LazyFrame, rules: AttributionRule
 def _within_reach(parts: pl.LazyFrame, crm: Crm, rules: AttributionRules) -> pl.LazyFrame:
     """`parts` with `natural`: a CRM has the account, and tells of the whole window before the change."""
     source = crm.account.select("account_id", "source")
-    covered = pl.col("reach_on") < pl.col("on").dt.offset_by(f"-{rules.influence}d")
+    covered = days_between(pl.col("reach_on"), pl.col("on")) > rules.influence
     return (
         parts.join(source, on="account_id", how="left")
         .join(reach(crm, rules), on="source", how="left")
@@ -174,8 +180,11 @@ def _with_account_owner(parts: pl.LazyFrame, crm: Crm) -> pl.LazyFrame:
         first_owner=pl.col("value").first(), first_at=pl.col("at").first()
     )
     past = history.select("account_id", since="at", owner_then="value")
+    just_before = pl.col("opening_at") - pl.duration(microseconds=1)
     return (
-        asof(parts, "opening_at", past, "since", "account_id")
+        asof(
+            parts.with_columns(just_before=just_before), "just_before", past, "since", "account_id"
+        )
         .join(first, on="account_id", how="left")
         .join(crm.account.select("account_id", owner_now="owner"), on="account_id", how="left")
         .with_columns(

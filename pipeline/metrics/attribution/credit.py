@@ -13,12 +13,13 @@ ACCOUNT_MONTH = ["account_id", "month"]
 
 def explains(rules: AttributionRules) -> pl.Expr:
     """Whether a won deal (created, closed_on) is about a change (at, on)."""
-    on, closed = pl.col("on"), pl.col("closed_on")
-    return (
-        (pl.col("created") < pl.col("at"))
-        & (closed >= on.dt.offset_by(f"-{rules.before}d"))
-        & (closed <= on.dt.offset_by(f"{rules.after}d"))
-    )
+    days = days_between(pl.col("on"), pl.col("closed_on"))
+    return (pl.col("created") < pl.col("at")) & days.is_between(-rules.before, rules.after)
+
+
+def days_between(first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    """How many days after the day `first` the day `last` is."""
+    return last.cast(pl.Int32) - first.cast(pl.Int32)
 
 
 def credited(part: pl.LazyFrame, deals: pl.LazyFrame, rules: AttributionRules) -> pl.DataFrame:
@@ -34,7 +35,7 @@ def credited(part: pl.LazyFrame, deals: pl.LazyFrame, rules: AttributionRules) -
         rules: the windows.
     """
     won = deals.filter("won").select("deal_id", "account_id", "created", "closed_on", "value")
-    apart = (pl.col("on") - pl.col("closed_on")).dt.total_days().abs()
+    apart = days_between(pl.col("on"), pl.col("closed_on")).abs()
     pairs = (
         part.join(won, on="account_id")
         .filter(explains(rules))

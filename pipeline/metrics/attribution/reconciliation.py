@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from pipeline.metrics.attribution.changes import PART
-from pipeline.metrics.attribution.credit import explains
+from pipeline.metrics.attribution.credit import days_between, explains
 from pipeline.metrics.attribution.deals import Crm, expansion_deals
 from pipeline.metrics.attribution.rules import SALES, AttributionRules
 from pipeline.schemas import DEAL_RECONCILIATION
@@ -49,13 +49,13 @@ def reconciliation(
         .join(_explained(parts, attribution, won, rules), on="deal_id", how="left")
         .join(linked, on="account_id", how="left")
     )
-    last_day = pl.col("closed_on").dt.offset_by(f"{rules.before}d")
+    age = days_between(pl.col("closed_on"), pl.lit(today))
     outcome = (
         pl.when(pl.col("attributed_mrr").is_not_null())
         .then(pl.lit("paid"))
         .when(pl.col("linked").is_null())
         .then(pl.lit("unmatched"))
-        .when(last_day >= pl.lit(today))
+        .when(age <= rules.before)
         .then(pl.lit("pending"))
         .when("elsewhere")
         .then(pl.lit("spare"))
@@ -80,14 +80,11 @@ def reconciliation(
 
 def _followed(parts: pl.LazyFrame, won: pl.LazyFrame, rules: AttributionRules) -> pl.LazyFrame:
     """The account's expansion in the days around each deal: `deal_id, followed_mrr`."""
-    on, closed = pl.col("on"), pl.col("closed_on")
-    around = (on >= closed.dt.offset_by(f"-{rules.after}d")) & (
-        on <= closed.dt.offset_by(f"{rules.before}d")
-    )
+    days = days_between(pl.col("on"), pl.col("closed_on"))
     return (
         parts.select("account_id", "on", "amount")
         .join(won.select("deal_id", "account_id", "closed_on"), on="account_id")
-        .filter(around)
+        .filter(days.is_between(-rules.before, rules.after))
         .group_by("deal_id")
         .agg(followed_mrr=pl.col("amount").sum())
     )
