@@ -72,7 +72,7 @@ def _old_rates(settings: Settings) -> Iterator[Found]:
 def _later(settings: Settings) -> Iterator[Found]:
     """Settings that are accepted and not used yet: nobody should believe that they work."""
     config, default = settings.config, Config()
-    crm = ("override", "shared_domains", "min_coverage", "deal_types", "attribution_days")
+    crm = ("override", "shared_domains", "min_coverage")
     named = [
         *(f"crm.{key}" for key in crm if getattr(config.crm, key) != getattr(default.crm, key)),
     ]
