@@ -22,6 +22,7 @@ from pipeline.schemas import (
     COVERAGE,
     CUSTOMER,
     DISCOUNT,
+    EXPANSION_ATTRIBUTION,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
 )
@@ -50,13 +51,20 @@ def explain(account: str, month: str, window: str, as_json: bool) -> None:
         _refuse_uncomputed(place, wanted)
         found = _explained(place, account, wanted, int(window))
         agrees = _published(place, found)
+        brought = _brought(place, found)
     finally:
         place.close()
     if as_json:
-        document = explained.document(found) | {"published_figures_agree": agrees}
+        document = explained.document(found) | {
+            "attribution": explained.brought_document(brought),
+            "published_figures_agree": agrees,
+        }
         click.echo(json_module.dumps(document))
         return
-    terminal.out().print(explained.render(found, settings.config.company.timezone))
+    timezone = settings.config.company.timezone
+    terminal.out().print(explained.render(found, timezone))
+    if not brought.is_empty():
+        terminal.out().print(explained.render_brought(brought, timezone))
     if not agrees:
         click.echo(
             f"warning: the published figures of {month} differ: evidence, rates or settings changed since. "
@@ -127,3 +135,12 @@ def _published(place: Place, found: explained.Explanation) -> bool:
         ).items()
     }
     return explained.agrees(found, stored[MRR_MOVEMENT], stored[MRR_MOVEMENT_COMPONENT])
+
+
+def _brought(place: Place, found: explained.Explanation) -> pl.DataFrame:
+    """Who brought the account's expansion; no row in other windows, and where the month was not attributed yet."""
+    computed = key_of(found.month) in place.lake.partitions(EXPANSION_ATTRIBUTION)
+    if found.window_months != 1 or not computed:
+        return EXPANSION_ATTRIBUTION.empty()
+    rows = place.lake.scan(EXPANSION_ATTRIBUTION, [key_of(found.month)])
+    return rows.filter(pl.col("account_id") == found.account_id).collect()

@@ -6,6 +6,7 @@ Does not belong here: a formula (`pipeline.mrr`), how evidence becomes a timelin
 """
 
 from pipeline.explain.account import Account, find_account
+from pipeline.explain.brought import brought_document, render_brought
 from pipeline.explain.document import document
 from pipeline.explain.explain import Basis, explain
 from pipeline.explain.explanation import Component, End, Explanation, Proof, Rate
@@ -21,8 +22,10 @@ __all__ = [
     "Proof",
     "Rate",
     "agrees",
+    "brought_document",
     "document",
     "explain",
     "find_account",
     "render",
+    "render_brought",
 ]

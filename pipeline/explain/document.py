@@ -23,17 +23,17 @@ def document(found: Explanation) -> dict[str, Any]:
         "month": key_of(found.month),
         "window_months": found.window_months,
         "opening_month": key_of(found.opening_month),
-        "opening_at": _instant(found.opening_at),
-        "closing_at": _instant(found.closing_at),
+        "opening_at": instant(found.opening_at),
+        "closing_at": instant(found.closing_at),
         "provisional": found.provisional,
         "currency": found.currency,
         "policy": found.policy,
         "movement": found.movement,
         "churn_kind": found.churn_kind,
-        "opening_mrr": _money(found.opening_mrr),
-        "fx_mrr": _money(found.fx_mrr),
-        "delta_mrr": _money(found.delta_mrr),
-        "closing_mrr": _money(found.closing_mrr),
+        "opening_mrr": money(found.opening_mrr),
+        "fx_mrr": money(found.fx_mrr),
+        "delta_mrr": money(found.delta_mrr),
+        "closing_mrr": money(found.closing_mrr),
         "fx": [
             {
                 "currency": each.currency,
@@ -45,7 +45,7 @@ def document(found: Explanation) -> dict[str, Any]:
         ],
         "components": [_component(each) for each in found.components],
         "unchanged_items": found.unchanged_items,
-        "check": {"components_sum": _money(found.components_sum), "holds": found.holds},
+        "check": {"components_sum": money(found.components_sum), "holds": found.holds},
         "evidence": found.evidence,
         "why": list(found.why),
     }
@@ -54,14 +54,14 @@ def document(found: Explanation) -> dict[str, Any]:
 def _component(each: Component) -> dict[str, Any]:
     return {
         "type": each.type,
-        "amount": _money(each.amount),
+        "amount": money(each.amount),
         "subscription_item_id": each.subscription_item_id,
         "paired_item_id": each.paired_item_id,
         "product_id": each.product_id,
         "plan": each.plan,
         "said": each.said,
-        "from_value": _money(each.from_value),
-        "to_value": _money(each.to_value),
+        "from_value": money(each.from_value),
+        "to_value": money(each.to_value),
         "evidence": each.evidence,
         "opening": _end(each.opening),
         "closing": _end(each.closing),
@@ -72,20 +72,21 @@ def _component(each: Component) -> dict[str, Any]:
 def _end(end: End | None) -> dict[str, Any] | None:
     if end is None:
         return None
-    money = {
-        name: _money(getattr(end, name))
+    amounts = {
+        name: money(getattr(end, name))
         for name in ("list_native", "discount_native", "mrr_native", "value")
     }
-    return asdict(end) | money | {"discounts": list(end.discounts), "rate": _rate(end.rate)}
+    return asdict(end) | amounts | {"discounts": list(end.discounts), "rate": _rate(end.rate)}
 
 
 def _proof(proof: Proof) -> dict[str, Any]:
     return asdict(proof) | {
-        name: _instant(getattr(proof, name)) for name in ("at", "since", "recorded_at")
+        name: instant(getattr(proof, name)) for name in ("at", "since", "recorded_at")
     }
 
 
-def _money(amount: int) -> str:
+def money(amount: int) -> str:
+    """Micro-units as an exact decimal string in major units."""
     return f"{Decimal(amount) / MICRO:.6f}"
 
 
@@ -93,5 +94,6 @@ def _rate(rate: int | None) -> str | None:
     return None if rate is None else f"{Decimal(rate) / RATE_SCALE:.12f}"
 
 
-def _instant(at: datetime | None) -> str | None:
+def instant(at: datetime | None) -> str | None:
+    """An instant in ISO 8601, in UTC."""
     return None if at is None else at.astimezone(UTC).isoformat()

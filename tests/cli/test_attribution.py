@@ -115,6 +115,27 @@ def test_deal_types_that_nobody_mapped_warn(worked: Desk, crm: str) -> None:
     assert last["check"].startswith("expansion_attribution")
 
 
+def test_an_explanation_says_who_brought_each_component(worked: Desk) -> None:
+    rows = _published(worked, "expansion_attribution").filter(attribution="sales_driven")
+    sold = rows.row(0, named=True)
+    month = f"{sold['month']:%Y-%m}"
+    asked = ("explain", "--account", sold["account_id"], "--month", month)
+    told = json.loads(worked.types(*asked, "--json").out)
+    parts = {(each["subscription_item_id"], each["type"]): each for each in told["components"]}
+    found = {(each["subscription_item_id"], each["type"]): each for each in told["attribution"]}
+    assert {key: each["amount"] for key, each in parts.items()} == {
+        key: each["amount"] for key, each in found.items()
+    }
+    each = found[sold["subscription_item_id"], sold["type"]]
+    assert (each["attribution"], each["deal_id"]) == ("sales_driven", sold["deal_id"])
+    assert each["evidence"] == [sold["deal_id"]]
+    assert each["changed_at"].startswith(month)
+    text = worked.types(*asked).out
+    assert f"sales driven by {sold['deal_id']} · {sold['owner']}" in text
+    wide = json.loads(worked.types(*asked, "--window", "3", "--json").out)
+    assert wide["attribution"] == []
+
+
 def _waiting(desk: Desk) -> dict[Any, int]:
     place = Place(desk.settings)
     try:

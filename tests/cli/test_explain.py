@@ -26,6 +26,7 @@ KEYS = {
     "account_id", "name", "customers", "month", "window_months", "opening_month", "opening_at", "closing_at",
     "provisional", "currency", "policy", "movement", "churn_kind", "opening_mrr", "fx_mrr", "delta_mrr", "closing_mrr",
     "fx", "components", "unchanged_items", "check", "evidence", "why", "published_figures_agree",
+    "attribution",
 }  # fmt: skip
 COMPONENT = {
     "type", "amount", "subscription_item_id", "paired_item_id", "product_id", "plan", "said", "from_value", "to_value",
