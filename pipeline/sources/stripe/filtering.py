@@ -167,13 +167,13 @@ class Filter:
         return kept
 
     def _plain(self, value: Any, node: Node, name: str) -> Any:
-        """What is kept where no object is expected: of an object its id; one without is counted."""
+        """What is kept where no object is expected: of one of Stripe's objects its id; any other is counted."""
         if isinstance(value, list):
             return [self._plain(each, node, name) for each in value]
         if not isinstance(value, dict):
             return value
         found = value.get("id")
-        if isinstance(found, str):
+        if isinstance(found, str) and isinstance(value.get("object"), str):
             return found
         self._counts[f"{node.name}.{name}=(an object)"] += 1
         return None
