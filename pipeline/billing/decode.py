@@ -309,6 +309,7 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         & tax.field("amount").is_not_null()
     )
     told = first(("taxes",)).list.eval(said.fill_null(value=False)).list.all().fill_null(value=True)
+    taken_off = pl.all_horizontal(tax.field(each).is_not_null() for each in ("amount", "discount"))
     by_rate = pl.when(inclusive).then(
         tax.field("tax_rate_details").struct.field("tax_rate").fill_null("")
     )
@@ -327,20 +328,26 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         invoice_item_id=first(
             ("parent", item, "invoice_item"), ("parent", details, "invoice_item")
         ),
-        # A line of neither is no proration; one that does not say so is lacking.
+        # A line of neither is no proration; one that does not say so, or has lost its details, is lacking.
         proration=pl.when(
-            pl.all_horizontal(first(("parent", each)).is_null() for each in (item, details))
+            pl.all_horizontal(first(("parent", each)).is_null() for each in (item, details)),
+            first(("parent", "type")).is_in([item, details]).fill_null(value=False).not_(),
         )
         .then(pl.lit(value=False))
         .otherwise(first(("parent", item, "proration"), ("parent", details, "proration"))),
         line_discounts=first(("discount_amounts",)).list.eval(
             pl.element().struct.field("discount")
         ),
-        reduced=first(("subtotal",), ("amount",))
-        - first(("discount_amounts",))
-        .list.eval(pl.element().struct.field("amount"))
-        .list.sum()
-        .fill_null(0),
+        # What a discount took off, or which one did, must be told; a line without discounts is not reduced.
+        reduced=pl.when(
+            first(("discount_amounts",)).list.eval(taken_off).list.all().fill_null(value=True)
+        ).then(
+            first(("subtotal",), ("amount",))
+            - first(("discount_amounts",))
+            .list.eval(pl.element().struct.field("amount"))
+            .list.sum()
+            .fill_null(0)
+        ),
         included=pl.when(told).then(first(("taxes",)).list.eval(included).list.sum().fill_null(0)),
         line_tax_rates=first(("taxes",))
         .list.eval(by_rate.drop_nulls())

@@ -28,16 +28,22 @@ def _null_inside(name: str, *fields: str) -> pl.Expr:
 
 
 def _lines_of_nothing() -> pl.Expr:
-    """Whether a line of an invoice is of a subscription, and of no item of it."""
+    """Whether a line of an invoice is of a subscription, and of no item of it; or of an item, and of no price."""
     line = pl.element().struct
     nothing = line.field("line_item").is_null() & line.field("invoice_item_id").is_null()
     of = line.field("subscription_id").is_not_null() & nothing
-    return pl.col("lines").list.eval(of).list.any().fill_null(value=False)
+    free = line.field("line_item").is_not_null() & line.field("price_id").is_null()
+    return pl.col("lines").list.eval(of | free).list.any().fill_null(value=False)
 
 
 def _other(name: str, *words: str) -> pl.Expr:
     """Whether a column has a word that is none of these."""
     return pl.col(name).is_in(words).not_().fill_null(value=False)
+
+
+def _no_id(name: str, prefix: str) -> pl.Expr:
+    """Whether a column names something else than an object of a kind."""
+    return pl.col(name).str.starts_with(prefix).not_().fill_null(value=False)
 
 
 LISTED = pl.any_horizontal(
@@ -52,32 +58,39 @@ SUBSCRIPTION = (
     | (
         (pl.col("side") != "before")
         & (
-            _null("customer_id", "currency", "status", "items")
-            | _null_inside("items", "id", "price_id")
+            _null("customer_id", "currency", "status", "created_at", "items")
+            | _null_inside("items", "id", "price_id", "created")
         )
     )
 )
 """When a row of OBSERVED_SUBSCRIPTION says too little."""
+LINE = ("line_id", "amount", "period_start", "period_end", "reduced", "included", "proration")
+PRORATION = ("subscription_id", "subscription_item_id", "price_id", "quantity", "period_end")
+TERMS = ("currency", "interval", "interval_count", "billing_scheme")
+NOBODYS = pl.col("one_off").fill_null(value=False).not_()
+TIERED = pl.col("tiers").list.len().fill_null(0) > 0
 WANTING: tuple[tuple[Table, pl.Expr], ...] = (
     (
         schemas.OBSERVED_INVOICE,
         _null("invoice_status")
         | (LISTED & _null("customer_id", "currency", "invoiced_at", "lines"))
-        | _null_inside("lines", "line_id", "amount", "period_start", "period_end", "included", "proration")
+        | _null_inside("lines", *LINE)
         | RATES
         | _lines_of_nothing(),
     ),
     (
         schemas.OBSERVED_INVOICE_ITEM,
         _null("customer_id", "currency", "changed_at", "amount", "proration")
-        | (pl.col("proration") & _null("subscription_id", "subscription_item_id")),
+        | (pl.col("proration") & _null(*PRORATION)),
     ),
     (
         schemas.OBSERVED_PRICE,
         pl.col("listed")
         & (
-            _null("currency", "interval")
-            | (_null("unit") & (pl.col("tiers").list.len().fill_null(0) == 0))
+            _null(*TERMS)
+            | (_null("unit") & TIERED.not_())
+            | (_null("tiers_mode") & TIERED)
+            | _null_inside("tiers", "unit", "flat")
             | _other("interval", *INTERVALS)
             | _other("usage_type", "licensed", "metered")
             | _other("billing_scheme", "per_unit", "tiered")
@@ -89,9 +102,16 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
         schemas.OBSERVED_COUPON,
         _null("duration")
         | _other("duration", "forever", "once", "repeating")
-        | (pl.col("percent_ppm").is_null() & pl.col("amount_off").is_null()),
+        | (_null("percent_ppm") == _null("amount_off"))
+        | (_null("currency") & _null("percent_ppm")),
     ),
-    (schemas.OBSERVED_DISCOUNT, _null("coupon_id", "start")),
+    (
+        schemas.OBSERVED_DISCOUNT,
+        _null("coupon_id", "start")
+        | _no_id("subscription_id", "su")
+        | _no_id("subscription_item_id", "si")
+        | (_null("customer_id") & _null("subscription_id") & _null("subscription_item_id") & NOBODYS),
+    ),
 )  # fmt: skip
 """Table -> when a row of it says too little."""
 

@@ -126,7 +126,7 @@ def _rows(charged: pl.LazyFrame) -> pl.LazyFrame:
             tiers_mode=p.field("tiers_mode"),
             usage_type=p.field("recurring", "usage_type").fill_null("licensed"),
             interval=p.field("recurring", "interval"),
-            interval_count=p.field("recurring", "interval_count").fill_null(1),
+            interval_count=p.field("recurring", "interval_count"),
             scale=pl.col("scale").fill_null(0),
             unit=_scaled(pl.col("amount"), pl.col("scale")),
             divide_by=p.field("transform_quantity", "divide_by"),
@@ -227,7 +227,7 @@ def _shown(records: pl.LazyFrame) -> pl.LazyFrame:
         .explode("item", empty_as_null=False, keep_nulls=False)
         .with_columns(o=_price(pl.col("item")))
         .drop("item")
-        .filter(p.field("recurring", "interval").is_not_null())
+        .filter(_recurs(pl.col("o")))
     )
 
 
@@ -246,8 +246,14 @@ def _price(item: pl.Expr) -> pl.Expr:
     from_plan = pl.struct(
         (apart[name] if name in apart else plan(name)).alias(name) for name in p.PRICE_FIELDS
     )
-    told = p.inside(item, "price", "recurring", "interval").is_not_null()
-    return pl.when(told).then(p.inside(item, "price")).otherwise(from_plan)
+    shown = p.inside(item, "price")
+    return pl.when(_recurs(shown)).then(shown).otherwise(from_plan)
+
+
+def _recurs(price: pl.Expr) -> pl.Expr:
+    """Whether a price says how often it is charged."""
+    names = ("interval", "interval_count")
+    return pl.all_horizontal(p.inside(price, "recurring", each).is_not_null() for each in names)
 
 
 def edits(raw: pl.LazyFrame) -> pl.LazyFrame:

@@ -39,9 +39,12 @@ ODD = (
     rf'|"(?:{"|".join(ONLY_TEXT)})":[\[{{]'
     r'|"(?:percent_off|percentage)":(?:true|false)'
     r'|(?:\[|[}\]"0-9],)null[,\]]'
+    r'|"(?:flat|unit)_amount":-?\d+(?:[^,\d]|,"(?:(?:flat|unit)_amount_decimal":[^"]|unit_amount"|up_to|[^fu]))'
+    r'|"flat_amount":null,"(?:unit_amount"|up_to)|"unit_amount":null(?:[^,]|,"(?:up_to|[^u]))'
 )
 """What Polars reads as a number or a text and is none, in compact JSON: metadata holds texts only. And a null in a
-list: Stripe's lists have none, and what stood there would seem never to have been."""
+list: Stripe's lists have none, and what stood there would seem never to have been. And an amount that its text does not
+follow: it would seem to be nothing."""
 TERMS = r'"recurring":\{[^{}]*"usage_type":"(?:licensed|metered)"'
 """How a price recurs."""
 ODD_FORM = "a field of another type than Stripe describes, or of an impossible size"

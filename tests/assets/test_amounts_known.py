@@ -16,6 +16,7 @@ def test_they_are_counted_and_named() -> None:
     gone = price("p_gone", 0) | {
         "billing_scheme": "tiered",
         "tiers_mode": "volume",
+        "unit_amount": None,
         "unit_amount_decimal": None,
     }
     history = History([price("p", 1_000)])
@@ -38,7 +39,11 @@ def test_without_any_the_check_holds() -> None:
 
 
 def test_what_has_ended_does_not_warn_for_ever() -> None:
-    gone = price("p_gone", 0) | {"billing_scheme": "tiered", "unit_amount_decimal": None}
+    gone = price("p_gone", 0) | {
+        "billing_scheme": "tiered",
+        "unit_amount": None,
+        "unit_amount_decimal": None,
+    }
     shown = item("si", "p_gone") | {"price": gone}
     history = History([price("p", 1_000)]).states(
         (BEGUN, state(shown)), (BEGUN.replace(month=3), state(shown, status="canceled"))

@@ -183,6 +183,7 @@ def inclusive_tax() -> Rows:
                 "period": {"start": int(BEGUN.timestamp()), "end": int(BEGUN.timestamp()) + 31 * 86_400},
                 "parent": {"type": "subscription_item_details", "subscription_item_details": {
                     "subscription_item": "si", "subscription": "sub_a", "proration": False}},
+                "pricing": {"price_details": {"price": "p", "product": "prod_a"}},
                 "taxes": [{"amount": computed, "tax_behavior": "inclusive"}],
             }  # fmt: skip
             history.records("invoice", {

@@ -290,6 +290,7 @@ def test_an_edited_option_with_tiers() -> None:
         shown = euro(None) | {
             "billing_scheme": "tiered",
             "tiers_mode": "graduated",
+            "unit_amount": None,
             "unit_amount_decimal": None,
         }
         base = [{"up_to": None, "unit_amount_decimal": "1000"}]

@@ -144,10 +144,9 @@ def test_minor_units_have_the_currency_s_decimals(currency: str, minor: str, exp
         ("month", 6, Fraction(1, 6)),
         ("year", 1, Fraction(1, 12)),
         ("year", 2, Fraction(1, 24)),
-        ("year", None, Fraction(1, 12)),
     ],
 )
-def test_every_interval_per_month(interval: str, count: int | None, months: Fraction) -> None:
+def test_every_interval_per_month(interval: str, count: int, months: Fraction) -> None:
     shown = each("1000", recurring={"interval": interval, "interval_count": count})
     assert listed(shown) == micro(10 * months)
 
