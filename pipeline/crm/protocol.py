@@ -17,6 +17,9 @@ from pipeline.schemas.told import (
     TOLD_DEAL_CHANGE,
 )
 
+GONE = r'^\{"gone": ?true\b'
+"""How the payload of an object begins that the CRM does not list any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -87,7 +90,7 @@ def versions(raw: pl.LazyFrame, stream: str) -> pl.LazyFrame:
             "id",
             "observed_at",
             "payload",
-            gone=pl.col("payload").str.json_path_match("$.gone").eq_missing("true"),
+            gone=pl.col("payload").str.contains(GONE),
         )
         .sort("id", "observed_at")
     )
