@@ -36,7 +36,12 @@ CONFIG = f"""
 shared_domains = {orjson.dumps(AGENCIES).decode()}
 """
 LEVELS = ("crm_field", "metadata", "email", "domain")
-COMPANIES = [("hubspot", 400), ("hubspot", 402), ("salesforce", 500), ("salesforce", 501)]
+COMPANIES = [
+    ("hubspot", 400, "UTC"),
+    ("hubspot", 603, "Pacific/Auckland"),
+    ("salesforce", 500, "UTC"),
+    ("salesforce", 604, "America/Los_Angeles"),
+]
 PORTALS = {"hubspot": hubspot, "salesforce": salesforce}
 
 
@@ -52,16 +57,16 @@ class Lived:
     links: Links
 
 
-@pytest.fixture(scope="module", params=COMPANIES, ids=lambda chosen: "-".join(map(str, chosen)))
+@pytest.fixture(scope="module", params=COMPANIES, ids=lambda chosen: "-".join(map(str, chosen[:2])))
 def lived(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lived]:
     """Every night asks Stripe and the CRM; the last is the present."""
-    name, seed = request.param
+    name, seed, zone = request.param
     folder: Path = tmp_path_factory.mktemp(name)
     features = LIVES | ({SALESFORCE_IDS} if name == "salesforce" else set())
     company = Company(seed, customers=40, months=12, end=END, features=features)
-    (folder / "pipeline.toml").write_text(CONFIG)
+    (folder / "pipeline.toml").write_text(f'{CONFIG}[company]\ntimezone = "{zone}"\n')
     url = f"sqlite:///{folder / 'warehouse.db'}"
     upgrade(url)
     lake = Lake(folder / "lake", open_engine(url))
@@ -122,9 +127,10 @@ def test_attribution_is_the_truth(
     lived: Lived, record_property: Callable[[str, object], None]
 ) -> None:
     """Each component of each expanding account: who brought it, on which deals it rests, and its amount."""
-    truth = Truth(lived.company, rate, lived.links.accounts)
+    zone = lived.settings.config.company.timezone
+    truth = Truth(lived.company, rate, lived.links.accounts, zone)
     months = truth.months()
-    calendar = Calendar(now=lived.company.now, first_month=months[0])
+    calendar = Calendar(now=lived.company.now, timezone=zone, first_month=months[0])
     held = book(lived.folded, months, lived.accounts.account_link.lazy())
     policy = mrr.Policy()
     component = mrr.movements(held, calendar, months, policy).component

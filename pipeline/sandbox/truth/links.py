@@ -60,12 +60,11 @@ class Links:
                     self._at_domain.setdefault(host, set()).add(known.account_id)
         standing = company.companies
         self.of: dict[str, Link] = {}
-        for customer_id, customer in company.objects["customer"].items():
-            if not customer.get("deleted"):
-                right = frozenset(
-                    portal.companies[each].account_id for each in standing.get(customer_id, ())
-                )
-                self.of[customer_id] = self._link(customer, right)
+        for customer_id, customer in _customers(company).items():
+            right = frozenset(
+                portal.companies[each].account_id for each in standing.get(customer_id, ())
+            )
+            self.of[customer_id] = self._link(customer, right)
 
     @property
     def accounts(self) -> dict[str, str]:
@@ -112,6 +111,17 @@ class Links:
     def _by_domain(self, customer: Any) -> set[str]:
         host = registrable((customer["email"] or "").rpartition("@")[2])
         return set() if host in self._unfit else self._at_domain.get(host, set())
+
+
+def _customers(company: Company) -> dict[str, Any]:
+    """Every customer; of a deleted one what was last known of it."""
+    last = {
+        event["data"]["object"]["id"]: event["data"]["object"]
+        for event in company.objects["event"].values()
+        if event["type"] == "customer.deleted"
+    }
+    stored = company.objects["customer"]
+    return {key: last[key] if each.get("deleted") else each for key, each in stored.items()}
 
 
 def registrable(address: str) -> str:
