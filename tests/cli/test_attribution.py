@@ -1,6 +1,7 @@
 """Attribution through the command: published for every month, and anew where the CRM tells something else."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -10,7 +11,7 @@ from pipeline import database, schemas
 from pipeline.assets import night
 from pipeline.assets.place import Place
 from pipeline.publish import published
-from tests.cli.desk import Desk
+from tests.cli.desk import NOW, Desk
 
 TABLES = ("expansion_attribution", "attribution_sensitivity", "crm_pipeline", "deal_reconciliation")
 
@@ -113,6 +114,55 @@ def test_deal_types_that_nobody_mapped_warn(worked: Desk, crm: str) -> None:
     assert any("existingbusiness" in each for each in rows["examples"])
     assert set(rows["severity"]) == {"info", "warning"}
     assert last["check"].startswith("expansion_attribution")
+
+
+HEAD = "deal_id,account_id,type,amount,currency,created,closed,is_closed,is_won\n"
+OLD = "D0,A0,Existing Business,1,usd,2020-01-01,2020-01-02,true,false\n"
+
+
+def _deals(desk: Desk, *deals: str) -> None:
+    (desk.folder / "deals.csv").write_text(HEAD + OLD + "".join(deals))
+
+
+def test_a_deal_that_comes_late_and_goes_again_is_told_in_its_month(desk: Desk) -> None:
+    """The CRM tells of a deal won months ago, and later of none: only the current month is computed each time."""
+    del desk.environment["HUBSPOT_SERVICE_KEY"]
+    customers = sorted(desk.services.company.objects["customer"])  # type: ignore[union-attr]
+    rows = "".join(f"A{number},{customer}\n" for number, customer in enumerate(customers))
+    (desk.folder / "accounts.csv").write_text(f"account_id,stripe_customer_ids\n{rows}")
+    with (desk.folder / "pipeline.toml").open("a") as config:
+        config.write('[crm.files]\naccounts = "accounts.csv"\ndeals = "deals.csv"\n')
+    _deals(desk)
+    _night(desk, 0)
+    before = {table: _published(desk, table) for table in (*TABLES, "expansion_metrics")}
+    open_to_sales = before["expansion_attribution"].filter(
+        pl.col("month") < pl.col("month").max(),
+        pl.col("attribution") == "natural",
+        pl.col("amount") > 0,
+    )
+    part = open_to_sales.sort("month", "account_id").row(0, named=True)
+    account = part["account_id"].removeprefix("file:")
+    middle = f"{part['month']:%Y-%m}-15"
+    _deals(desk, f"D1,{account},Existing Business,1200,usd,2025-01-01,{middle},true,true\n")
+    assert _night(desk, 1)["months"] == ["2026-11", "2026-11"]
+    told = _published(desk, "expansion_attribution").filter(
+        month=part["month"], account_id=part["account_id"], attribution="sales_driven"
+    )
+    assert set(told["deal_id"]) == {"file:D1"}
+    won = _published(desk, "deal_reconciliation").row(0, named=True)
+    assert (won["deal_id"], won["outcome"]) == ("file:D1", "paid")
+    assert won["attributed_mrr"] == told["amount"].sum()
+    assert _published(desk, "crm_pipeline").height > before["crm_pipeline"].height, "it was open"
+    _deals(desk)
+    assert _night(desk, 2)["months"] == ["2026-11", "2026-11"]
+    for table, frame in before.items():
+        assert _published(desk, table).equals(frame), table
+    assert _published(desk, "restatement").is_empty()
+
+
+def _night(desk: Desk, hours: int) -> dict[str, Any]:
+    desk.environment["PIPELINE_NOW"] = (NOW + timedelta(hours=hours)).isoformat()
+    return _run(desk)
 
 
 def test_an_explanation_says_who_brought_each_component(worked: Desk) -> None:
