@@ -127,12 +127,13 @@ def _linked(
         f"{row['customer_id']} ({row['mrr'] / MICRO:,.2f}, {row['status']})"
         for row in largest.iter_rows(named=True)
     )
-    names = largest.lazy().join(
+    named = largest.lazy().join(
         customers.select("customer_id", "name"), on="customer_id", how="left"
     )
     examples = [
-        f"{row['customer_id']} {row['name'] or ''}: {row['mrr'] / MICRO:,.2f} {currency} a month, {row['status']}"
-        for row in names.sort("mrr", "customer_id", descending=[True, False])
+        f"{row['customer_id']} ({row['mrr'] / MICRO:,.2f} {currency} a month, {row['status']})"
+        + (f": {row['name']}" if row["name"] else "")
+        for row in named.sort("mrr", "customer_id", descending=[True, False])
         .collect()
         .iter_rows(named=True)
     ]

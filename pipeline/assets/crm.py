@@ -4,14 +4,15 @@ Belongs here: linking, and remembering the months that another link or another h
 current link holds for all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 import dagster as dg
 import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import crm, mrr
-from pipeline.assets import covered, dimensions, forgetting, inputs, night, relinked, shown
+from pipeline.assets import covered, dimensions, forgotten, inputs, night, relinked, shown
 from pipeline.assets.place import Place
 from pipeline.schemas import (
     ACCOUNT,
@@ -54,11 +55,13 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             crm.LinkRules.of(config),
             read_overrides(config.crm.override),
             left_out,
-            forgetting.kept_links(place),
+            forgotten.kept_links(place),
         )
-        mrr_by_month = _mrr(place)
-        mrr_now = mrr_by_month.filter(pl.col("month") == place.calendar().current).lazy()
-        account = crm.with_first_paid(found.account, mrr_by_month.lazy(), found.account_link.lazy())
+        calendar = place.calendar()
+        mrr_now = _mrr(place, [calendar.current]).collect().lazy()
+        account = crm.with_first_paid(
+            found.account, _mrr(place, calendar.months), found.account_link.lazy()
+        )
         changes = relinked.changes(place, found.account_link, mrr_now)
         months = relinked.months(place, changes)
         other = dimensions.touched(place, found.account_history, found.account_link)
@@ -118,15 +121,13 @@ def told(place: Place) -> list[tuple[str, crm.Told]]:
     ]
 
 
-def _mrr(place: Place) -> pl.DataFrame:
-    """Each customer's closing MRR of every month: `month, customer_id, mrr`, micro-units."""
+def _mrr(place: Place, months: Sequence[date]) -> pl.LazyFrame:
+    """Each customer's closing MRR of these months: `month, customer_id, mrr`, micro-units."""
     calendar = place.calendar()
-    months = calendar.months if calendar.first_month else []
-    if not months:
-        return MRR_SNAPSHOT.empty().select("month", "customer_id", "mrr")
+    if calendar.first_month is None:
+        return MRR_SNAPSHOT.empty().lazy().select("month", "customer_id", "mrr")
     return (
         mrr.snapshot(inputs.book(place), calendar, months, place.policy)
         .group_by("month", "customer_id")
         .agg(pl.col("mrr").sum())
-        .collect()
     )

@@ -1,7 +1,7 @@
 """Forgetting a person: nothing that names them is kept in lake, warehouse and outbox, and every figure stays.
 
-Belongs here: where personal data is stored, and that all of it goes in one transaction. What is personal in a record is
-told by `pipeline.sources.erasing`.
+Belongs here: where personal data is stored, and that all of it goes in one transaction. Who is meant is told by
+`pipeline.assets.forgotten`, what is personal in a record by `pipeline.sources.erasing`.
 """
 
 import json
@@ -15,20 +15,16 @@ import polars as pl
 from sqlalchemy import Connection, update
 
 from pipeline.alerts.delivery.clearing import clear_names
-from pipeline.assets import covered, night
+from pipeline.assets import covered, forgotten, night
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.database.engine import scrub
-from pipeline.errors import UnknownAccount
 from pipeline.lake import LiveObject, StagedObject, unfinished
 from pipeline.lake.landing import LOCK
 from pipeline.lake.lock import WAIT_SECONDS, held
 from pipeline.lake.objects import ROW_GROUP
 from pipeline.schemas import (
     ACCOUNT,
-    ACCOUNT_ALIAS,
-    ACCOUNT_LINK,
-    CRM_DEAL,
     CUSTOMER,
     FORGOTTEN,
     OBSERVED_CUSTOMER,
@@ -36,7 +32,7 @@ from pipeline.schemas import (
     TABLES,
 )
 from pipeline.sources import Source
-from pipeline.sources.erasing import CRMS, PERSONAL, Erasing, Forgetful, hash_of, parts
+from pipeline.sources.erasing import Erasing, Forgetful, hash_of
 
 NAMING = (RAW_RECORD, OBSERVED_CUSTOMER, CUSTOMER, ACCOUNT)
 """The lake's tables that name people."""
@@ -75,14 +71,14 @@ def forget(place: Place, who: str, wait_seconds: float = WAIT_SECONDS) -> Done:
     """
     run_id = str(uuid4())
     with held(place.engine, LOCK, run_id, wait_seconds):
-        customers = _customers(place, who)
-        new = _rows(place, customers)
+        customers = forgotten.customers(place, who)
+        new = forgotten.rows(place, customers)
         erasing = _erasing(place, pl.concat([place.lake.scan(FORGOTTEN).collect(), new]))
         hashes: dict[str, str] = {}
         names: set[str] = set()
         pairs = list(_raw(place, erasing, hashes, names))
         pairs += _derived(place, erasing, hashes, names)
-        accounts = _accounts(erasing)
+        accounts = forgotten.accounts(erasing)
 
         def also(connection: Connection) -> None:
             unfinished.drop_all(connection)
@@ -98,107 +94,13 @@ def forget(place: Place, who: str, wait_seconds: float = WAIT_SECONDS) -> Done:
     return Done(tuple(sorted(customers)), len(hashes))
 
 
-def _erasing(place: Place, forgotten: pl.DataFrame) -> Erasing:
+def _erasing(place: Place, stored: pl.DataFrame) -> Erasing:
     config = place.settings.config
     ids: dict[tuple[str, str], frozenset[str]] = {
         (str(source), str(stream)): frozenset(part["id"])
-        for (source, stream), part in forgotten.partition_by(
-            "source", "stream", as_dict=True
-        ).items()
+        for (source, stream), part in stored.partition_by("source", "stream", as_dict=True).items()
     }
     return Erasing(ids, config.crm.metadata_keys, config.exclude.email_domains)
-
-
-def _customers(place: Place, who: str) -> frozenset[str]:
-    """The customers that are meant: by id, or by an e-mail that any record of them ever had."""
-    if "@" not in who:
-        known = _stripe(place, "customer").filter(pl.col("id") == who).select("id")
-    else:
-        text = pl.col("payload").str.to_lowercase()
-        named = text.str.contains(f'"email":{json.dumps(who.strip().lower())}', literal=True)
-        event = pl.col("payload").str.json_path_match("$.data.object.id")
-        known = pl.concat(
-            [
-                _stripe(place, "customer").filter(named).select("id"),
-                _stripe(place, "event")
-                .filter(named, pl.col("payload").str.contains('"type":"customer.', literal=True))
-                .select(id=event)
-                .filter(pl.col("id").str.starts_with("cus_")),
-            ]
-        )
-    found = frozenset(known.unique().collect()["id"])
-    if not found:
-        raise UnknownAccount(
-            "No Stripe customer with this id or e-mail address is in the lake. Nothing was changed. "
-            "A customer that was renamed is found by its id (cus_...)."
-        )
-    return found
-
-
-def _stripe(place: Place, stream: str) -> pl.LazyFrame:
-    partition = f"stripe.{stream}"
-    return place.lake.read(RAW_RECORD, place.lake.paths(RAW_RECORD, partition))
-
-
-def kept_links(place: Place) -> pl.DataFrame:
-    """ACCOUNT_LINK of those who are forgotten: what linked them is erased, and their link stays."""
-    forgotten = place.lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer")
-    return (
-        place.lake.scan(ACCOUNT_LINK)
-        .join(forgotten, left_on="customer_id", right_on="id", how="semi")
-        .collect()
-    )
-
-
-def _rows(place: Place, customers: frozenset[str]) -> pl.DataFrame:
-    """FORGOTTEN rows: the customers; accounts of a CRM that only they are linked to, with deals and contacts."""
-    lake, now = place.lake, place.settings.now()
-    gone = customers | frozenset(
-        lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer").collect()["id"]
-    )
-    links = lake.scan(ACCOUNT_LINK).collect()
-    mine = pl.col("customer_id").is_in(gone)
-    theirs = set(links.filter(mine).get_column("account_id")) - gone
-    # Who is one of several for somebody else stays one of them.
-    candidates = pl.col("candidates").str.json_decode(pl.List(pl.String)).explode()
-    others = links.filter(~mine)
-    theirs -= set(others["account_id"]) | set(others.select(candidates).to_series().drop_nulls())
-    alias = lake.scan(ACCOUNT_ALIAS).filter(pl.col("account_id").is_in(theirs)).collect()
-    deals = lake.scan(CRM_DEAL).filter(pl.col("account_id").is_in(theirs)).collect()
-    accounts = list(alias.select("crm", "crm_id").iter_rows())
-    sold = [tuple(each.split(":", 1)) for each in deals["deal_id"]]
-    rows = [
-        *(("stripe", "customer", each, now) for each in sorted(customers)),
-        *((crm, CRMS[crm].account, each, now) for crm, each in sorted(accounts)),
-        *((crm, CRMS[crm].deal, each, now) for crm, each in sorted(sold)),
-        *((crm, CRMS[crm].contact, each, now) for crm, each in _contacts(place, gone)),
-    ]
-    return pl.DataFrame(rows, schema=FORGOTTEN.schema, orient="row")
-
-
-def _contacts(place: Place, gone: frozenset[str]) -> list[tuple[str, str]]:
-    """CRM and id of each contact that has an e-mail of theirs, and of nobody else's."""
-    address = pl.col("email").str.strip_chars().str.to_lowercase()
-    held = place.lake.scan(CUSTOMER).select("customer_id", email=address).collect()
-    mine = pl.col("customer_id").is_in(gone)
-    emails = set(held.filter(mine)["email"].drop_nulls()) - set(held.filter(~mine)["email"]) - {""}
-    found = []
-    for crm, streams in CRMS.items():
-        paths = place.lake.paths(RAW_RECORD, f"{crm}.{streams.contact}") if emails else []
-        if not paths:
-            continue
-        text = pl.col("payload").str.to_lowercase()
-        named = text.str.contains_any([json.dumps(each)[1:-1] for each in sorted(emails)])
-        rows = place.lake.read(RAW_RECORD, paths).filter(named).select("id", "payload").collect()
-        for id_, payload in rows.iter_rows():
-            if _names((crm, streams.contact), payload) & emails:
-                found.append((crm, id_))
-    return sorted(set(found))
-
-
-def _accounts(erasing: Erasing) -> set[str]:
-    """The ids of the accounts that are forgotten, with their CRM's name."""
-    return {f"{crm}:{each}" for crm in CRMS for each in erasing.accounts(crm)}
 
 
 def _raw(place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]) -> Iterator[Pair]:
@@ -218,7 +120,7 @@ def _raw(place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]
             left = erasing.payload(source, stream, id_, payload.encode())
             if left is not None:
                 hashes[digest] = hash_of(left)
-                names |= _names((source, stream), payload)
+                names |= forgotten.names((source, stream), payload)
                 changed.append((row, left.decode(), hashes[digest]))
         if changed:
             new = pl.DataFrame(
@@ -237,28 +139,14 @@ def _raw(place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]
             )
 
 
-def _names(kind: tuple[str, str], payload: str) -> set[str]:
-    """What a record of a source and stream calls somebody: names, e-mails, domains, as they may stand in messages."""
-    content = json.loads(payload)
-    held = parts(content)
-    if kind[0] == "stripe":
-        data = content.get("data") or {}
-        held += [data.get(name) or {} for name in ("object", "previous_attributes")]
-        held = [each for each in held if each.get("object") in {None, "customer"}]
-        kind = ("stripe", "customer")
-    values = [part.get(name) for part in held for name in PERSONAL.get(kind, ())]
-    texts = [each for each in values if isinstance(each, str)]
-    split = {each.strip() for text in texts for each in text.split(";")} | {*texts}
-    return {each for each in split if each}
-
-
 def _derived(
     place: Place, erasing: Erasing, hashes: dict[str, str], names: set[str]
 ) -> Iterator[Pair]:
     """The objects of other tables that name them, and what is written in their place."""
     mine = pl.col("customer_id").is_in(sorted(erasing.customers))
     own, theirs = (
-        pl.col("account_id").is_in(sorted(each)) for each in (erasing.customers, _accounts(erasing))
+        pl.col("account_id").is_in(sorted(each))
+        for each in (erasing.customers, forgotten.accounts(erasing))
     )
     metadata = pl.struct("metadata").map_elements(
         lambda row: _kept_metadata(row["metadata"], erasing), return_dtype=pl.String

@@ -1,0 +1,120 @@
+"""Who is forgotten: the customers that are meant, and what of the CRMs is theirs alone.
+
+Belongs here: finding them in what is stored. Erasing it is in `pipeline.assets.forgetting`.
+"""
+
+import json
+
+import polars as pl
+
+from pipeline.assets.place import Place
+from pipeline.errors import UnknownAccount
+from pipeline.schemas import ACCOUNT_ALIAS, ACCOUNT_LINK, CRM_DEAL, CUSTOMER, FORGOTTEN, RAW_RECORD
+from pipeline.sources.erasing import CRMS, PERSONAL, Erasing, parts
+
+
+def customers(place: Place, who: str) -> frozenset[str]:
+    """The customers that are meant: by id, or by an e-mail that any record of them ever had."""
+    if "@" not in who:
+        known = _stripe(place, "customer").filter(pl.col("id") == who).select("id")
+    else:
+        text = pl.col("payload").str.to_lowercase()
+        named = text.str.contains(f'"email":{json.dumps(who.strip().lower())}', literal=True)
+        event = pl.col("payload").str.json_path_match("$.data.object.id")
+        known = pl.concat(
+            [
+                _stripe(place, "customer").filter(named).select("id"),
+                _stripe(place, "event")
+                .filter(named, pl.col("payload").str.contains('"type":"customer.', literal=True))
+                .select(id=event)
+                .filter(pl.col("id").str.starts_with("cus_")),
+            ]
+        )
+    found = frozenset(known.unique().collect()["id"])
+    if not found:
+        raise UnknownAccount(
+            "No Stripe customer with this id or e-mail address is in the lake. Nothing was changed. "
+            "A customer that was renamed is found by its id (cus_...)."
+        )
+    return found
+
+
+def _stripe(place: Place, stream: str) -> pl.LazyFrame:
+    partition = f"stripe.{stream}"
+    return place.lake.read(RAW_RECORD, place.lake.paths(RAW_RECORD, partition))
+
+
+def kept_links(place: Place) -> pl.DataFrame:
+    """ACCOUNT_LINK of those who are forgotten: what linked them is erased, and their link stays."""
+    forgotten = place.lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer")
+    return (
+        place.lake.scan(ACCOUNT_LINK)
+        .join(forgotten, left_on="customer_id", right_on="id", how="semi")
+        .collect()
+    )
+
+
+def rows(place: Place, meant: frozenset[str]) -> pl.DataFrame:
+    """FORGOTTEN rows: the customers; accounts of a CRM that only they are linked to, with deals and contacts."""
+    lake, now = place.lake, place.settings.now()
+    gone = meant | frozenset(
+        lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer").collect()["id"]
+    )
+    links = lake.scan(ACCOUNT_LINK).collect()
+    mine = pl.col("customer_id").is_in(gone)
+    theirs = set(links.filter(mine).get_column("account_id")) - gone
+    # Who is one of several for somebody else stays one of them.
+    candidates = pl.col("candidates").str.json_decode(pl.List(pl.String)).explode()
+    others = links.filter(~mine)
+    theirs -= set(others["account_id"]) | set(others.select(candidates).to_series().drop_nulls())
+    alias = lake.scan(ACCOUNT_ALIAS).filter(pl.col("account_id").is_in(theirs)).collect()
+    deals = lake.scan(CRM_DEAL).filter(pl.col("account_id").is_in(theirs)).collect()
+    known = list(alias.select("crm", "crm_id").iter_rows())
+    sold = [tuple(each.split(":", 1)) for each in deals["deal_id"]]
+    found = [
+        *(("stripe", "customer", each, now) for each in sorted(meant)),
+        *((crm, CRMS[crm].account, each, now) for crm, each in sorted(known)),
+        *((crm, CRMS[crm].deal, each, now) for crm, each in sorted(sold)),
+        *((crm, CRMS[crm].contact, each, now) for crm, each in _contacts(place, gone)),
+    ]
+    return pl.DataFrame(found, schema=FORGOTTEN.schema, orient="row")
+
+
+def _contacts(place: Place, gone: frozenset[str]) -> list[tuple[str, str]]:
+    """CRM and id of each contact that has an e-mail of theirs, and of nobody else's."""
+    address = pl.col("email").str.strip_chars().str.to_lowercase()
+    held = place.lake.scan(CUSTOMER).select("customer_id", email=address).collect()
+    mine = pl.col("customer_id").is_in(gone)
+    emails = set(held.filter(mine)["email"].drop_nulls()) - set(held.filter(~mine)["email"]) - {""}
+    found = []
+    for crm, streams in CRMS.items():
+        paths = place.lake.paths(RAW_RECORD, f"{crm}.{streams.contact}") if emails else []
+        if not paths:
+            continue
+        text = pl.col("payload").str.to_lowercase()
+        named = text.str.contains_any([json.dumps(each)[1:-1] for each in sorted(emails)])
+        stored = place.lake.read(RAW_RECORD, paths).filter(named).select("id", "payload").collect()
+        for id_, payload in stored.iter_rows():
+            if names((crm, streams.contact), payload) & emails:
+                found.append((crm, id_))
+    return sorted(set(found))
+
+
+def accounts(erasing: Erasing) -> set[str]:
+    """The ids of the accounts that are forgotten, with their CRM's name."""
+    return {f"{crm}:{each}" for crm in CRMS for each in erasing.accounts(crm)}
+
+
+def names(kind: tuple[str, str], payload: str) -> set[str]:
+    """What a record of a source and stream calls somebody: names, e-mails, domains, as they may stand in messages."""
+    content = json.loads(payload)
+    held = parts(content)
+    if kind[0] == "stripe":
+        data = content.get("data") or {}
+        held += [data.get(name) or {} for name in ("object", "previous_attributes")]
+        held = [each for each in held if each.get("object") in {None, "customer"}]
+        kind = ("stripe", "customer")
+    values = [part.get(name) for part in held for name in PERSONAL.get(kind, ())]
+    texts = [each for each in values if isinstance(each, str)]
+    split = {each.strip() for text in texts for each in text.split(";")} | {*texts}
+    return {each for each in split if each}
