@@ -79,3 +79,46 @@ def test_hubspot() -> None:
         "propertiesWithHistory": {},
     }
     assert erased("hubspot", "deal", deal) == {**deal, "properties": {"amount": "1"}}
+
+
+OF_CRMS = Erasing(
+    ids={
+        ("hubspot", "company"): frozenset({"7"}),
+        ("hubspot", "contact"): frozenset({"1"}),
+        ("salesforce", "account"): frozenset({"001A"}),
+        ("salesforce", "opportunity"): frozenset({"006A"}),
+        ("file", "account"): frozenset({"a"}),
+    },
+    metadata_keys=(),
+    email_domains=(),
+)
+MAIL = {"email": "ann@a.example", "hs_additional_emails": "x@a.example"}
+
+
+@pytest.mark.parametrize(
+    ("source", "stream", "content", "left"),
+    [
+        ("hubspot", "contact", {"id": "1", "properties": {**MAIL, "associatedcompanyid": "9"}},
+         {"id": "1", "properties": {"associatedcompanyid": "9"}}),
+        ("hubspot", "contact", {"id": "2", "properties": {**MAIL, "associatedcompanyid": "7"}},
+         {"id": "2", "properties": {"associatedcompanyid": "7"}}),
+        ("hubspot", "contact", {"id": "2", "properties": {**MAIL, "associatedcompanyid": "9"}}, None),
+        ("hubspot", "contact", {"id": "2", "properties": MAIL}, None),
+        ("salesforce", "account", {"id": "001A", "Name": "Ann", "Website": "a.example", "Industry": "X"},
+         {"id": "001A", "Industry": "X"}),
+        ("salesforce", "opportunity", {"id": "006A", "Name": "Ann", "Amount": "1"},
+         {"id": "006A", "Amount": "1"}),
+        ("salesforce", "contact", {"id": "003A", "Email": "ann@a.example", "AccountId": "001A"},
+         {"id": "003A", "AccountId": "001A"}),
+        ("salesforce", "contact", {"id": "003A", "Email": "ann@a.example", "AccountId": "001B"}, None),
+        ("salesforce", "account", {"id": "7", "Name": "Bob"}, None),
+        ("file", "account", {"id": "a", "name": "Ann", "emails": "ann@a.example", "owner": "Lee"},
+         {"id": "a", "owner": "Lee"}),
+        ("file", "deal", {"id": "a", "stage": "won"}, None),
+    ],
+)  # fmt: skip
+def test_every_crm(source: str, stream: str, content: dict[str, Any], left: Any) -> None:
+    """A contact goes with its account, also one that comes later."""
+    payload = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    found = OF_CRMS.payload(source, stream, content["id"], payload)
+    assert (None if found is None else orjson.loads(found)) == left
