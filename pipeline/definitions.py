@@ -17,6 +17,7 @@ from pipeline.assets.months import months_of
 from pipeline.assets.mrr import mrr_assets
 from pipeline.assets.place import Place
 from pipeline.assets.publish import publish_assets
+from pipeline.assets.report import report_assets
 from pipeline.assets.sources import source_assets
 from pipeline.settings import Settings
 
@@ -40,6 +41,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
             *attribution_assets(months),
             *publish_assets(months),
             *alert_assets(),
+            *report_assets(),
         ],
         jobs=[sync_job, months_job],
         schedules=[nightly(settings)],

@@ -44,10 +44,11 @@ EURO_LOW, EURO_STEPS = 10_600, (0, 40, 95, 60, 130, 180, 150, 90, 20, -35, 10, 7
 @click.option("--months", default=24, show_default=True, help="Months of history.")
 @click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
 @click.option("--serve", is_flag=True, help="Keep the simulated services running until Ctrl-C.")
+@click.option("--open", "opened", is_flag=True, help="Open the report in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def demo(customers: int, months: int, seed: int, serve: bool, as_json: bool) -> None:
+def demo(customers: int, months: int, seed: int, serve: bool, opened: bool, as_json: bool) -> None:
     """The whole pipeline on a simulated company: nothing is needed, nothing real is touched."""
-    from pipeline.cli import running, work
+    from pipeline.cli import report, running, work
     from pipeline.cli.sandbox import wait_for_interrupt
     from pipeline.sandbox.company.company import Company
     from pipeline.sandbox.server import SandboxServer
@@ -65,17 +66,21 @@ def demo(customers: int, months: int, seed: int, serve: bool, as_json: bool) -> 
         try:
             settings = _settings(server.environment())
             synced, done, _ = work.night_in_process(settings, watch)
-            page = FOLDER / "slack.html"
-            page.write_text(httpx.get(server.slack_page_url).text, encoding="utf-8")
+            slack = FOLDER / "slack.html"
+            slack.write_text(httpx.get(server.slack_page_url).text, encoding="utf-8")
         except BaseException:
             server.stop()
             raise
+    page = report.written(settings).page
     if as_json:
         found = {"sync": synced.run_id, "months": done.run_id if done else None}
-        click.echo(json_module.dumps({**found, "warehouse": settings.warehouse_url}))
+        told = {"warehouse": settings.warehouse_url, "report": str(page)}
+        click.echo(json_module.dumps({**found, **told}))
     else:
         work.print_summary(settings)
-        _print_next_steps()
+        _print_next_steps(page.relative_to(Path.cwd()))
+    if opened:
+        report.show(page)
     if serve:
         click.echo(f"Slack: {server.slack_page_url}   Ctrl-C stops the simulated services.")
         wait_for_interrupt()
@@ -123,7 +128,7 @@ def _absolute(value: str, here: Path) -> str:
     return str(here / value)
 
 
-def _print_next_steps() -> None:
+def _print_next_steps(page: Path) -> None:
     console = terminal.out()
     console.print(
         "The company is simulated and was read once, at the end: 30 days of events, as Stripe keeps "
@@ -131,6 +136,7 @@ def _print_next_steps() -> None:
         "is; nights to come are exact.\n"
     )
     rows = (
+        ("Report", f"{page}   (HTML; expansion demo --open opens it)"),
         ("Warehouse", f"{FOLDER}/warehouse.db   (SQLite; tables: docs/configuration.md)"),
         ("Slack page", f"{FOLDER}/slack.html"),
         ("Dagster", "make dev   (every run, table and check of this demo)"),

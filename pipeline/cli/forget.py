@@ -5,8 +5,9 @@ Belongs here: asking once, and what is said.
 
 import click
 
-from pipeline.assets import forgetting
+from pipeline.assets import forgetting, report
 from pipeline.assets.place import Place
+from pipeline.publish.page import write_report
 from pipeline.settings import Settings
 
 
@@ -14,7 +15,7 @@ from pipeline.settings import Settings
 @click.argument("customer")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(customer: str, yes: bool) -> None:
-    """Erase a person from lake, warehouse and outbox, keeping the amounts.
+    """Erase a person from lake, warehouse, outbox and report, keeping the amounts.
 
     CUSTOMER is a Stripe customer id, or an e-mail address.
     """
@@ -24,6 +25,7 @@ def forget(customer: str, yes: bool) -> None:
     place = Place(settings)
     try:
         done = forgetting.forget(place, customer)
+        write_report(place.engine, report.folder(place), report.given(place))
     finally:
         place.close()
     click.echo(

@@ -18,6 +18,7 @@ from pipeline.cli.explain import explain
 from pipeline.cli.export import export
 from pipeline.cli.forget import forget
 from pipeline.cli.initialise import init
+from pipeline.cli.report import report
 from pipeline.cli.restatements import restatements
 from pipeline.cli.sandbox import sandbox
 from pipeline.cli.warehouse import db
@@ -34,7 +35,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    *(demo, init, doctor, sync, run, backfill, explain, restatements, export),
+    *(demo, init, doctor, sync, run, backfill, explain, report, restatements, export),
     *(db, forget, sandbox),
 )
 for _command in COMMANDS:

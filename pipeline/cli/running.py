@@ -39,7 +39,7 @@ DAEMONS = frozenset({"SCHEDULER", "SENSOR"})
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Events are kept under DAGSTER_HOME; the terminal gets progress, warnings and the error."""
 FALLBACK = "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
-SYNC_STEPS, FOLD_STEPS, MONTH_STEPS = 5, 3, 8
+SYNC_STEPS, FOLD_STEPS, MONTH_STEPS = 5, 3, 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ STEPS = {
     "warehouse": "Publishing to the warehouse",
     "alert_evaluation": "Evaluating alerts",
     "slack_delivery": "Delivering to Slack",
+    "report": "Writing the report",
 }
 """Dagster's steps, in words and in order."""
 WIDTH = 100

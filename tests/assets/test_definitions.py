@@ -27,7 +27,7 @@ GROUPS = {
         "crm_pipeline",
         "deal_reconciliation",
     },
-    "publish": {"warehouse"},
+    "publish": {"warehouse", "report"},
     "alerts": {"alert_evaluation", "slack_delivery"},
 }
 

@@ -1,0 +1,198 @@
+"""One month as the page shows it, read from the warehouse.
+
+Belongs here: totals, members, types, cohorts. Accounts are read in `accounts`, alerts and checks in `notes`. Money is
+in major units of the reporting currency, shares as they are (0.05 = 5%).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from pipeline import schemas
+from pipeline.database import table_of
+from pipeline.months import add_months
+from pipeline.publish.brought import Brought, brought
+from pipeline.publish.page.accounts import Mover, movers
+from pipeline.publish.page.given import Given
+from pipeline.publish.page.notes import Notes, notes
+
+Row = Mapping[str, Any]
+SERIES = 25
+"""Months of the lines: two years and the month before them."""
+YEAR = 12
+SPLITS = ("segment", "owner")
+COLUMNS = tuple(column.name for column in schemas.EXPANSION_METRICS.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Everything on one month's page.
+
+    Attributes:
+        month: its first day.
+        total: EXPANSION_METRICS of the total, window of one month.
+        before: the same of the month before; null where there is none.
+        year: of the month, window of twelve months; null where there is none.
+        months: the total of the last months up to this one, oldest first.
+        years: the same in the window of twelve months.
+        members: dimension -> EXPANSION_METRICS of its members, window of one month, largest expansion first.
+        types: month, type, amount and accounts of the total's expansion over the last year.
+        cohorts: cohort_month, age_months, accounts, nrr and grr as far as they are over by this month.
+        stages: stage, deals, amount and weighted of the open expansion pipeline.
+        brought: who brought the expansion; null without a CRM.
+        movers: the accounts that grew and shrank most.
+        notes: alerts, checks, restatements and evidence.
+    """
+
+    month: date
+    total: Row
+    before: Row | None
+    year: Row | None
+    months: tuple[Row, ...]
+    years: tuple[Row, ...]
+    members: Mapping[str, tuple[Row, ...]]
+    types: tuple[Row, ...]
+    cohorts: tuple[Row, ...]
+    stages: tuple[Row, ...]
+    brought: Brought | None
+    movers: tuple[Mover, ...]
+    notes: Notes
+
+
+def held(connection: Connection) -> tuple[Row, ...]:
+    """Every published month's total over one month, oldest first."""
+    table = table_of(schemas.EXPANSION_METRICS)
+    return _rows(
+        connection.execute(
+            select(table)
+            .where(table.c.dimension == "total", table.c.window_months == 1)
+            .order_by(table.c.month)
+        )
+    )
+
+
+def read(connection: Connection, month: date, given: Given) -> Month:
+    """The page of `month`, which must be published.
+
+    Raises:
+        KeyError: the warehouse does not hold the month.
+    """
+    series = _totals(connection, month)
+    months = tuple(row for row in series if row["window_months"] == 1)
+    years = tuple(row for row in series if row["window_months"] == YEAR)
+    if not months or months[-1]["month"] != month:
+        raise KeyError(month)
+    before = [row for row in months if row["month"] == add_months(month, -1)]
+    year = [row for row in years if row["month"] == month]
+    return Month(
+        month=month,
+        total=months[-1],
+        before=before[0] if before else None,
+        year=year[0] if year else None,
+        months=months,
+        years=years,
+        members={split: _members(connection, month, split) for split in SPLITS},
+        types=_types(connection, month),
+        cohorts=_cohorts(connection, month),
+        stages=_stages(connection, month),
+        brought=brought(connection, month, YEAR),
+        movers=movers(connection, month, given),
+        notes=notes(connection, month),
+    )
+
+
+def _totals(connection: Connection, month: date) -> tuple[Row, ...]:
+    table = table_of(schemas.EXPANSION_METRICS)
+    return _rows(
+        connection.execute(
+            select(table)
+            .where(
+                table.c.dimension == "total",
+                table.c.window_months.in_([1, YEAR]),
+                table.c.month.between(add_months(month, 1 - SERIES), month),
+            )
+            .order_by(table.c.month)
+        )
+    )
+
+
+def _members(connection: Connection, month: date, dimension: str) -> tuple[Row, ...]:
+    table = table_of(schemas.EXPANSION_METRICS)
+    return _rows(
+        connection.execute(
+            select(table)
+            .where(
+                table.c.dimension == dimension,
+                table.c.window_months == 1,
+                table.c.month == month,
+            )
+            .order_by(table.c.expansion_mrr.desc(), table.c.member)
+        )
+    )
+
+
+def _types(connection: Connection, month: date) -> tuple[Row, ...]:
+    table = table_of(schemas.EXPANSION_BY_TYPE)
+    return _rows(
+        connection.execute(
+            select(table.c.month, table.c.type, table.c.amount, table.c.accounts)
+            .where(
+                table.c.dimension == "total",
+                table.c.window_months == 1,
+                table.c.month.between(add_months(month, -YEAR), month),
+            )
+            .order_by(table.c.month, table.c.type)
+        )
+    )
+
+
+def _cohorts(connection: Connection, month: date) -> tuple[Row, ...]:
+    """Cohorts of the last two years; a row belongs to the month that its age falls in."""
+    table = table_of(schemas.EXPANSION_COHORT)
+    rows = _rows(
+        connection.execute(
+            select(
+                table.c.cohort_month,
+                table.c.age_months,
+                table.c.accounts,
+                table.c.nrr,
+                table.c.grr,
+            )
+            .where(table.c.cohort_month.between(add_months(month, 1 - SERIES), month))
+            .order_by(table.c.cohort_month, table.c.age_months)
+        )
+    )
+    return tuple(row for row in rows if add_months(row["cohort_month"], row["age_months"]) <= month)
+
+
+def _stages(connection: Connection, month: date) -> tuple[Row, ...]:
+    table = table_of(schemas.CRM_PIPELINE)
+    rows = _rows(connection.execute(select(table).where(table.c.month == month)))
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        stage = found.setdefault(
+            row["stage"], {"stage": row["stage"], "deals": 0, "amount": 0.0, "weighted": 0.0}
+        )
+        for name in ("deals", "amount", "weighted"):
+            stage[name] += row[name] or 0
+    return tuple(sorted(found.values(), key=lambda stage: (-stage["amount"], stage["stage"])))
+
+
+def _rows(result: Any) -> tuple[Row, ...]:
+    """Rows with money as floats: the page rounds to whole units."""
+    return tuple(
+        {name: _plain(value) for name, value in row.items()} for row in result.mappings().all()
+    )
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def closed(rows: Sequence[Row]) -> list[Row]:
+    """Those of months that are closed."""
+    return [row for row in rows if not row["provisional"]]

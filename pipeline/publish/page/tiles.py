@@ -1,0 +1,86 @@
+"""The headline tiles: a figure, how it changed, and how it is judged.
+
+Belongs here: which figures, and words around them. Does not belong here: the bands (`pipeline.metrics` sets them).
+"""
+
+from dataclasses import dataclass
+
+from pipeline.publish.page import words
+from pipeline.publish.page.figures import Month, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One headline figure.
+
+    Attributes:
+        name: what it is.
+        value: the figure as text.
+        change: against the month before, as text; empty where there is none.
+        way: up, down or level, of the change.
+        note: the band, or another word on it.
+    """
+
+    name: str
+    value: str
+    change: str
+    way: str
+    note: str
+
+
+def tiles(found: Month, currency: str) -> tuple[Tile, ...]:
+    """The tiles in their order."""
+    total, before = found.total, found.before
+    year, year_before = found.year, found.years[-2] if len(found.years) > 1 else None
+    return (
+        _money("Ending MRR", "ending_mrr", total, before, f"{currency.upper()} a month"),
+        _money("Expansion MRR", "expansion_mrr", total, before, _accounts(total)),
+        _share("Expansion rate", "expansion_rate", total, before, _band(total)),
+        _share("NRR, 12 months", "nrr", year, year_before, _band_of_year(year)),
+        _share("GRR, 12 months", "grr", year, year_before, ""),
+    )
+
+
+def _accounts(total: Row) -> str:
+    return f"{total['expanding_accounts']:,} of {total['opening_accounts']:,} accounts"
+
+
+def _band(total: Row) -> str:
+    return f"band: {words.BANDS.get(total['band'], total['band'])}" if total["band"] else ""
+
+
+def _band_of_year(year: Row | None) -> str:
+    if year is None or not year["band"]:
+        return ""
+    return f"annual expansion: {words.BANDS.get(year['band'], year['band'])}"
+
+
+def _money(name: str, column: str, now: Row, before: Row | None, note: str) -> Tile:
+    change = now[column] - before[column] if before else None
+    told = f"{words.signed(change)} {_against(before)}" if change is not None else ""
+    return Tile(name, words.money(now[column]), told, _way(change, 1), note)
+
+
+def _share(name: str, column: str, now: Row | None, before: Row | None, note: str) -> Tile:
+    value = now[column] if now else None
+    old = before[column] if before else None
+    change = value - old if value is not None and old is not None else None
+    told = f"{words.points(change)} {_against(before)}" if change is not None else ""
+    note = note if value is not None else "no such window yet"
+    return Tile(
+        name,
+        words.share(value, 2 if column == "expansion_rate" else 1),
+        told,
+        _way(change, 0.001),
+        note,
+    )
+
+
+def _against(before: Row | None) -> str:
+    return f"on {before['month']:%b %Y}" if before else ""
+
+
+def _way(change: float | None, least: float) -> str:
+    if change is None or abs(change) < least / 2:
+        return "level"
+    return "up" if change > 0 else "down"

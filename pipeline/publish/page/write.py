@@ -1,0 +1,89 @@
+"""The files of the report: `2026-10.html` a month, and `index.html`.
+
+Belongs here: which are written, and how. A file is replaced when the new one is whole, and left alone where nothing on
+it changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from pipeline.database import reading
+from pipeline.months import key_of
+from pipeline.publish.page import figures, render
+from pipeline.publish.page.given import Given
+
+INDEX = "index.html"
+PRIVATE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of it.
+
+    Attributes:
+        index: the list of months.
+        pages: month -> its file, of the months that were asked for.
+        changed: how many files were written; the others were the same.
+        latest: the latest closed month, else the latest; null where the warehouse holds none.
+    """
+
+    index: Path
+    pages: dict[date, Path]
+    changed: int
+    latest: date | None
+
+    @property
+    def page(self) -> Path:
+        """The page that a reader wants first, if it was asked for; else the index."""
+        return self.pages.get(self.latest or date.min, self.index)
+
+
+def write_report(
+    source: Engine, folder: Path, given: Given, months: Sequence[date] | None = None
+) -> Written:
+    """Write the pages of `months` (null: of all) and the index.
+
+    Args:
+        source: the warehouse.
+        folder: where the files go; it is made.
+        given: what the configuration says.
+        months: months that the warehouse does not hold are left out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pages: dict[date, Path] = {}
+    changed = 0
+    with reading(source) as connection:
+        held = figures.held(connection)
+        every = [row["month"] for row in held]
+        for month in every if months is None else [each for each in every if each in set(months)]:
+            pages[month] = folder / f"{key_of(month)}.html"
+            text = render.page(figures.read(connection, month, given), given, every)
+            changed += _put(pages[month], text)
+    target = folder / INDEX
+    changed += _put(target, render.index(held, given))
+    return Written(target, pages, changed, latest_of(held))
+
+
+def latest_of(held: Sequence[figures.Row]) -> date | None:
+    """The month that a reader wants first: the latest closed one, else the latest."""
+    months = [row["month"] for row in figures.closed(held) or held]
+    return months[-1] if months else None
+
+
+def _put(target: Path, text: str) -> bool:
+    """Replace the file, unless it says the same; whether it was replaced. Names of customers are in it."""
+    content = text.encode()
+    if target.is_file() and target.read_bytes() == content:
+        return False
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.touch(mode=PRIVATE)
+        part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return True

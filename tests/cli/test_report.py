@@ -1,0 +1,51 @@
+"""`report` as a person types it: files that say what the warehouse says."""
+
+import json
+
+import pytest
+
+from tests.cli.desk import Desk
+
+
+def test_a_night_writes_the_report_and_the_command_says_where(worked: Desk) -> None:
+    page = worked.folder / "data/report/2026-10.html"
+    before = page.stat().st_mtime_ns
+    said = worked.types("report")
+    assert said.code == 0, said.err
+    assert said.out.strip() == str(page)
+    assert "0 files written" in said.err
+    assert page.stat().st_mtime_ns == before, "a page that says the same is left alone"
+    assert "Revenue expansion in October 2026" in page.read_text()
+    index = (worked.folder / "data/report/index.html").read_text()
+    assert all(f'href="2026-{month}.html"' in index for month in ("08", "09", "10", "11"))
+
+
+def test_one_month_in_a_folder_of_choice(worked: Desk) -> None:
+    said = worked.types("report", "--month", "2026-09", "--to", "board", "--json")
+    told = json.loads(said.out)
+    assert told["months"] == ["2026-09"]
+    assert sorted(path.name for path in (worked.folder / "board").iterdir()) == [
+        "2026-09.html",
+        "index.html",
+    ]
+    page = (worked.folder / told["page"]).stat()
+    assert page.st_mode & 0o077 == 0, "names of customers are for the owner's eyes"
+
+
+def test_proofs_come_from_the_lake(worked: Desk) -> None:
+    page = (worked.folder / "data/report/2026-10.html").read_text()
+    assert "Proved by" in page
+    assert any(f"<code>{prefix}_" in page for prefix in ("evt", "il", "sync"))
+
+
+@pytest.mark.parametrize(("month", "told"), [("2019-01", "no figures of 2019-01"), ("x", "month")])
+def test_a_month_that_is_not_there(worked: Desk, month: str, told: str) -> None:
+    said = worked.types("report", "--month", month)
+    assert said.code == 2
+    assert told in said.err
+
+
+def test_before_the_first_night(desk: Desk) -> None:
+    said = desk.types("report")
+    assert said.code == 2
+    assert "expansion run" in said.err

@@ -1,0 +1,87 @@
+"""A published company of two accounts over fourteen months, for the pages: one grows, one shrinks."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+from sqlalchemy import Engine, insert
+
+from pipeline.database import table_of
+from pipeline.metrics import MetricsSpec, expansion
+from pipeline.months import add_months
+from pipeline.publish import publish_months, replace_table
+from pipeline.schemas import ACCOUNT, ALERT_EVALUATION, RESTATEMENT
+from tests.metrics.item_books import JANUARY, one_account_each
+
+MONTHS = tuple(add_months(JANUARY, n) for n in range(14))
+LAST = MONTHS[-2]
+"""The latest month that is closed."""
+
+
+def published_company(warehouse: Engine) -> None:
+    """Fill the warehouse; the last month is not closed."""
+    frames: dict[str, list[pl.DataFrame]] = {}
+    for place, month in enumerate(MONTHS):
+        for window in (1, 12):
+            for name, frame in _month(place, window).items():
+                frames.setdefault(name, []).append(frame.with_columns(month=pl.lit(month)))
+    publish_months(warehouse, {name: pl.concat(each) for name, each in frames.items()}, MONTHS)
+    names = {"acc_0": "Acme", "acc_1": "Bolt"}
+    rows = [
+        dict.fromkeys(ACCOUNT.names)
+        | {"account_id": account, "name": name, "owner": "Ann Lee", "source": "hubspot"}
+        for account, name in names.items()
+    ]
+    replace_table(warehouse, "account", pl.DataFrame(rows, schema=ACCOUNT.schema))
+    _note(warehouse)
+
+
+def _month(place: int, window: int) -> dict[str, pl.DataFrame]:
+    opening = 10_000 + 1_000 * place
+    month = MONTHS[place]
+    book = one_account_each(
+        {
+            "acc_0": (opening, opening + 1_000),
+            "acc_1": (5_000, 4_900),
+        },
+        month=month,
+        window=window,
+    )
+    moved = book.movement.with_columns(provisional=pl.lit(month == MONTHS[-1]))
+    found = expansion(
+        book.snapshot, moved, book.item_movement, book.component, book.account, MetricsSpec()
+    )
+    return {
+        "mrr_movement": moved.collect(),
+        "mrr_movement_component": book.component.collect(),
+        "expansion_metrics": found.expansion_metrics,
+        "expansion_by_type": found.expansion_by_type,
+    }
+
+
+def _note(warehouse: Engine) -> None:
+    """A breach, and a figure that was restated."""
+    at = datetime(2027, 2, 4, tzinfo=UTC)
+    judged = dict.fromkeys(ALERT_EVALUATION.names) | {
+        "run_id": "run",
+        "fingerprint": "expansion-floor|total|all",
+        "month": LAST,
+        "observed": 0.01,
+        "threshold": 0.02,
+        "breach": True,
+        "at": at,
+    }
+    changed = {
+        "month": LAST,
+        "version": 2,
+        "dimension": "total",
+        "member": "all",
+        "metric": "expansion_rate",
+        "old": 0.05,
+        "new": 0.06,
+        "cause": "evidence",
+        "evidence": None,
+        "at": at,
+    }
+    with warehouse.begin() as connection:
+        connection.execute(insert(table_of(ALERT_EVALUATION)), [judged])
+        connection.execute(insert(table_of(RESTATEMENT)), [changed])

@@ -1,0 +1,123 @@
+"""The report's pages on a warehouse of the simulated company: what they say, and what cannot be slipped into them."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from pipeline import schemas
+from pipeline.database import reading, table_of
+from pipeline.publish.page import Given, Threshold, write_report
+from pipeline.schemas import EXPANSION_METRICS
+from tests.publish.company import LAST, MONTHS, published_company
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u2028{{ 7*7 }}"
+GIVEN = Given(company=HOSTILE, thresholds=(Threshold("floor", 0.02),), target=0.04)
+
+
+@pytest.fixture
+def filled(any_warehouse: Engine) -> Engine:
+    published_company(any_warehouse)
+    return any_warehouse
+
+
+def _total(source: Engine, month: date) -> dict[str, object]:
+    table = table_of(EXPANSION_METRICS)
+    with reading(source) as connection:
+        row = connection.execute(
+            select(table).where(
+                table.c.month == month, table.c.dimension == "total", table.c.window_months == 1
+            )
+        ).mappings()
+        return dict(row.one())
+
+
+def _charts(page: str) -> dict[str, dict[str, object]]:
+    found = re.findall(
+        r'<script type="application/json" id="chart-(\w+)">(.*?)</script>', page, re.DOTALL
+    )
+    return {name: json.loads(text) for name, text in found}
+
+
+def test_the_page_says_what_the_warehouse_says(filled: Engine, tmp_path: Path) -> None:
+    done = write_report(filled, tmp_path, GIVEN)
+    assert list(done.pages) == list(MONTHS)
+    assert done.latest == LAST
+    page = done.page.read_text()
+    total = _total(filled, LAST)
+    assert f'<p class="value">{total["ending_mrr"]:,.0f}</p>' in page
+    assert f'<p class="value">{total["expansion_rate"]:.2%}</p>' in page
+    assert page.count("<h1>") == 1
+    assert '<html lang="en">' in page
+    steps = _charts(page)["waterfall"]["layer"][0]["data"]["values"]  # type: ignore[index]
+    moved = sum(step["to"] - step["from"] for step in steps)
+    assert moved == pytest.approx(
+        float(str(total["ending_mrr"])) - float(str(total["starting_mrr"]))
+    )
+
+
+def test_a_page_is_written_again_only_when_it_says_something_else(
+    filled: Engine, tmp_path: Path
+) -> None:
+    first = write_report(filled, tmp_path, GIVEN)
+    assert first.changed == len(MONTHS) + 1
+    assert write_report(filled, tmp_path, GIVEN).changed == 0
+    account = table_of(schemas.ACCOUNT)
+    table = table_of(EXPANSION_METRICS)
+    with filled.begin() as connection:
+        connection.execute(
+            update(table)
+            .where(table.c.month == LAST, table.c.dimension == "total")
+            .values(expansion_rate=0.5)
+        )
+        connection.execute(update(account).values(name="Renamed"))
+    assert write_report(filled, tmp_path, GIVEN, [LAST]).changed == 2
+    assert "50.00%" in first.page.read_text()
+    assert not list(tmp_path.glob(".*")), "nothing half is left behind"
+
+
+def test_hostile_names_stay_text(filled: Engine, tmp_path: Path) -> None:
+    account, metrics = table_of(schemas.ACCOUNT), table_of(EXPANSION_METRICS)
+    with filled.begin() as connection:
+        connection.execute(update(account).values(name=HOSTILE, owner=HOSTILE))
+        connection.execute(
+            update(metrics)
+            .where(metrics.c.dimension == "owner", metrics.c.month == LAST)
+            .where(metrics.c.member == "Ann Lee")
+            .values(member=HOSTILE)
+        )
+    page = write_report(filled, tmp_path, GIVEN).page.read_text()
+    assert "<script>alert" not in page
+    assert "<img" not in page.split("<script>")[0]
+    assert "49" not in re.findall(r"<title>(.*?)</title>", page)[0]
+    told = json.dumps(_charts(page))
+    assert "alert(1)" in told, "the name is in the chart's data, as text"
+
+
+def test_what_stands_beside_the_figures(filled: Engine, tmp_path: Path) -> None:
+    page = write_report(filled, tmp_path, GIVEN).page.read_text()
+    assert "1.00% against 2.00%" in page, "the alert of the month"
+    assert re.search(r"5\.00%</td><td[^>]*>6\.00%</td><td>evidence, 2027-02-04", page), "restated"
+    assert "No CRM is connected" not in page, "accounts came from a CRM"
+    assert "no expansion to attribute" in page, "and attribution is empty: a sentence says so"
+    assert "expansion explain --account acc_0" in page
+
+
+def test_nothing_can_be_loaded(filled: Engine, tmp_path: Path) -> None:
+    done = write_report(filled, tmp_path, Given())
+    for page in (done.page, done.index):
+        text = page.read_text()
+        policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[0]
+        assert policy.startswith("default-src &#39;none&#39;")
+        assert "unsafe-eval" not in policy
+        assert not re.findall(r"<(?:link|iframe|object|embed)\b|\bsrc=", text.split("<script>")[0])
+
+
+def test_an_empty_warehouse_has_an_index_that_says_so(warehouse: Engine, tmp_path: Path) -> None:
+    done = write_report(warehouse, tmp_path, GIVEN)
+    assert done.latest is None
+    assert done.page == done.index
+    assert "expansion run" in done.index.read_text()

@@ -1,0 +1,98 @@
+"""The report in a real Chromium without a network: it draws, it drills down, it fits a phone, it prints."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from pipeline.publish.page import Given, Threshold, write_report
+from tests.conftest import ROOT, Browser
+from tests.publish.company import LAST, published_company
+from tests.publish.tab import PHONE, Tab, tab
+
+pytestmark = pytest.mark.browser
+SCREENSHOTS = ROOT / ".cache" / "screenshots"
+GIVEN = Given(
+    company="Simulated company",
+    thresholds=(Threshold("expansion-floor", 0.02),),
+    target=0.04,
+    proofs=lambda _month, items: dict.fromkeys(items, ("evt_1",)),
+)
+EMPTY = (
+    "[...document.querySelectorAll('.chart')].filter(it => !it.querySelector('svg path, svg text'))"
+)
+
+
+@pytest.fixture(scope="module")
+def chromium(browser: Browser) -> Iterator[Tab]:
+    with tab(browser.path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def report(warehouse: Engine, tmp_path: Path) -> Path:
+    published_company(warehouse)
+    return write_report(warehouse, tmp_path / "report", GIVEN).index
+
+
+@pytest.fixture
+def quiet(chromium: Tab) -> Iterator[Tab]:
+    """The tab; at the end it must have had no error and asked for nothing but the files themselves."""
+    chromium.errors.clear()
+    chromium.requests.clear()
+    chromium.looks()
+    yield chromium
+    assert chromium.errors == []
+    assert [each for each in chromium.requests if not each.startswith(("file:", "data:"))] == []
+
+
+def test_from_the_month_to_the_account_to_its_evidence(quiet: Tab, report: Path) -> None:
+    quiet.opens(report)
+    quiet.clicks(f'a[href="{LAST:%Y-%m}.html"]')
+    quiet.drawn(f"{LAST:%Y-%m}.html")
+    seen = "document.querySelector('.account .part .evidence').checkVisibility()"
+    assert quiet.sees(seen) is False
+    quiet.clicks(".account summary")
+    quiet.clicks(".account .part summary")
+    assert quiet.sees(seen) is True
+    assert "evt_1" in quiet.sees("document.querySelector('.account .part dl').innerText")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_chart_is_drawn_in_light_and_in_dark(quiet: Tab, report: Path, dark: bool) -> None:
+    quiet.looks(dark=dark)
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    assert quiet.sees("document.querySelectorAll('.chart').length") > 5
+    assert quiet.sees(f"{EMPTY}.map(it => it.dataset.of)") == []
+    paper = quiet.sees("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(18, 22, 27)") is dark
+    quiet.keeps(SCREENSHOTS / f"report-{'dark' if dark else 'light'}.png")
+
+
+def test_a_phone_scrolls_down_only(quiet: Tab, report: Path) -> None:
+    quiet.looks(size=PHONE)
+    for name in ("index.html", f"{LAST:%Y-%m}.html"):
+        quiet.opens(report.with_name(name))
+        quiet.sees("document.querySelectorAll('details').forEach(it => { it.open = true; })")
+        assert quiet.sees("document.documentElement.scrollWidth") == PHONE[0], name
+        quiet.keeps(SCREENSHOTS / f"phone-{Path(name).stem}.png")
+
+
+def test_everything_can_be_reached_and_named(quiet: Tab, report: Path) -> None:
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    tree = quiet.call("Accessibility.getFullAXTree")["nodes"]
+    roles = [node["role"]["value"] for node in tree if not node.get("ignored")]
+    assert roles.count("main") == 1
+    assert roles.count("banner") == 1
+    assert {"navigation", "contentinfo"} <= set(roles)
+    images = [node for node in tree if node["role"]["value"] in {"img", "image"}]
+    unnamed = [node for node in images if not node.get("ignored") and not node["name"]["value"]]
+    assert unnamed == []
+
+
+def test_paper_is_white_even_where_the_screen_is_dark(quiet: Tab, report: Path) -> None:
+    quiet.looks(dark=True, media="print")
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    assert quiet.sees("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    quiet.keeps(SCREENSHOTS / "report-print.png")
