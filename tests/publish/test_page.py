@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, update
 
 from pipeline import schemas
 from pipeline.database import reading, table_of
-from pipeline.publish.page import Given, Threshold, write_report
+from pipeline.publish.page import Given, Threshold, pictures, write_report
 from pipeline.schemas import EXPANSION_METRICS
 from tests.publish.company import LAST, MONTHS, published_company
 
@@ -121,3 +121,11 @@ def test_an_empty_warehouse_has_an_index_that_says_so(warehouse: Engine, tmp_pat
     assert done.latest is None
     assert done.page == done.index
     assert "expansion run" in done.index.read_text()
+
+
+def test_pictures_show_the_total_and_are_small(filled: Engine) -> None:
+    found = pictures(filled, LAST, GIVEN)
+    assert len(found) == 2
+    for drawn in found.values():
+        assert drawn.startswith(b"\x89PNG")
+        assert len(drawn) < 60_000

@@ -95,4 +95,5 @@ def test_paper_is_white_even_where_the_screen_is_dark(quiet: Tab, report: Path) 
     quiet.looks(dark=True, media="print")
     quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
     assert quiet.sees("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert quiet.sees("document.documentElement.dataset.scheme") == "light", "and so are the charts"
     quiet.keeps(SCREENSHOTS / "report-print.png")

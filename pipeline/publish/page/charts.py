@@ -31,8 +31,8 @@ STEPS = (
 
 def waterfall(found: Month) -> Chart:
     """From opening to closing MRR: one bar a step, the ends as marks on an axis that does not begin at zero."""
-    at, rows = float(found.total["starting_mrr"]), []
-    opening = at
+    opening = at = float(found.total["starting_mrr"])
+    rows: list[dict[str, Any]] = []
     for column, name, sign in STEPS:
         amount = sign * float(found.total[column])
         rows.append(
@@ -46,16 +46,17 @@ def waterfall(found: Month) -> Chart:
             }
         )
         at += amount
-    ends = [
+    ends: list[dict[str, Any]] = [
         {"step": name, "to": value, "end": value, "told": words.money(value), "way": "end"}
         for name, value in (("Opening", opening), ("Closing", float(found.total["ending_mrr"])))
     ]
+    low = min(min(row["from"], row["to"]) for row in [*rows, {"from": at, "to": opening}])
     order = ["Opening", *(name for _, name, _ in STEPS), "Closing"]
     y = {"field": "step", "type": "nominal", "sort": order, "axis": {"title": None, "ticks": False}}
     x = {
         "type": "quantitative",
-        "scale": {"zero": False, "nice": True},
-        "axis": {"title": None, "format": "~s", "tickCount": 5},
+        "scale": {"domain": _around([row["end"] for row in [*rows, *ends]], low), "nice": False},
+        "axis": {"title": None, "format": "~s", "tickCount": 4, "labelOverlap": True},
     }
     colour = {"field": "way", "type": "nominal", "legend": None, "scale": _ways()}
     told = [_shown("step", "Step"), _shown("told", "MRR")]
@@ -75,7 +76,7 @@ def waterfall(found: Month) -> Chart:
             },
             {
                 "data": {"values": ends},
-                "mark": {"type": "tick", "thickness": 4, "size": 20},
+                "mark": {"type": "tick", "thickness": 4, "size": 20, "opacity": 1},
                 "encoding": {"y": y, "x": {"field": "to", **x}, "color": colour, "tooltip": told},
             },
             {
@@ -133,11 +134,20 @@ def rate(found: Month, given: Given) -> Chart:
             },
             {
                 "data": {"values": rows},
-                "mark": {"type": "point", "size": 45, "opacity": 1},
+                "mark": {
+                    "type": "point",
+                    "size": 45,
+                    "opacity": 1,
+                    "stroke": "@plain",
+                    "filled": True,
+                },
                 "encoding": {
                     "x": x,
                     "y": y,
-                    "fillOpacity": {"condition": {"test": "datum.closed", "value": 1}, "value": 0},
+                    "fill": {
+                        "condition": {"test": "datum.closed", "value": "@plain"},
+                        "value": "@card",
+                    },
                     "tooltip": [_when(), _shown("told", "Expansion rate")],
                 },
             },
@@ -184,7 +194,7 @@ def types(found: Month) -> Chart:
                     "domain": list(words.TYPES.values())[:8],
                     "range": [f"@type{number}" for number in range(8)],
                 },
-                "legend": {"title": None, "orient": "bottom", "columns": 3, "symbolType": "square"},
+                "legend": {"title": None, "orient": "bottom", "columns": 2, "symbolType": "square"},
             },
             "tooltip": [_when(), _shown("type", "Type"), _shown("told", "Expansion MRR")],
         },
@@ -218,7 +228,7 @@ def bars(rows: Sequence[Mapping[str, Any]], title: str) -> Chart:
     x = {
         "field": "amount",
         "type": "quantitative",
-        "scale": {"domain": [min(smallest, 0), (max(largest, 0) or 1) * 1.55]},
+        "scale": {"domain": [min(smallest, 0), (max(largest, 0) or 1) * 1.9]},
         "axis": None,
     }
     return _chart(
@@ -403,6 +413,13 @@ def _chart(**parts: Any) -> Chart:
         "width": "container",
         **parts,
     }
+
+
+def _around(ends: Sequence[float], low: float) -> list[float]:
+    """An axis around the values, with room for the words after the longest bar."""
+    high = max(ends)
+    span = (high - low) or abs(high) or 1
+    return [max(low - 0.05 * span, 0) if low >= 0 else low - 0.05 * span, high + 0.45 * span]
 
 
 def _ways() -> dict[str, Any]:

@@ -17,7 +17,7 @@ import jinja2
 import vl_convert
 
 from pipeline.months import add_months, key_of
-from pipeline.publish.page import charts, sentences, words
+from pipeline.publish.page import charts, palette, sentences, words
 from pipeline.publish.page.figures import YEAR, Month, Row
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.tiles import tiles
@@ -175,18 +175,26 @@ def _split(found: Month, dimension: str) -> Figure:
         f"Expansion by {dimension}",
         sentences.members(found, dimension),
         charts.members(rows) if rows else None,
-        (dimension.capitalize(), "Expansion MRR", "Rate", "NRR", "Accounts"),
+        (dimension.capitalize(), "Expansion MRR", "Rate", "Target", "NRR", "Accounts"),
         tuple(
             (
                 words.plain(row["member"]),
                 words.money(row["expansion_mrr"]),
                 words.share(row["expansion_rate"]),
+                _target(row),
                 words.share(row["nrr"]),
                 f"{row['closing_accounts']:,}",
             )
             for row in rows
         ),
     )
+
+
+def _target(row: Row) -> str:
+    """The target of a member, and how much of it is reached."""
+    if row["target"] is None:
+        return words.NOTHING
+    return f"{words.share(row['target'])} ({words.share(row['attainment'], 0)} reached)"
 
 
 def _series(rows: Sequence[Row], *columns: str) -> tuple[tuple[str, ...], ...]:
@@ -246,6 +254,7 @@ def _render(name: str, **values: Any) -> str:
         "words": words,
         "style": _own("style.css"),
         "scripts": texts,
+        "palettes": palette.both(),
         "policy": _policy(*texts) if texts else "default-src 'none'; style-src 'unsafe-inline'",
     }
     return _templates().get_template(name).render(context)

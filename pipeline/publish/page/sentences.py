@@ -3,10 +3,12 @@
 Belongs here: words around figures that the month holds.
 """
 
+from pipeline.publish.brought import Won
 from pipeline.publish.page import words
 from pipeline.publish.page.charts import MEMBERS
 from pipeline.publish.page.figures import Month
 from pipeline.publish.page.given import Given
+from pipeline.publish.render_brought import OUTCOMES
 
 ALMOST = 0.0005
 YEAR_OLD = 12
@@ -122,10 +124,12 @@ def quality(found: Month) -> str:
     if not row["ending_mrr"]:
         return "There is no MRR at the end of the month."
     left = ""
+    rest = row["churned_mrr"] - row["voluntary_churned_mrr"] - row["involuntary_churned_mrr"]
     if round(row["churned_mrr"]):
         left = (
-            f" Of the churn, {words.money(row['voluntary_churned_mrr'])} chose to leave and "
-            f"{words.money(row['involuntary_churned_mrr'])} failed to pay."
+            f" Of the churn, {words.money(row['voluntary_churned_mrr'])} chose to leave, "
+            f"{words.money(row['involuntary_churned_mrr'])} failed to pay and {words.money(rest)} paused or left "
+            f"for reasons that are not known."
         )
     return (
         f"Of the ending MRR, {words.money(row['discounted_mrr'])} has a discount and "
@@ -169,5 +173,16 @@ def pipeline(found: Month) -> str:
     return (
         f"{words.counted(found.brought.open_deals, 'expansion deal').capitalize()} stood open over "
         f"{words.money(found.brought.open_amount)}, {words.money(found.brought.weighted)} weighted by "
-        f"how likely their stage is won."
-    )
+        f"how likely their stage is won. {_won(found.brought.won)}"
+    ).strip()
+
+
+def _won(won: Won) -> str:
+    """What became of the expansion deals that were won."""
+    count = sum(won.outcomes.values())
+    if not count:
+        return ""
+    told = [
+        f"{won.outcomes[each]} {said}" for each, said in OUTCOMES.items() if won.outcomes.get(each)
+    ]
+    return f"Of {words.counted(count, 'deal')} won in {words.counted(won.months, 'month')}, {words.listed(told)}."

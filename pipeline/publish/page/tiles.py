@@ -35,9 +35,9 @@ def tiles(found: Month, currency: str) -> tuple[Tile, ...]:
     return (
         _money("Ending MRR", "ending_mrr", total, before, f"{currency.upper()} a month"),
         _money("Expansion MRR", "expansion_mrr", total, before, _accounts(total)),
-        _share("Expansion rate", "expansion_rate", total, before, _band(total)),
-        _share("NRR, 12 months", "nrr", year, year_before, _band_of_year(year)),
-        _share("GRR, 12 months", "grr", year, year_before, ""),
+        _share("Expansion rate", "expansion_rate", total, before, _band(total, year)),
+        _share("NRR, 12 months", "nrr", year, year_before, "of the MRR a year ago"),
+        _share("GRR, 12 months", "grr", year, year_before, "the same without expansion"),
     )
 
 
@@ -45,14 +45,14 @@ def _accounts(total: Row) -> str:
     return f"{total['expanding_accounts']:,} of {total['opening_accounts']:,} accounts"
 
 
-def _band(total: Row) -> str:
-    return f"band: {words.BANDS.get(total['band'], total['band'])}" if total["band"] else ""
-
-
-def _band_of_year(year: Row | None) -> str:
-    if year is None or not year["band"]:
-        return ""
-    return f"annual expansion: {words.BANDS.get(year['band'], year['band'])}"
+def _band(total: Row, year: Row | None) -> str:
+    """How the benchmarks judge the month, and the twelve months up to it."""
+    bands = [
+        f"{words.plain(row['band'])} {span}"
+        for row, span in ((total, "in the month"), (year, "over the year"))
+        if row is not None and row["band"]
+    ]
+    return f"band: {', '.join(bands)}" if bands else ""
 
 
 def _money(name: str, column: str, now: Row, before: Row | None, note: str) -> Tile:

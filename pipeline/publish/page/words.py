@@ -26,7 +26,6 @@ BROUGHT = {
     "unknown": "Unknown",
 }
 MOVEMENTS = {"expansion": "grew", "contraction": "shrank", "churn": "left"}
-BANDS = {"needs_improvement": "needs improvement"}
 GRADES = {
     "exact": "An event of Stripe shows the very change.",
     "invoiced": "An invoice shows what was charged at either end.",

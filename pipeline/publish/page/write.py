@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 
 from pipeline.database import reading
 from pipeline.months import key_of
-from pipeline.publish.page import figures, render
+from pipeline.publish.page import charts, figures, render
 from pipeline.publish.page.given import Given
+from pipeline.publish.page.picture import png
 
 INDEX = "index.html"
 PRIVATE = 0o600
@@ -66,6 +67,17 @@ def write_report(
     target = folder / INDEX
     changed += _put(target, render.index(held, given))
     return Written(target, pages, changed, latest_of(held))
+
+
+def pictures(source: Engine, month: date, given: Given) -> dict[str, bytes]:
+    """Title -> PNG of the charts that show the total alone, of a published month."""
+    with reading(source) as connection:
+        found = figures.read(connection, month, given)
+    drawn = (
+        ("From opening to closing MRR", charts.waterfall(found)),
+        ("Expansion rate", charts.rate(found, given)),
+    )
+    return {f"{title}, {key_of(month)}": png(chart) for title, chart in drawn}
 
 
 def latest_of(held: Sequence[figures.Row]) -> date | None:
