@@ -26,6 +26,9 @@ EVENT_ITEMS = 10
 """An event lists at most so many items; where previous attributes do not say whether there were more, ten may be."""
 
 
+DISCOUNTS_SINCE = "2025-03-31.basil"
+"""From this version on items surely have a list of discounts; they got it in the year before."""
+
 INVOICE_ENDS = ("invoice.deleted", "invoice.marked_uncollectible", "invoice.voided")
 """The events after which an invoice counts otherwise, or is not listed again.
 
@@ -136,9 +139,13 @@ def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:
         trial_start=p.instant(get("trial_start")),
         trial_end=p.instant(get("trial_end")),
         collection_paused=get("pause_collection").is_not_null(),
-        subscription_discounts=pl.coalesce(get("discounts"), _one(get("discount", "id"))),
+        subscription_discounts=pl.when(
+            _tells_discounts().not_() | get("discounts").is_not_null()
+        ).then(pl.coalesce(get("discounts"), _one(get("discount", "id")))),
         subscription_period=p.instant(get("current_period_start")),
-        items=_items(get("items", "data")),
+        items=pl.when(_tells_discounts().not_() | _all_told(get("items", "data"))).then(
+            _items(get("items", "data"))
+        ),
         default_tax_ppm=_inclusive(get("default_tax_rates")),
         automatic_tax=get("automatic_tax", "enabled"),
         tax_rates=_rates(
@@ -153,6 +160,18 @@ def _fields(rows: pl.LazyFrame, get: Callable[..., pl.Expr]) -> pl.LazyFrame:
         .fill_null(get("items", "data").list.len() >= EVENT_ITEMS)
         .fill_null(value=False),
     )
+
+
+def _tells_discounts() -> pl.Expr:
+    """Whether a record has a version in which a subscription and its items list their discounts, if only none."""
+    new = (pl.col("api_version") >= DISCOUNTS_SINCE).fill_null(value=False)
+    return (pl.col("stream") != "event") | new
+
+
+def _all_told(items: pl.Expr) -> pl.Expr:
+    """Whether every item lists its discounts."""
+    told = pl.element().struct.field("discounts").is_not_null()
+    return items.list.eval(told).list.all()
 
 
 def _one(value: pl.Expr) -> pl.Expr:

@@ -28,12 +28,13 @@ def _null_inside(name: str, *fields: str) -> pl.Expr:
 
 
 def _lines_of_nothing() -> pl.Expr:
-    """Whether a line of an invoice is of a subscription, and of no item of it; or of an item, and of no price."""
+    """Whether a line is of a subscription, and of no item of it; or of an item, and of no subscription or no price."""
     line = pl.element().struct
     nothing = line.field("line_item").is_null() & line.field("invoice_item_id").is_null()
     of = line.field("subscription_id").is_not_null() & nothing
-    free = line.field("line_item").is_not_null() & line.field("price_id").is_null()
-    return pl.col("lines").list.eval(of | free).list.any().fill_null(value=False)
+    lost = pl.any_horizontal(line.field(each).is_null() for each in ("subscription_id", "price_id"))
+    item = line.field("line_item").is_not_null()
+    return pl.col("lines").list.eval(of | (item & lost)).list.any().fill_null(value=False)
 
 
 def _other(name: str, *words: str) -> pl.Expr:
@@ -52,13 +53,18 @@ LISTED = pl.any_horizontal(
 """An invoice's record from a list; events tell its end only."""
 RATES = _null_inside("tax_rates", "tax_rate_id", "ppm")
 """A tax rate that does not say what it is."""
+UNBORN = (pl.col("side") == "before") & (pl.col("kind") == "created")
+"""Before its creation a subscription has no state."""
 SUBSCRIPTION = (
-    _other("status", *STATUSES)
+    _null("subscription_id", "at")
+    | _other("status", *STATUSES)
     | RATES
     | (
-        (pl.col("side") != "before")
+        UNBORN.not_()
         & (
-            _null("customer_id", "currency", "status", "created_at", "items")
+            _null(
+                "customer_id", "currency", "status", "created_at", "items", "subscription_discounts"
+            )
             | _null_inside("items", "id", "price_id", "created")
         )
     )
@@ -72,8 +78,8 @@ TIERED = pl.col("tiers").list.len().fill_null(0) > 0
 WANTING: tuple[tuple[Table, pl.Expr], ...] = (
     (
         schemas.OBSERVED_INVOICE,
-        _null("invoice_status")
-        | (LISTED & _null("customer_id", "currency", "invoiced_at", "lines"))
+        _null("invoice_id", "invoice_status")
+        | (LISTED & _null("customer_id", "currency", "invoiced_at", "lines", "invoice_discounts"))
         | _null_inside("lines", *LINE)
         | RATES
         | _lines_of_nothing(),
@@ -100,14 +106,14 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
     ),
     (
         schemas.OBSERVED_COUPON,
-        _null("duration")
+        _null("coupon_id", "duration")
         | _other("duration", "forever", "once", "repeating")
         | (_null("percent_ppm") == _null("amount_off"))
         | (_null("currency") & _null("percent_ppm")),
     ),
     (
         schemas.OBSERVED_DISCOUNT,
-        _null("coupon_id", "start")
+        _null("discount_id", "coupon_id", "start")
         | _no_id("subscription_id", "su")
         | _no_id("subscription_item_id", "si")
         | (_null("customer_id") & _null("subscription_id") & _null("subscription_item_id") & NOBODYS),
@@ -123,10 +129,11 @@ def lacking(frame: Callable[[Table], pl.LazyFrame]) -> pl.Expr | None:
         frame: the rows of a table of `schemas.OBSERVED`.
     """
     states = frame(schemas.OBSERVED_SUBSCRIPTION).filter(SUBSCRIPTION)
+    edits = frame(schemas.OBSERVED_PRICE_EDIT).filter(_null("price_id", "at"))
     listed = pl.col("kind") == "listing"
     events, lists, *others = pl.collect_all(
         [
-            states.filter(listed.not_()).select("proof"),
+            pl.concat([states.filter(listed.not_()).select("proof"), edits.select("proof")]),
             states.filter(listed).select(pl.concat_str("subscription_id", "proof", separator=" ")),
             *(frame(table).filter(wanting).select("hash") for table, wanting in WANTING),
         ]

@@ -47,6 +47,8 @@ list: Stripe's lists have none, and what stood there would seem never to have be
 follow: it would seem to be nothing."""
 TERMS = r'"recurring":\{[^{}]*"usage_type":"(?:licensed|metered)"'
 """How a price recurs."""
+LAST, TYPED = 100, r'"type":"[^"]+"\}$'
+"""An event's type is the last of its fields, which are in the order of their names."""
 ODD_FORM = "a field of another type than Stripe describes, or of an impossible size"
 TOO_LITTLE = "a field that figures rest on is missing, or has a word that Stripe does not describe"
 KEYS = ("customer_id", "subscription_id", "price_id", "coupon_id")
@@ -73,11 +75,15 @@ def set_aside(raw: pl.LazyFrame, decode: Decode) -> tuple[pl.LazyFrame, pl.LazyF
 def odd_type() -> pl.Expr:
     """Whether a RAW_RECORD row has a number or a text of another type, which Polars would turn into one silently.
 
-    So has a recurring price that does not say how it recurs: it would be taken for one that does not.
+    So has a recurring price that does not say how it recurs: it would be taken for one that does not. And an event that
+    does not say what happened: it would be taken for one of no interest.
     """
     text = pl.col("payload").str
+    untyped = (pl.col("stream") == "event") & pl.col("payload").str.tail(LAST).str.contains(
+        TYPED
+    ).not_()
     recurring = (pl.col("stream") == "price") & text.contains('"type":"recurring"', literal=True)
-    return text.contains(ODD) | (recurring & text.contains(TERMS).not_())
+    return text.contains(ODD) | (recurring & text.contains(TERMS).not_()) | untyped
 
 
 def _unreadable(rows: pl.DataFrame, decode: Decode) -> Iterator[pl.DataFrame]:

@@ -118,7 +118,7 @@ def _invoice(name: str, start: datetime, end: datetime, quantity: int) -> Json:
     }  # fmt: skip
     return {
         "id": name, "object": "invoice", "status": "paid", "customer": "cus_a", "currency": "usd",
-        "created": int(start.timestamp()), "lines": {"data": [line], "has_more": False},
+        "created": int(start.timestamp()), "discounts": [], "lines": {"data": [line], "has_more": False},
     }  # fmt: skip
 
 

@@ -188,7 +188,7 @@ def inclusive_tax() -> Rows:
             }  # fmt: skip
             history.records("invoice", {
                 "id": "in", "customer": "cus_a", "status": "paid", "created": int(BEGUN.timestamp()), "currency": "usd",
-                "lines": {"data": [line], "has_more": False},
+                "discounts": [], "lines": {"data": [line], "has_more": False},
             })  # fmt: skip
         return summed(history.states((BEGUN, state(item("si", "p"), **fields))).snapshot(JANUARY))
 

@@ -213,7 +213,8 @@ class History:
     ) -> None:
         record = {
             "id": invoice, "object": "invoice", "status": status, "customer": f"cus_{customer}",
-            "created": int(at.timestamp()), "currency": currency, "lines": {"data": lines, "has_more": False},
+            "created": int(at.timestamp()), "currency": currency, "discounts": [],
+            "lines": {"data": lines, "has_more": False},
         }  # fmt: skip
         self.rows.append(_row("invoice", record, NOW))
 

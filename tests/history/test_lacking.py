@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import polars as pl
 import pytest
 
@@ -155,10 +156,19 @@ def test_bills_that_say_all_are_not_set_aside() -> None:
 
 
 @pytest.mark.parametrize(
+    "path", ["created", "currency", "customer", "discounts", "lines", "status"]
+)
+@pytest.mark.parametrize("value", [None, GONE])
+def test_an_invoice_that_does_not_say_what_it_is(path: str, value: Any) -> None:
+    assert told("invoice", changed(INVOICE, path, value)) == (["in"], "bounded")
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "parent.subscription_item_details",
         "parent.subscription_item_details.proration",
+        "parent.subscription_item_details.subscription",
         "parent.subscription_item_details.subscription_item",
         "pricing.price_details",
         "pricing.price_details.price",
@@ -199,8 +209,17 @@ def test_a_change_that_does_not_say_what_changed(path: str, value: Any) -> None:
     assert told("invoiceitem", changed(CHANGE, path, value)) == (["ii"], "bounded")
 
 
-@pytest.mark.parametrize("path", ["created", "items.data.0.created", "items.data.0.price.id"])
-def test_a_subscription_that_does_not_say_since_when(path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "created",
+        "discounts",
+        "items.data.0.created",
+        "items.data.0.discounts",
+        "items.data.0.price.id",
+    ],
+)
+def test_a_subscription_that_does_not_say_what_it_is(path: str) -> None:
     listed = {
         "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "usd", "created": SECONDS,
         "discounts": [], "status": "active",
@@ -209,3 +228,41 @@ def test_a_subscription_that_does_not_say_since_when(path: str) -> None:
     }  # fmt: skip
     assert told("subscription", listed)[0] == []
     assert told("subscription", changed(listed, path, GONE)) == (["sub_a"], "bounded")
+
+
+def events(path: str, value: Any, version: str | None) -> tuple[list[str], str]:
+    """(which records are set aside, the grade) where the event of a change in March is spoiled."""
+    history = History([price("p", 10_000)])
+    history.states(
+        (BEGUN, state(item("si", "p"))), (FEBRUARY.replace(month=3), state(item("si", "p", 2)))
+    )
+    last = history.rows.pop()
+    event = changed(orjson.loads(last["payload"]), path, value)
+    (row,) = History([]).records("event", event, at=last["observed_at"]).rows
+    history.rows.append(row | {"api_version": version})
+    rows = pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema)
+    aside = billing.decode(rows).unreadable.collect().get_column("record_id").to_list()
+    return aside, history.snapshot(date(2026, 3, 1))["si"]["evidence"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "created",
+        "type",
+        "data.object.id",
+        "data.object.discounts",
+        "data.object.items.data.0.discounts",
+        "data.object.items.data.0.id",
+        "data.previous_attributes.items.data.0.id",
+        "data.previous_attributes.items.data.0.price",
+    ],
+)
+def test_an_event_that_does_not_say_what_was_before_or_after(path: str) -> None:
+    whole = events("livemode", value=False, version="2026-10-28.endive")
+    assert whole == ([], "exact")
+    assert events(path, None, "2026-10-28.endive") == (["evt_0002"], "bounded")
+
+
+def test_an_event_of_a_version_without_discounts_of_items() -> None:
+    assert events("data.object.items.data.0.discounts", GONE, "2023-10-16") == ([], "exact")

@@ -61,7 +61,7 @@ def invoice(name: str, at: datetime, *lines: Json, rates: Sequence[Json] = ()) -
     return {
         "id": f"in_{name}", "object": "invoice", "status": "paid", "customer": "cus_a", "currency": "usd",
         "created": int(at.timestamp()), "default_tax_rates": list(rates),
-        "lines": {"data": list(lines), "has_more": False},
+        "discounts": [], "lines": {"data": list(lines), "has_more": False},
     }  # fmt: skip
 
 

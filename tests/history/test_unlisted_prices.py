@@ -120,7 +120,7 @@ def test_so_does_one_that_only_an_invoice_names() -> None:
     }  # fmt: skip
     invoice = {
         "id": "in", "object": "invoice", "status": "paid", "customer": "cus_a", "currency": "eur",
-        "created": seconds(2025, 12, 10), "lines": {"data": [line], "has_more": False},
+        "created": seconds(2025, 12, 10), "discounts": [], "lines": {"data": [line], "has_more": False},
     }  # fmt: skip
     now = {
         "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "eur", "status": "active",
