@@ -21,9 +21,10 @@ EMPTIED = ""
 def history(changes: pl.LazyFrame, account: pl.LazyFrame, home: pl.LazyFrame) -> pl.LazyFrame:
     """ACCOUNT_HISTORY: each value that an account had, one row per change; equal values in a row are one.
 
-    The last value is always the account's present one: where the changes say another, the present one holds since the
-    last of them. Accounts that were merged away or deleted have no history; the survivor's own is kept. A field without
-    any change has no rows.
+    The last value is the account's present one: where the changes say another, the present one holds since the last of
+    them. Where the account has none and no change emptied it, the CRM does not show the field any more: the last value
+    that is known stays. Accounts that were merged away or deleted have no history; the survivor's own is kept. A field
+    without any change has no rows.
 
     Args:
         changes: TOLD_ACCOUNT_CHANGE of any number of CRMs.
@@ -34,7 +35,10 @@ def history(changes: pl.LazyFrame, account: pl.LazyFrame, home: pl.LazyFrame) ->
         DIMENSIONS, index="account_id", variable_name="field", value_name="present"
     )
     at_home = pl.col("home").str.to_uppercase()
+    is_country = pl.col("field") == "country"
     country = pl.coalesce(iso_country(pl.col("value")), at_home)
+    # The present country is the address's where the CRM names none.
+    shown = pl.col("present").is_not_null() & ~(is_country & pl.col("present").eq_missing(at_home))
     last = pl.col("account_id").ne_missing(pl.col("account_id").shift(-1)) | pl.col(
         "field"
     ).ne_missing(pl.col("field").shift(-1))
@@ -45,9 +49,9 @@ def history(changes: pl.LazyFrame, account: pl.LazyFrame, home: pl.LazyFrame) ->
         .join(home.select("account_id", "home"), on="account_id", how="left")
         .sort(*ONE, "at")
         .with_columns(
-            value=pl.when(last)
+            value=pl.when(last & shown)
             .then("present")
-            .when(pl.col("field") == "country")
+            .when(is_country)
             .then(country)
             .otherwise("value")
         )

@@ -42,10 +42,13 @@ class Salesforce:
         """What Salesforce tells; see the protocol."""
         crm = pl.lit(self.name).alias("crm")
         staff, stage = users(raw), stages(raw)
-        dimensions = dict(ACCOUNT_FIELDS) | ({fields.segment: "segment"} if fields.segment else {})
         owned = accounts(raw, fields).join(staff, on="OwnerId", how="left")
         deal = deals(raw, stage).join(staff, on="OwnerId", how="left")
-        changed = past.account_changes(raw, dimensions, staff)
+        changed = past.account_changes(raw, ACCOUNT_FIELDS, staff)
+        if fields.segment:
+            # A field may be both, as an industry that is the segment.
+            segment = past.account_changes(raw, {fields.segment: "segment"}, staff)
+            changed = pl.concat([changed, segment])
         return Told(
             account=TOLD_ACCOUNT.conform(owned.with_columns(crm)),
             account_change=TOLD_ACCOUNT_CHANGE.conform(changed.with_columns(crm)),

@@ -64,12 +64,24 @@ def test_each_change_is_kept_once_and_an_emptied_value_is_one() -> None:
 
 def test_the_present_value_holds_since_the_last_change() -> None:
     """A renamed owner keeps the account; a history that lags behind does not take it away."""
-    told = [("7", "owner", 0, "Ann"), ("7", "owner", 4, "Bob"), ("8", "owner", 3, "Ann")]
-    present = {"7": {"owner": "Bob Lee"}, "8": {"owner": None}}
-    assert known(told, present, homes()) == [
+    told = [("7", "owner", 0, "Ann"), ("7", "owner", 4, "Bob")]
+    assert known(told, {"7": {"owner": "Bob Lee"}}, homes()) == [
         ("hubspot:7", "owner", 0, "Ann"),
         ("hubspot:7", "owner", 4, "Bob Lee"),
-        ("hubspot:8", "owner", 3, None),
+    ]
+
+
+def test_a_field_that_the_crm_shows_no_more_keeps_its_past() -> None:
+    """A property that was deleted or hidden empties nothing: no past month becomes another."""
+    told = [
+        ("7", "industry", 0, "Software"),
+        ("7", "industry", 4, "Retail"),
+        ("7", "country", 0, "Germany"),
+    ]
+    assert known(told, {"7": {"industry": None, "country": "US"}}, homes(n7="us")) == [
+        ("hubspot:7", "country", 0, "DE"),
+        ("hubspot:7", "industry", 0, "Software"),
+        ("hubspot:7", "industry", 4, "Retail"),
     ]
 
 
@@ -112,7 +124,9 @@ def test_the_last_value_is_the_present_one_and_no_value_stands_twice_in_a_row(
             assert bool(own) == any(key[:2] == (number, field) for key in told)
             assert all(one != following for one, following in pairwise(own))
             if own:
-                assert own[-1] == present[number][field]
+                days = [at for one, name, at in told if (one, name) == (number, field)]
+                last = told[number, field, max(days)]
+                assert own[-1] == (present[number][field] or last)
 
 
 def kept(*told: Change) -> pl.LazyFrame:

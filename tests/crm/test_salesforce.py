@@ -148,6 +148,16 @@ def test_an_account_as_the_nights_saw_it() -> None:
     assert rows(found.account, "segment") == [(None,)]
 
 
+def test_a_standard_field_that_is_the_segment_keeps_its_own_past() -> None:
+    nights = [[account(1, Industry=industry)] for industry in ("Media", "Law")]
+    found = told(*nights, segment="Industry")
+    assert rows(found.account_change, "field", "at", "value") == [
+        (field, FIRST + night * NIGHT, value)
+        for field in ("industry", "segment")
+        for night, value in enumerate(("Media", "Law"))
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "won", "probability"),
     [
