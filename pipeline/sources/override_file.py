@@ -50,7 +50,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
     """The number of each line that is not empty, with its customer and its account, trimmed."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text, skipinitialspace=True)
+            # Strict: else a quote that is not closed takes in the lines after it.
+            reader = csv.DictReader(text, skipinitialspace=True, strict=True)
             missing = [
                 name for name in (CUSTOMER, ACCOUNT) if name not in (reader.fieldnames or ())
             ]

@@ -40,6 +40,7 @@ def test_a_reason_may_be_left_out(tmp_path: Path) -> None:
         ("customer,account\ncus_1,hubspot:7\n", "no column stripe_customer_id and no crm_account"),
         ("", "line 1: there is no column"),
         (HEAD.replace(",", ";") + "cus_1;hubspot:7;\n", "separated by commas"),
+        (HEAD + 'cus_1,hubspot:7,"not closed\ncus_2,ignore,\n', "cannot be read"),
         (HEAD.encode() + b"cus_1,hubspot:7,caf\xe9\n", "in UTF-8"),
     ],
 )
