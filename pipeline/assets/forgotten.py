@@ -19,7 +19,7 @@ def customers(place: Place, who: str) -> frozenset[str]:
         known = _stripe(place, "customer").filter(pl.col("id") == who).select("id")
     else:
         text = pl.col("payload").str.to_lowercase()
-        named = text.str.contains(f'"email":{json.dumps(who.strip().lower())}', literal=True)
+        named = text.str.contains(f'"email":{_as_json(who.strip().lower())}', literal=True)
         event = pl.col("payload").str.json_path_match("$.data.object.id")
         known = pl.concat(
             [
@@ -81,23 +81,43 @@ def rows(place: Place, meant: frozenset[str]) -> pl.DataFrame:
 
 
 def _contacts(place: Place, gone: frozenset[str]) -> list[tuple[str, str]]:
-    """CRM and id of each contact that has an e-mail of theirs, and of nobody else's."""
+    """CRM and id of each contact that has an e-mail that they have or ever had, and nobody else has."""
     address = pl.col("email").str.strip_chars().str.to_lowercase()
     held = place.lake.scan(CUSTOMER).select("customer_id", email=address).collect()
     mine = pl.col("customer_id").is_in(gone)
-    emails = set(held.filter(mine)["email"].drop_nulls()) - set(held.filter(~mine)["email"]) - {""}
+    own = set(held.filter(mine)["email"].drop_nulls()) | _addresses(place, gone)
+    emails = own - set(held.filter(~mine)["email"]) - {""}
     found = []
     for crm, streams in CRMS.items():
         paths = place.lake.paths(RAW_RECORD, f"{crm}.{streams.contact}") if emails else []
         if not paths:
             continue
         text = pl.col("payload").str.to_lowercase()
-        named = text.str.contains_any([json.dumps(each)[1:-1] for each in sorted(emails)])
+        named = text.str.contains_any([_as_json(each)[1:-1] for each in sorted(emails)])
         stored = place.lake.read(RAW_RECORD, paths).filter(named).select("id", "payload").collect()
         for id_, payload in stored.iter_rows():
-            if names((crm, streams.contact), payload) & emails:
+            if {each.lower() for each in names((crm, streams.contact), payload)} & emails:
                 found.append((crm, id_))
     return sorted(set(found))
+
+
+def _addresses(place: Place, gone: frozenset[str]) -> set[str]:
+    """Every e-mail that a record of these customers ever had."""
+    named = pl.col("payload").str.contains_any(sorted(gone))
+    told = pl.col("payload").str.contains('"type":"customer.', literal=True)
+    stored = pl.concat(
+        [
+            _stripe(place, "customer").filter(pl.col("id").is_in(gone)).select("payload"),
+            _stripe(place, "event").filter(named & told).select("payload"),
+        ]
+    ).collect()
+    found = {each for payload in stored["payload"] for each in names(("stripe", ""), payload)}
+    return {each.strip().lower() for each in found if "@" in each}
+
+
+def _as_json(text: str) -> str:
+    """The text as records hold it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def accounts(erasing: Erasing) -> set[str]:
