@@ -79,6 +79,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             for table, rows in inputs.monthly(place, wanted, *MONTHLY).items()
         }
         metrics, restated = _versioned(place, frames[EXPANSION_METRICS.name], wanted)
+        waiting = night.attributed(place.engine)
         inserted = publish.publish_months(
             place.engine,
             {**frames, EXPANSION_METRICS.name: metrics},
@@ -86,9 +87,8 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             whole={table.name: place.lake.scan(table).collect() for table in WHOLE},
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
+            beside=_attributed(place, [month for month in waiting if month not in set(wanted)]),
         )
-        waiting = night.attributed(place.engine)
-        _publish_attribution(place, [month for month in waiting if month not in set(wanted)])
         _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
 
         def remember(connection: Connection) -> None:
@@ -108,12 +108,14 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     return [warehouse]
 
 
-def _publish_attribution(place: Place, months: Sequence[date]) -> None:
+def _attributed(
+    place: Place, months: Sequence[date]
+) -> tuple[dict[str, pl.DataFrame], Sequence[date]] | None:
     """The months outside the run whose attribution became another: no figure of them did."""
-    if months:
-        found = inputs.monthly(place, months, *attribution.TABLES)
-        frames = {table.name: rows.collect() for table, rows in found.items()}
-        publish.publish_months(place.engine, frames, months)
+    if not months:
+        return None
+    found = inputs.monthly(place, months, *attribution.TABLES)
+    return {table.name: rows.collect() for table, rows in found.items()}, months
 
 
 def _versioned(

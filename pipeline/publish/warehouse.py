@@ -28,6 +28,7 @@ def publish_months(
     whole: Mapping[str, pl.DataFrame] | None = None,
     restatements: pl.DataFrame | None = None,
     item_months: int = ITEM_MONTHS,
+    beside: tuple[Mapping[str, pl.DataFrame], Sequence[date]] | None = None,
 ) -> dict[str, int]:
     """Replace `months` of the tables named in `frames`, all in one transaction.
 
@@ -39,9 +40,10 @@ def publish_months(
         whole: table -> rows of tables that are replaced as a whole, as `account`.
         restatements: RESTATEMENT rows that are added in the same transaction.
         item_months: months of item snapshots that the warehouse keeps, up to the latest.
+        beside: frames of some tables, and their other months that are replaced in the same transaction.
 
     Returns:
-        Rows inserted, by table.
+        Rows inserted, by table; without those beside.
 
     Raises:
         SchemaMismatch: a table is not published by month, or a frame lacks a column.
@@ -51,10 +53,9 @@ def publish_months(
     with target.begin() as connection:
         for name, frame in (whole or {}).items():
             inserted[name] = _replace(connection, _published(name), frame)
-        for name, frame in frames.items():
-            table = _monthly(name)
-            connection.execute(delete(table_of(table)).where(_of_months(table, wanted)))
-            inserted[name] = insert_rows(connection, table, _shown(table, frame, wanted))
+        inserted |= _replace_months(connection, frames, wanted)
+        if beside is not None:
+            _replace_months(connection, beside[0], sorted(set(beside[1])))
         if MRR_SNAPSHOT.name in frames:
             _forget_items(connection, item_months)
         if restatements is not None:
@@ -94,6 +95,18 @@ def published(
 def _replace(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
     connection.execute(delete(table_of(table)))
     return insert_rows(connection, table, frame)
+
+
+def _replace_months(
+    connection: Connection, frames: Mapping[str, pl.DataFrame], months: list[date]
+) -> dict[str, int]:
+    """Rows inserted, by table."""
+    inserted = {}
+    for name, frame in frames.items():
+        table = _monthly(name)
+        connection.execute(delete(table_of(table)).where(_of_months(table, months)))
+        inserted[name] = insert_rows(connection, table, _shown(table, frame, months))
+    return inserted
 
 
 def _shown(table: Table, frame: pl.DataFrame, months: list[date]) -> pl.DataFrame:

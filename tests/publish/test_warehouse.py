@@ -105,6 +105,21 @@ def test_a_failure_leaves_the_old_months(warehouse: Engine) -> None:
     assert published(warehouse, "mrr_movement")["closing_mrr"].to_list() == [2_000_000]
 
 
+def test_other_months_of_some_tables_are_shown_at_once(warehouse: Engine) -> None:
+    for month in (JANUARY, FEBRUARY):
+        publish_months(warehouse, frames(one_account_each({"a": (1, 2)}, month=month)), [month])
+    beside = {"mrr_movement": one_account_each({"a": (1, 9)}).movement.collect()}
+    later = frames(one_account_each({"a": (1, 5)}, month=FEBRUARY))
+    broken = later | {"mrr_movement_component": later["mrr_movement_component"].drop("amount")}
+    with pytest.raises(SchemaMismatch, match="amount"):
+        publish_months(warehouse, broken, [FEBRUARY], beside=(beside, [JANUARY]))
+    closing = published(warehouse, "mrr_movement")["closing_mrr"].to_list()
+    assert closing == [2_000_000, 2_000_000]
+    publish_months(warehouse, later, [FEBRUARY], beside=(beside, [JANUARY]))
+    closing = published(warehouse, "mrr_movement")["closing_mrr"].to_list()
+    assert closing == [9_000_000, 5_000_000]
+
+
 def test_items_are_kept_for_so_many_months(warehouse: Engine) -> None:
     months = [add_months(JANUARY, n) for n in range(5)]
     items = pl.concat(
