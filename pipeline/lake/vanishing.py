@@ -18,6 +18,8 @@ LISTING = {"hubspot": "HubSpot", "salesforce": "Salesforce", "file": "The CRM's 
 """Sources that list everything each night, by their names for people."""
 ACCOUNTS = frozenset({"company", "account"})
 """Streams of which an empty list is never believed where there were some."""
+FOLLOWING = frozenset({"association"})
+"""Streams with one record for each object of another, which is believed or not by itself."""
 FEW = 20
 """Of fewer objects any number may be gone."""
 AT_ONCE = 10_000
@@ -68,7 +70,7 @@ def gone(
     source, _, stream = origin
     there = _there(lake, origin)
     missing = there.join(listed, on="id", how="anti").sort("id")
-    if not believed:
+    if not believed and stream not in FOLLOWING:
         _refuse_unlikely(source, stream, there.height, missing.height)
     for part in missing.iter_slices(AT_ONCE):
         seen = part.get_column("observed_at").to_list()

@@ -132,6 +132,14 @@ def test_an_empty_list_of_accounts_is_not_believed_however_few_there_were(lake: 
     assert (here(lake), here(lake, "deal")) == (["a"], [])
 
 
+def test_links_of_deals_follow_the_deals(lake: Lake) -> None:
+    """Archived deals are listed and their companies are not: many may be archived in one night."""
+    ids = [f"{number:02}" for number in range(30)]
+    night(lake, Listing(ids, name="hubspot", stream="association"), NOW)
+    night(lake, Listing(ids[:5], name="hubspot", stream="association"), NOW + NIGHT)
+    assert here(lake, "association") == ids[:5]
+
+
 def test_half_may_go(lake: Lake) -> None:
     ids = [f"{number:02}" for number in range(20)]
     night(lake, Listing(ids), NOW)
