@@ -313,3 +313,12 @@ def test_many_rows_come_in_pages(tmp_path: Path) -> None:
     source = accounts(tmp_path, "account_id\n" + "".join(f"{n}\n" for n in range(2500)))
     pages = [each for each in pulled(source) if isinstance(each, Page)]
     assert [page.listed for page in pages] == [1000, 1000, 500]
+
+
+def test_without_names_nothing_that_names_an_account_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text(
+        "account_id,name,domain,additional_domains,emails,industry\n"
+        "A1,Ada GmbH,ada.example,ada.test,a@ada.example,Media\n"
+    )
+    source = written(tmp_path, 'accounts = "accounts.csv"', keep_names=False)
+    assert records(source) == [{"id": "A1", "industry": "Media"}]

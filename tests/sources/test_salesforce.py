@@ -107,6 +107,8 @@ def test_without_names_no_address_is_read(server: SandboxServer, conditions: Spo
         record.payload for each in pulled if isinstance(each, Page) for record in each.records
     )
     assert not any("Contact" in call for call in conditions.calls)
+    assert not {"Name", "Website"} & records(pulled, "account")[0].keys()
+    assert "Name" in records(pulled, "user")[0]
 
 
 def test_one_currency(server: SandboxServer) -> None:

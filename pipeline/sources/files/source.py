@@ -29,7 +29,7 @@ VERSION = "1"
 """Of the records' shape."""
 ROWS = 1000
 """In a page."""
-PERSONAL = frozenset({"emails"})
+PERSONAL = frozenset({"name", "domain", "additional_domains", "emails"})
 """What is left out where names are not kept."""
 
 
@@ -38,7 +38,7 @@ class FilesSource:
 
     Args:
         files: where they are, and what their columns are called.
-        keep_names: keep e-mail addresses.
+        keep_names: keep what names accounts, and e-mail addresses.
     """
 
     name = "file"

@@ -19,7 +19,7 @@ class Object:
         stream: its stream in the raw store.
         name: Salesforce's name of the object.
         fields: what is asked for beside the id, where the user may read it.
-        personal: fields that are left out where e-mails are not kept.
+        personal: fields that are left out where names and e-mails are not kept.
         optional: fields that many organisations have not; nobody is told of their absence.
         where: which rows; empty: all, deleted ones too.
         whole: a row that is not listed any more does not exist any more. History and words are kept for ever.
@@ -42,6 +42,7 @@ ACCOUNT = Object(
     _words(
         "Name Website Industry OwnerId BillingCountry AccountSource CreatedDate IsDeleted MasterRecordId"
     ),
+    personal=frozenset({"Name", "Website"}),
     whole=True,
 )
 OPPORTUNITY = Object(

@@ -46,7 +46,7 @@ class SalesforceSource:
         client_secret: its consumer secret.
         api_base: in place of `https://{domain}.salesforce.com`.
         fields: further fields of accounts, as the one that holds the Stripe id.
-        keep_names: keep e-mail addresses; without, contacts are not read at all.
+        keep_names: keep what names accounts, and e-mail addresses; without, contacts are not read at all.
         patience: how often a request is repeated.
 
     Raises:
