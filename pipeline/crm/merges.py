@@ -35,14 +35,22 @@ def aliases(targets: pl.LazyFrame) -> pl.LazyFrame:
 
 def _merged(account: pl.LazyFrame) -> pl.LazyFrame:
     """`crm, crm_id, into` of each id that was merged, to the last survivor."""
-    found = (
+    return followed(
         account.select("crm", into="crm_id", crm_id="merged_ids")
         .explode("crm_id")
         .filter(pl.col("crm_id").is_not_null() & (pl.col("crm_id") != pl.col("into")))
         .select("crm", "crm_id", "into")
         .unique()
-        .collect()
     )
+
+
+def followed(merged: pl.LazyFrame) -> pl.LazyFrame:
+    """`crm, crm_id, into` with each `into` the end of its chain; what goes round in a circle is left out.
+
+    Args:
+        merged: `crm, crm_id, into`: what each id was merged into.
+    """
+    found = merged.collect()
     for _ in range(found.height.bit_length() + 1):  # each round doubles the way that was gone
         on = found.rename({"crm_id": "into", "into": "next"})
         further = found.join(on, on=["crm", "into"], how="left")

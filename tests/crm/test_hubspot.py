@@ -105,6 +105,25 @@ def test_what_is_archived_gone_or_merged_is_no_account_and_no_deal() -> None:
     assert rows(back.deal, "crm_id") == [("71",)]
 
 
+def test_what_was_merged_by_and_by_leads_to_the_last_survivor() -> None:
+    """Also where the last survivor names only what was merged into it itself."""
+    nights = (
+        raw(company("1"), company("2"), company("3")),
+        raw(company("2", hs_merged_object_ids="1"), gone("company", "1"), at=FIRST + NIGHT),
+        raw(company("3", hs_merged_object_ids="2"), gone("company", "2"), at=FIRST + 2 * NIGHT),
+    )
+    assert rows(told(*nights).account, "crm_id", "merged_ids") == [("3", ["1", "2"])]
+    left = told(*nights, raw(gone("company", "3"), at=FIRST + 3 * NIGHT))
+    assert rows(left.account, "crm_id") == []
+
+
+def test_companies_that_say_that_they_were_merged_in_a_circle_stay() -> None:
+    found = told(
+        raw(company("1", hs_merged_object_ids="2"), company("2", hs_merged_object_ids="1"))
+    )
+    assert rows(found.account, "crm_id", "merged_ids") == [("1", []), ("2", [])]
+
+
 def test_owners_are_told_apart_and_keep_their_name_when_they_leave() -> None:
     first = raw(
         *(company(str(number), hubspot_owner_id=str(number)) for number in range(1, 7)),
