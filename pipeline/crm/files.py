@@ -17,8 +17,8 @@ from pipeline.schemas.told import (
     TOLD_DEAL_CHANGE,
 )
 
-DEAL_FIELDS = ("stage", "amount", "closed", "owner", "type")
-"""What a deal's past is kept of."""
+DEAL_FIELDS = ("amount", "closed", "owner", "type")
+"""What a deal's past is kept of, beside its stage."""
 NOON = pl.duration(hours=12)
 
 
@@ -161,16 +161,31 @@ def _deals(deal: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _deal_changes(deal: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of TOLD_DEAL_CHANGE but `crm`; a stage closes a deal where its row then said so."""
-    closed = (pl.col("is_closed") == "true") | (pl.col("is_won") == "true")
-    said = deal.select("crm_id", at="observed_at", closes=closed)
+    """The columns of TOLD_DEAL_CHANGE but `crm`."""
+    rest = _changes(deal, DEAL_FIELDS).with_columns(closes=pl.lit(None, dtype=pl.Boolean))
     return (
-        _changes(deal, DEAL_FIELDS)
-        .join(said, on=["crm_id", "at"], how="left", maintain_order="left")
-        .with_columns(
-            closes=pl.when(pl.col("field") == "stage").then("closes"),
-            probability=pl.lit(None, dtype=pl.Float64),
+        pl.concat([rest, _stages(deal)], how="diagonal")
+        .with_columns(probability=pl.lit(None, dtype=pl.Float64))
+        .sort("crm_id", "at", "field")
+    )
+
+
+def _stages(deal: pl.LazyFrame) -> pl.LazyFrame:
+    """`crm_id, at, field, value, closes`: each other stage, and the same one where it now closes the deal or no more.
+
+    A stage closes a deal where its row then said so.
+    """
+    closed = (pl.col("is_closed") == "true") | (pl.col("is_won") == "true")
+    same = pl.col("crm_id").eq_missing(pl.col("crm_id").shift(1))
+    other = pl.col("closes").ne_missing(pl.col("closes").shift(1))
+    before = pl.when(same).then(pl.col("value").shift(1))
+    return (
+        deal.filter(~pl.col("gone"))
+        .select(
+            "crm_id", at="observed_at", field=pl.lit("stage"), value=pl.col("stage"), closes=closed
         )
+        .sort("crm_id", "at")
+        .filter(before.ne_missing(pl.col("value")) | (pl.col("value").is_not_null() & other))
     )
 
 

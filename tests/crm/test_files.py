@@ -179,6 +179,17 @@ def test_a_deal_and_its_past() -> None:
     ]
 
 
+def test_a_deal_that_is_closed_in_the_stage_that_it_was_in() -> None:
+    """Else it would be open in the pipeline for ever."""
+    begun = {"stage": "Contract", "is_closed": "false", "is_won": "false"}
+    lost = begun | {"is_closed": "true"}
+    raw = nights("deal", {"1": begun}, {"1": begun | {"amount": "1"}}, {"1": lost})
+    changes = told(raw).deal_change.filter(pl.col("field") == "stage").collect()
+    days = (changes["at"] - FIRST).dt.total_days()
+    found = list(zip(days, changes["value"], changes["closes"], strict=True))
+    assert found == [(0, "Contract", False), (2, "Contract", True)]
+
+
 def test_lost_deals_and_deals_that_left_the_file() -> None:
     lost = {"is_closed": "true", "is_won": "false"}
     raw = nights("deal", {"1": lost, "2": lost}, {"1": lost})
