@@ -1,7 +1,10 @@
 """`report` as a person types it: files that say what the warehouse says."""
 
 import json
+import re
+from datetime import date
 
+import polars as pl
 import pytest
 
 from tests.cli.desk import Desk
@@ -30,6 +33,29 @@ def test_one_month_in_a_folder_of_choice(worked: Desk) -> None:
     ]
     page = (worked.folder / told["page"]).stat()
     assert page.st_mode & 0o077 == 0, "names of customers are for the owner's eyes"
+
+
+def test_the_page_shows_what_is_exported(worked: Desk) -> None:
+    charts = {
+        name: json.loads(text)
+        for name, text in re.findall(
+            r'id="chart-(\w+)">(.*?)</script>',
+            (worked.folder / "data/report/2026-10.html").read_text(),
+            re.DOTALL,
+        )
+    }
+    for table in ("expansion_metrics", "expansion_by_type"):
+        assert worked.types("export", table, "--to", f"{table}.parquet").code == 0
+    last = pl.col("month") <= date(2026, 10, 1)
+    monthly = pl.col("dimension").eq("total") & pl.col("window_months").eq(1) & last
+    metrics = pl.read_parquet(worked.folder / "expansion_metrics.parquet").filter(monthly)
+    rates = metrics.filter(pl.col("expansion_rate").is_not_null())["expansion_rate"].to_list()
+    drawn = charts["rate"]["layer"][0]["data"]["values"]
+    assert [point["value"] for point in drawn] == rates
+    types = pl.read_parquet(worked.folder / "expansion_by_type.parquet").filter(monthly)
+    shown = sum(row["amount"] for row in charts["types"]["data"]["values"])
+    assert shown == pytest.approx(float(types["amount"].sum()))
+    assert shown == pytest.approx(float(metrics["expansion_mrr"].sum()))
 
 
 def test_proofs_come_from_the_lake(worked: Desk) -> None:

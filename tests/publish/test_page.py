@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from pipeline import schemas
-from pipeline.database import reading, table_of
+from pipeline.database import engine, reading, table_of, upgrade
 from pipeline.publish.page import Given, Threshold, pictures, write_report
 from pipeline.schemas import EXPANSION_METRICS
 from tests.publish.company import LAST, MONTHS, published_company
@@ -129,3 +129,21 @@ def test_pictures_show_the_total_and_are_small(filled: Engine) -> None:
     for drawn in found.values():
         assert drawn.startswith(b"\x89PNG")
         assert len(drawn) < 60_000
+
+
+@pytest.mark.postgres
+def test_both_databases_give_the_same_pages(
+    warehouse: Engine, postgres_url: str, tmp_path: Path
+) -> None:
+    upgrade(postgres_url)
+    other = engine(postgres_url)
+    try:
+        folders = []
+        for source in (warehouse, other):
+            published_company(source)
+            folders.append(tmp_path / source.dialect.name)
+            write_report(source, folders[-1], GIVEN)
+    finally:
+        other.dispose()
+    pages = [{page.name: page.read_bytes() for page in folder.iterdir()} for folder in folders]
+    assert pages[0] == pages[1]

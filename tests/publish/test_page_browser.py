@@ -23,6 +23,36 @@ EMPTY = (
     "[...document.querySelectorAll('.chart')].filter(it => !it.querySelector('svg path, svg text'))"
 )
 
+PALE = """
+(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).slice(0, 3).map((each) => each / 255)
+      .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (it) => {
+    for (let at = it; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if ((parts(colour)[3] ?? 1) > 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const found = [];
+  for (const it of document.querySelectorAll("body *")) {
+    const words = [...it.childNodes].some((each) => each.nodeType === 3 && each.data.trim());
+    if (!words || !it.checkVisibility() || ["SCRIPT", "STYLE"].includes(it.tagName)) continue;
+    const style = getComputedStyle(it);
+    const ink = light(it.namespaceURI.endsWith("svg") ? style.fill : style.color);
+    const paper = light(ground(it));
+    const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    if (ratio < 4.5) found.push([it.tagName, it.className.baseVal ?? it.className, it.textContent, ratio]);
+  }
+  return found;
+})()
+"""
+"""Words whose contrast with what is behind them is under 4.5 to 1."""
+
 
 @pytest.fixture(scope="module")
 def chromium(browser: Browser) -> Iterator[Tab]:
@@ -91,9 +121,26 @@ def test_everything_can_be_reached_and_named(quiet: Tab, report: Path) -> None:
     assert unnamed == []
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_word_stands_out_from_its_ground(quiet: Tab, report: Path, dark: bool) -> None:
+    quiet.looks(dark=dark)
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    quiet.sees("document.querySelectorAll('details').forEach(it => { it.open = true; })")
+    assert quiet.sees(PALE) == []
+
+
+def test_the_keyboard_opens_an_account(quiet: Tab, report: Path) -> None:
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    quiet.sees("document.querySelector('.account summary').focus()")
+    quiet.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r")
+    quiet.call("Input.dispatchKeyEvent", type="keyUp", key="Enter", code="Enter")
+    assert quiet.sees("document.querySelector('.account').open") is True
+
+
 def test_paper_is_white_even_where_the_screen_is_dark(quiet: Tab, report: Path) -> None:
     quiet.looks(dark=True, media="print")
     quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
     assert quiet.sees("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert quiet.sees("document.documentElement.dataset.scheme") == "light", "and so are the charts"
+    ink = "getComputedStyle(document.querySelector('.chart .role-axis-label text')).fill"
+    assert quiet.sees(ink) == "rgb(77, 90, 104)", "and so are the charts"
     quiet.keeps(SCREENSHOTS / "report-print.png")

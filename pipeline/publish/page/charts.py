@@ -19,6 +19,15 @@ STEP = 30
 """Pixels a bar."""
 COHORT_STEP = 16
 MEMBERS = 12
+NRR_STEPS = (
+    (float("-inf"), "under 80%", "@low2"),
+    (0.8, "80 to 97%", "@low1"),
+    (0.97, "97 to 103%", "@middle"),
+    (1.03, "103 to 120%", "@high1"),
+    (1.2, "120 to 150%", "@high2"),
+    (1.5, "150% and more", "@high3"),
+)
+"""Colours of a cohort's NRR: from what on, in words, and the colour."""
 STEPS = (
     ("fx_mrr", "FX", 1),
     ("new_mrr", "New", 1),
@@ -257,7 +266,7 @@ def cohorts(found: Month) -> Chart:
         {
             "cohort": f"{row['cohort_month']:%Y-%m}",
             "age": row["age_months"],
-            "nrr": row["nrr"],
+            "step": next(name for least, name, _ in reversed(NRR_STEPS) if row["nrr"] >= least),
             "told": words.share(row["nrr"], 0),
             "accounts": row["accounts"],
         }
@@ -280,21 +289,13 @@ def cohorts(found: Month) -> Chart:
                 },
             },
             "color": {
-                "field": "nrr",
-                "type": "quantitative",
+                "field": "step",
+                "type": "nominal",
                 "scale": {
-                    "domain": [0.6, 1, 1.4],
-                    "range": ["@down", "@middle", "@cohort"],
-                    "clamp": True,
-                    "interpolate": "rgb",
+                    "domain": [name for _, name, _ in NRR_STEPS],
+                    "range": [colour for _, _, colour in NRR_STEPS],
                 },
-                "legend": {
-                    "title": None,
-                    "format": ".0%",
-                    "orient": "top",
-                    "values": [0.6, 0.8, 1, 1.2, 1.4],
-                    "gradientLength": 200,
-                },
+                "legend": {"title": None, "orient": "top", "columns": 3, "symbolType": "square"},
             },
             "tooltip": [
                 _shown("cohort", "First paid in"),

@@ -1,7 +1,7 @@
 """Colours of charts, light and dark, and how axes and words look.
 
-Belongs here: what a chart's `@up` or `@type3` stands for. The page takes both palettes along and chooses by the
-reader's system (`page.js`); a picture is light. Colours of types differ for people who see red and green alike.
+Belongs here: what a chart's `@up` or `@type3` stands for. On the page they are properties of its style, so
+light, dark and paper need no other drawing; a picture is light. Types differ for people who see red and green alike.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 FONT = "-apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 SMALL = 12
+PREFIX = "--chart-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,12 @@ LIGHT = Palette(
         "soft": "#4d5a68",
         "line": "#e3e7ec",
         "card": "#ffffff",
-        "middle": "#f1f2f4",
-        "cohort": "#1f5fa8",
+        "low2": "#b9430d",
+        "low1": "#e7a883",
+        "middle": "#e4e7eb",
+        "high1": "#a9c4e6",
+        "high2": "#5a8fcd",
+        "high3": "#1f5596",
     },
     (
         *("#2a6fb0", "#d98a00", "#0b8f6e", "#c2578f"),
@@ -73,8 +78,12 @@ DARK = Palette(
         "soft": "#a9b4c0",
         "line": "#2d3641",
         "card": "#1b2128",
-        "middle": "#2b333d",
-        "cohort": "#5ea2f0",
+        "low2": "#f08a4b",
+        "low1": "#8f5636",
+        "middle": "#3a434e",
+        "high1": "#3f638f",
+        "high2": "#5b95d9",
+        "high3": "#a3cdfb",
     },
     (
         *("#6ba6e3", "#f0b13c", "#3cc39c", "#e58ab8"),
@@ -83,15 +92,19 @@ DARK = Palette(
 )
 
 
-def both() -> dict[str, Any]:
-    """What the page's script chooses from."""
-    return {
-        name: {"colours": palette.colours, "config": palette.config}
-        for name, palette in (("light", LIGHT), ("dark", DARK))
-    }
+STYLED = Palette(
+    {name: f"var({PREFIX}{name})" for name in LIGHT.names},
+    tuple(f"var({PREFIX}type{number})" for number in range(len(LIGHT.types))),
+)
+"""The colours as the page's style has them."""
 
 
-def coloured(chart: Any, palette: Palette = LIGHT) -> Any:
+def variables(palette: Palette) -> str:
+    """The palette as properties of the page's style."""
+    return " ".join(f"{PREFIX}{name}: {colour};" for name, colour in palette.colours.items())
+
+
+def coloured(chart: Any, palette: Palette) -> Any:
     """A chart with its colours in place of their names; the rows that it shows stay as they are."""
     if isinstance(chart, str):
         return palette.colours.get(chart[1:], chart) if chart.startswith("@") else chart

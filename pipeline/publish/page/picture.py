@@ -13,7 +13,7 @@ WIDTH = 560
 
 def png(chart: Chart, width: int = WIDTH) -> bytes:
     """The chart on white, so many pixels wide."""
-    document = {**coloured(chart), "width": width, "background": "white", "padding": 12}
+    document = {**coloured(chart, LIGHT), "width": width, "background": "white", "padding": 12}
     drawn: bytes = vl_convert.vegalite_to_png(
         document, config={**LIGHT.config, "background": "white"}, show_warnings=False
     )

@@ -23,6 +23,7 @@ from pipeline.publish.page.given import Given
 from pipeline.publish.page.tiles import tiles
 
 HERE = "pipeline.publish.page"
+AGES = (3, 6, 12, 24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ def figures(found: Month, given: Given) -> tuple[Figure, ...]:
             "NRR of cohorts by age",
             sentences.cohorts(found),
             charts.cohorts(found) if found.cohorts else None,
+            ("First paid", "Accounts", *(f"NRR {age} m." for age in AGES)),
+            _cohorts(found),
             wide=True,
         ),
     )
@@ -187,6 +190,20 @@ def _split(found: Month, dimension: str) -> Figure:
             )
             for row in rows
         ),
+    )
+
+
+def _cohorts(found: Month) -> tuple[tuple[str, ...], ...]:
+    """A row a cohort, latest first: its accounts, and its NRR at some ages."""
+    nrr = {(row["cohort_month"], row["age_months"]): row["nrr"] for row in found.cohorts}
+    begun = [row for row in found.cohorts if row["age_months"] == 0]
+    return tuple(
+        (
+            key_of(row["cohort_month"]),
+            f"{row['accounts']:,}",
+            *(words.share(nrr.get((row["cohort_month"], age)), 0) for age in AGES),
+        )
+        for row in reversed(begun)
     )
 
 
@@ -242,8 +259,12 @@ def _templates() -> jinja2.Environment:
     )
     formats = ("money", "signed", "share", "points", "month", "plain", "counted")
     made.filters |= {name: getattr(words, name) for name in formats}
-    made.filters |= {"key": key_of}
+    made.filters |= {"key": key_of, "styled": _styled}
     return made
+
+
+def _styled(chart: charts.Chart) -> Any:
+    return palette.coloured(chart, palette.STYLED)
 
 
 def _render(name: str, **values: Any) -> str:
@@ -254,7 +275,10 @@ def _render(name: str, **values: Any) -> str:
         "words": words,
         "style": _own("style.css"),
         "scripts": texts,
-        "palettes": palette.both(),
+        "config": palette.STYLED.config,
+        "variables": palette.variables,
+        "LIGHT": palette.LIGHT,
+        "DARK": palette.DARK,
         "policy": _policy(*texts) if texts else "default-src 'none'; style-src 'unsafe-inline'",
     }
     return _templates().get_template(name).render(context)

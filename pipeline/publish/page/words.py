@@ -27,10 +27,10 @@ BROUGHT = {
 }
 MOVEMENTS = {"expansion": "grew", "contraction": "shrank", "churn": "left"}
 GRADES = {
-    "exact": "An event of Stripe shows the very change.",
-    "invoiced": "An invoice shows what was charged at either end.",
-    "bounded": "The state is known before and after, the instant of the change is not.",
-    "inferred": "No record shows it; it follows from what is known nearby.",
+    "exact": "Proved at both ends: every event in between is known.",
+    "invoiced": "Neighbouring invoices agree.",
+    "bounded": "It changed between two known instants, and counts from the later one.",
+    "inferred": "A rule filled it in, because no evidence covers the time.",
 }
 FIGURES = {
     "ending_mrr": "ending MRR",
