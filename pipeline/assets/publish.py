@@ -17,6 +17,8 @@ from pipeline.assets import attribution, inputs, night, shown, upkeep
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.database import table_of
+from pipeline.database.engine import lock_ledger
+from pipeline.lake import ledger
 from pipeline.publish.restatements import Cause
 from pipeline.schemas import (
     ACCOUNT,
@@ -71,8 +73,19 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     def warehouse(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> dg.MaterializeResult[None]:
-        """The run's months in the warehouse: each replaced as a whole, all in one transaction."""
+        """The run's months in the warehouse: each replaced as a whole, all in one transaction.
+
+        Raises:
+            StaleGeneration: somebody was forgotten, or the timeline replaced, meanwhile; nothing was shown.
+        """
         wanted = months_in(context)
+        generation = place.lake.generation(night.TIMELINE)
+
+        def still(connection: Connection) -> None:
+            # Who was forgotten since the names were read must not come back.
+            lock_ledger(connection)
+            ledger.expect_number(connection, night.TIMELINE, generation)
+
         numbers = night.computed_at(place.engine, wanted)
         frames = {
             table.name: rows.collect()
@@ -88,6 +101,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
             beside=_attributed(place, [month for month in waiting if month not in set(wanted)]),
+            still=still,
         )
         _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
 

@@ -3,7 +3,7 @@
 Belongs here: what is deleted and inserted, and in which transaction. Readers see the old months or the new ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -29,6 +29,7 @@ def publish_months(
     restatements: pl.DataFrame | None = None,
     item_months: int = ITEM_MONTHS,
     beside: tuple[Mapping[str, pl.DataFrame], Sequence[date]] | None = None,
+    still: Callable[[Connection], None] | None = None,
 ) -> dict[str, int]:
     """Replace `months` of the tables named in `frames`, all in one transaction.
 
@@ -41,6 +42,7 @@ def publish_months(
         restatements: RESTATEMENT rows that are added in the same transaction.
         item_months: months of item snapshots that the warehouse keeps, up to the latest.
         beside: frames of some tables, and their other months that are replaced in the same transaction.
+        still: is called within the transaction, before whole tables are replaced; what it raises undoes everything.
 
     Returns:
         Rows inserted, by table; without those beside.
@@ -51,8 +53,6 @@ def publish_months(
     wanted = sorted(set(months))
     inserted = {}
     with target.begin() as connection:
-        for name, frame in (whole or {}).items():
-            inserted[name] = _replace(connection, _published(name), frame)
         inserted |= _replace_months(connection, frames, wanted)
         if beside is not None:
             _replace_months(connection, beside[0], sorted(set(beside[1])))
@@ -60,6 +60,10 @@ def publish_months(
             _forget_items(connection, item_months)
         if restatements is not None:
             inserted[RESTATEMENT.name] = insert_rows(connection, RESTATEMENT, restatements)
+        if still is not None:
+            still(connection)
+        for name, frame in (whole or {}).items():
+            inserted[name] = _replace(connection, _published(name), frame)
     return inserted
 
 

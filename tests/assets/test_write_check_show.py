@@ -4,20 +4,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from pipeline import publish
+from pipeline.assets import forgetting
 from pipeline.assets.jobs import RANGE_END, RANGE_START
 from pipeline.assets.place import Place
+from pipeline.assets.publish import MONTHLY
 from pipeline.cli import running
 from pipeline.cli.terminal import Watch
 from pipeline.definitions import build_definitions
-from pipeline.errors import IdentityBroken, MissingMonth
+from pipeline.errors import IdentityBroken, MissingMonth, StaleGeneration
 from pipeline.sandbox.company.company import Company
 from pipeline.sandbox.server import SandboxServer
-from pipeline.schemas import EXPANSION_METRICS, MRR_MOVEMENT, MRR_SNAPSHOT
+from pipeline.schemas import ACCOUNT, CUSTOMER, EXPANSION_METRICS, MRR_MOVEMENT, MRR_SNAPSHOT
 from pipeline.settings import Settings
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -107,3 +111,26 @@ def test_the_ui_shows_rows_columns_and_a_few_lines(bench: Bench) -> None:
 
 def _specs(bench: Bench) -> list[dg.AssetSpec]:
     return list(build_definitions(bench.settings).resolve_all_asset_specs())
+
+
+def test_who_is_forgotten_while_months_are_published_does_not_come_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = [*(table.name for table in MONTHLY), "mrr_item_movement"]
+    bench.materialize(*computed, "warehouse")
+    place = bench.place
+    try:
+        customer = place.lake.scan(CUSTOMER).filter(pl.col("name").is_not_null()).collect()[0]
+        person, name = customer["customer_id"].item(), customer["name"].item()
+        shown = publish.publish_months
+
+        def meanwhile(*arguments: Any, **options: Any) -> dict[str, int]:
+            forgetting.forget(place, person)
+            return shown(*arguments, **options)
+
+        monkeypatch.setattr(publish, "publish_months", meanwhile)
+        with pytest.raises(StaleGeneration):
+            bench.materialize("warehouse")
+        assert name not in publish.published(place.engine, ACCOUNT.name)["name"].to_list()
+    finally:
+        place.close()
