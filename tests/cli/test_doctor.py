@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from pipeline import database, schemas
 from pipeline.lake import unfinished
 from pipeline.lake.unfinished import Unfinished
+from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.server import SandboxServer
 from pipeline.sandbox.web.world import Call, Conditions
 from pipeline.sources.stripe.client import API_VERSION
@@ -190,7 +191,7 @@ class Elsewhere:
 
     def __init__(self, ahead: timedelta) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
-        self.hubspot: dict[str, Any] = {"companies": {}}
+        self.hubspot: dict[str, Any] = Crm(0).records
         self._ahead = ahead
 
     @property
