@@ -51,7 +51,7 @@ def publish_months(
         SchemaMismatch: a table is not published by month, or a frame lacks a column.
     """
     wanted = sorted(set(months))
-    inserted = {}
+    inserted: dict[str, int] = {}
     with target.begin() as connection:
         inserted |= _replace_months(connection, frames, wanted)
         if beside is not None:
