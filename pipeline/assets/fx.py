@@ -153,13 +153,17 @@ def stale_told(old: pl.DataFrame) -> str:
         first=pl.col("month").min(), last=pl.col("month").max()
     )
     named = ", ".join(
-        f"{currency} in {key_of(first)} to {key_of(last)} is of {source}"
+        f"{currency} in {_span(first, last)} is of {source}"
         for currency, source, first, last in spans.iter_rows()
     )
     return (
         f"Exchange rates are more than 5 days old: {named}. They stay open until there is a fresh one: let "
         f"the pipeline reach the ECB, or give rates under [fx] in pipeline.toml."
     )
+
+
+def _span(first: date, last: date) -> str:
+    return key_of(first) if first == last else f"{key_of(first)} to {key_of(last)}"
 
 
 def _checked(old: pl.DataFrame, calendar: Calendar) -> dg.AssetCheckResult:

@@ -14,12 +14,19 @@ from pipeline.assets.place import Place
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import KEY_FORMAT, key_of
 from pipeline.schemas import Column, Table
+from pipeline.schemas.table import UTC
 
 PREVIEW = 5
 NAMES, OWNER = ("name", "owner"), "owner"
 """Columns that name people, and the dimension of which the members do."""
 IDENTITY = dg.IdentityPartitionMapping()
-TYPES = ((pl.String, "string"), (pl.Int64, "int"), (pl.Float64, "float"), (pl.Boolean, "bool"))
+TYPES = (
+    (pl.String, "string"),
+    (pl.Int64, "int"),
+    (pl.Float64, "float"),
+    (pl.Boolean, "bool"),
+    (UTC, "timestamp"),
+)
 
 
 def description(table: Table) -> str:

@@ -137,7 +137,7 @@ def _print_next_steps(page: Path) -> None:
     )
     rows = (
         ("Report", f"{page}   (HTML; expansion demo --open opens it)"),
-        ("Warehouse", f"{FOLDER}/warehouse.db   (SQLite; tables: docs/configuration.md)"),
+        ("Warehouse", f"{FOLDER}/warehouse.db   (SQLite; tables: docs/data-dictionary.md)"),
         ("Slack page", f"{FOLDER}/slack.html"),
         ("Dagster", "make dev   (every run, table and check of this demo)"),
         ("Your company", "expansion init   asks for your Stripe key, then: expansion run"),

@@ -3,6 +3,7 @@
 Belongs here: which table and months are asked for, and where the file goes.
 """
 
+import errno
 import sys
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def export(table: str | None, target: Path | None, first: str | None, last: str 
     try:
         rows = exported.export(place.lake, place.engine, TABLES[table], *months)
         if target is None:
-            exported.as_text(rows).sink_csv(sys.stdout.buffer)
+            _print(exported.as_text(rows))
             return
         exported.write(rows, target, form)
     finally:
@@ -59,3 +60,13 @@ def export(table: str | None, target: Path | None, first: str | None, last: str 
     click.echo(
         f"{count.select(pl.len()).collect().item():,} rows of {table} in {target}.", err=True
     )
+
+
+def _print(rows: pl.LazyFrame) -> None:
+    """CSV on stdout. A reader that has seen enough, as `head`, is no error of a place."""
+    try:
+        rows.sink_csv(sys.stdout.buffer)
+    except OSError as error:
+        if "Broken pipe" not in str(error):  # Polars gives no number.
+            raise
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe") from error

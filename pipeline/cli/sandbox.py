@@ -52,11 +52,11 @@ def serve(customers: int, months: int, seed: int, crm: "Crm", crm_life: bool, po
     with SandboxServer(company, port, crm=crm) as server:
         for name, value in server.environment().items():
             click.echo(f"{name}={value}")
+        click.echo("Write the lines above into .env of an empty folder. Ctrl-C stops.", err=True)
         if crm_life:
             shared = ", ".join(f'"{each}"' for each in AGENCIES)
-            click.echo(f"Agencies: [crm] shared_domains = [{shared}]", err=True)
+            click.echo(f"Agencies, for pipeline.toml: crm.shared_domains = [{shared}]", err=True)
         click.echo(f"Slack page: {server.slack_page_url}", err=True)
-        click.echo("Write the lines above into .env of an empty folder. Ctrl-C stops.", err=True)
         wait_for_interrupt()
 
 

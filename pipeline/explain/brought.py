@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.explain import words
 from pipeline.explain.document import instant, money
 
 
@@ -38,7 +39,7 @@ def brought_document(rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def render_brought(rows: pl.DataFrame, timezone: str = "UTC") -> RenderableType:
-    """What to print: of each component who brought it, by which deals, and when its change was made."""
+    """What to print: of each component its amount, who brought it, by which deals, and when its change was made."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(no_wrap=True)
@@ -53,5 +54,9 @@ def render_brought(rows: pl.DataFrame, timezone: str = "UTC") -> RenderableType:
             (f"\nitem {row['subscription_item_id']}, changed {changed:%Y-%m-%d %H:%M:%S}", "dim"),
         )
         label = "" if number else "Brought by"
-        table.add_row(label, f"{row['type'].replace('_', '-')}:", said)
+        table.add_row(label, f"{row['type'].replace('_', '-')} {_signed(row['amount'])}", said)
     return table
+
+
+def _signed(amount: int) -> str:
+    return f"{'+' if amount > 0 else ''}{words.plain(words.micro(amount))}"

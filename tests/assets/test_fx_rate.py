@@ -146,6 +146,13 @@ def test_a_currency_that_appears_later_changes_no_other(bench: Bench) -> None:
     assert bench.rates() == {MARCH: (1.08, True), APRIL: (1.09, True), MAY: (2.00, False)}
 
 
+def test_one_old_month_is_named_once(bench: Bench) -> None:
+    del bench.quotes["2026-05-05"]
+    assert not bench.night("2026-05-06").passed
+    (warning,) = bench.warnings
+    assert "eur in 2026-05 is of ecb 2026-04-30. They stay open" in warning
+
+
 def test_an_old_rate_fails_the_check_is_told_and_stays_open(bench: Bench) -> None:
     del bench.quotes["2026-05-05"], bench.quotes["2026-04-30"]
     check = bench.night("2026-05-06")

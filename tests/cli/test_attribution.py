@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -182,6 +183,8 @@ def test_an_explanation_says_who_brought_each_component(worked: Desk) -> None:
     assert each["changed_at"].startswith(month)
     text = worked.types(*asked).out
     assert f"sales driven by {sold['deal_id']} · {sold['owner']}" in text
+    amount = f"{Decimal(each['amount']):+,.6f}".rstrip("0")
+    assert f"{sold['type'].replace('_', '-')} {amount}" in text
     wide = json.loads(worked.types(*asked, "--window", "3", "--json").out)
     assert wide["attribution"] == []
 

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -34,6 +37,24 @@ def test_csv_on_stdout_says_what_the_warehouse_says(worked: Desk) -> None:
     assert len(rows) == stored.height
     assert list(rows[0]) == list(EXPANSION_METRICS.published)
     assert sum(Decimal(row["ending_mrr"]) for row in rows) * MICRO == stored["ending_mrr"].sum()
+
+
+def test_a_reader_that_leaves_is_not_told_of_folders(worked: Desk) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        said = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli.main", "export", "expansion_metrics"],
+            cwd=worked.folder,
+            env={**os.environ, **worked.environment},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (said.returncode, said.stderr) == (1, "")
 
 
 def test_parquet_of_some_months(worked: Desk) -> None:

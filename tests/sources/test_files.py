@@ -16,7 +16,7 @@ from pipeline.config import load_config
 from pipeline.errors import ConfigError, SourceError
 from pipeline.sources import Drained, Page
 from pipeline.sources.files import FilesSource
-from pipeline.sources.files.values import Unreadable, amount
+from pipeline.sources.files.values import Unreadable, amount, flag
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ACCOUNTS = "account_id,name,domain\nA1,Ada GmbH,ada.example\nA2,Bolt,bolt.example\n"
@@ -203,16 +203,33 @@ def test_dates_and_what_is_none(tmp_path: Path) -> None:
         "4,1.00,,2026-02-30",
         "5,1.00,,20260201",
         "6,1.00,,2026-03-01T25:00",
+        "7,1.00,31.03.2026,1.4.2026",
+        "8,1.00,,31.04.2026",
     )
     assert [(each["created"], each.get("closed")) for each in records(source, "deal")] == [
         ("2026-03-01", "2026-03-01T09:30:00Z"),
         ("2026-03-01T07:30:00Z", None),
+        ("2026-03-31", "2026-04-01"),
     ]
     assert aside(source) == [
         (str(number), f'deals.csv, line {number + 1}: column "{column}": no date; {advice}')
-        for number, column in ((3, "created"), (4, "closed"), (5, "closed"), (6, "closed"))
+        for number, column in (
+            (3, "created"),
+            (4, "closed"),
+            (5, "closed"),
+            (6, "closed"),
+            (8, "closed"),
+        )
         for advice in ["write 2026-03-31 or 2026-03-31T09:30:00Z"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("Ja", "true"), ("oui", "true"), ("YES", "true"), ("Nein", "false"), ("non", "false")],
+)
+def test_yes_and_no_as_people_write_them(written: str, kept: str) -> None:
+    assert flag(written) == kept
 
 
 def test_rows_that_are_set_aside_say_where_and_why(tmp_path: Path) -> None:

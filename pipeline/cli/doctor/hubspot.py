@@ -61,10 +61,12 @@ def _data(found: "Examined") -> Found:
 
 
 def _use(found: "Examined") -> Found:
-    pace = f"{found.per_second:.0f} requests a second"
+    pace = f"{found.per_second:.0f} a second"
     if found.night is None:
-        return Found(USE, "note", f"{pace}; how many a night takes, HubSpot does not say")
-    night = f"a night takes {about(found.night)}, at {pace}"
+        return Found(
+            USE, "note", f"requests at {pace}; how many a night takes, HubSpot does not say"
+        )
+    night = f"a night takes {about(found.night)} requests, at {pace}"
     left = found.left_today
     if left is None:
         return Found(USE, "ok", night)

@@ -12,8 +12,11 @@ from decimal import Decimal
 Cell = str | Decimal
 """Text, or a number of a file that has numbers."""
 
-TRUE, FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+TRUE = frozenset({"true", "1", "yes", "ja", "oui"})
+FALSE = frozenset({"false", "0", "no", "nein", "non"})
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+POINTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+"""Day, month, year: nobody writes the month first between points."""
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*")
 EARLIEST, LATEST = 1970, 2199
 SIGNS = re.compile(r"^[A-Za-z]{3}(?=[\s\d+-])|(?<=[\s\d])[A-Za-z]{3}$|[$€£¥₹₩₺₽฿]|^(?:R\$|kr)|kr$")
@@ -66,15 +69,18 @@ def amount(cell: Cell) -> str:
 
 
 def moment(cell: Cell) -> str:
-    """A day as `2026-03-01`, an instant as `2026-03-01T09:30:00Z`; without a zone it is UTC.
+    """A day as `2026-03-01`, also of `01.03.2026`; an instant as `2026-03-01T09:30:00Z`, without a zone in UTC.
 
     Raises:
-        Unreadable: it is not written as ISO has it.
+        Unreadable: it is written otherwise.
     """
     told = text(cell)
     try:
         if DAY.fullmatch(told):
             return _within(date.fromisoformat(told)).isoformat()
+        if pointed := POINTED.fullmatch(told):
+            day, month, year = map(int, pointed.groups())
+            return _within(date(year, month, day)).isoformat()
         if INSTANT.fullmatch(told):
             found = datetime.fromisoformat(told)
             aware = found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -85,7 +91,7 @@ def moment(cell: Cell) -> str:
 
 
 def flag(cell: Cell) -> str:
-    """`true` or `false`, of true, yes, 1, false, no, 0.
+    """`true` or `false`, of true, yes, ja, oui, 1, false, no, nein, non, 0.
 
     Raises:
         Unreadable: it is none of them.
