@@ -17,7 +17,7 @@ from pipeline.assets import inputs
 from pipeline.assets.place import Place
 from pipeline.config import Config
 from pipeline.months import add_months, key_of
-from pipeline.publish.page import Given, Threshold, pictures, write_report
+from pipeline.publish.page import Given, Threshold, Written, pictures, write_report
 from pipeline.schemas import MRR_SNAPSHOT
 
 GROUP = "publish"
@@ -36,7 +36,7 @@ def report_assets() -> list[dg.AssetsDefinition]:
     )
     def report(place: dg.ResourceParam[Place]) -> dg.MaterializeResult[None]:
         """Every month's page: other months show the run's months too. Pages that say the same are left alone."""
-        done = write_report(place.engine, folder(place), given(place))
+        done = written(place)
         return dg.MaterializeResult(
             metadata={
                 "pages": len(done.pages),
@@ -57,6 +57,15 @@ def _pictures(place: Place, month: date) -> dict[str, dg.MarkdownMetadataValue]:
         )
         for name, drawn in pictures(place.engine, month, given(place)).items()
     }
+
+
+def written(place: Place) -> Written:
+    """Write every page; one of a month that the warehouse does not hold any more is taken away."""
+    done = write_report(place.engine, folder(place), given(place))
+    for page in folder(place).glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].html"):
+        if page not in done.pages.values():
+            page.unlink()
+    return done
 
 
 def folder(place: Place) -> Path:

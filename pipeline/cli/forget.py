@@ -7,7 +7,6 @@ import click
 
 from pipeline.assets import forgetting, report
 from pipeline.assets.place import Place
-from pipeline.publish.page import write_report
 from pipeline.settings import Settings
 
 
@@ -25,7 +24,7 @@ def forget(customer: str, yes: bool) -> None:
     place = Place(settings)
     try:
         done = forgetting.forget(place, customer)
-        write_report(place.engine, report.folder(place), report.given(place))
+        report.written(place)
     finally:
         place.close()
     click.echo(

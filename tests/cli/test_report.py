@@ -1,9 +1,11 @@
 """`report` as a person types it: files that say what the warehouse says."""
 
+import base64
 import json
 import re
 from datetime import date
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -27,12 +29,36 @@ def test_one_month_in_a_folder_of_choice(worked: Desk) -> None:
     said = worked.types("report", "--month", "2026-09", "--to", "board", "--json")
     told = json.loads(said.out)
     assert told["months"] == ["2026-09"]
-    assert sorted(path.name for path in (worked.folder / "board").iterdir()) == [
-        "2026-09.html",
-        "index.html",
-    ]
+    board = worked.folder / "board"
+    assert sorted(path.name for path in board.iterdir()) == ["2026-09.html", "index.html"]
+    linked = {
+        name
+        for page in board.iterdir()
+        for name in re.findall(r'href="(\S+?html)"', page.read_text())
+    }
+    assert linked == {"2026-09.html", "index.html"}, "nothing is linked that is not there"
     page = (worked.folder / told["page"]).stat()
     assert page.st_mode & 0o077 == 0, "names of customers are for the owner's eyes"
+
+
+def test_dagster_shows_pictures_of_the_total(worked: Desk) -> None:
+    with dg.DagsterInstance.from_config(str(worked.settings.dagster_home)) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("report"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    metadata = event.asset_materialization.metadata
+    drawn = [str(each.value) for each in metadata.values() if "base64" in str(each.value)]
+    assert len(drawn) == 2
+    for text in drawn:
+        assert base64.b64decode(text.partition("base64,")[2].rstrip(")")).startswith(b"\x89PNG")
+        assert len(text) < 100_000
+
+
+def test_a_page_of_a_month_that_is_gone_goes_too(worked: Desk) -> None:
+    stale = worked.folder / "data/report/2020-01.html"
+    stale.write_text("Ann Lee")
+    assert worked.types("backfill", "--from", "2026-10", "--to", "2026-10").code == 0
+    assert not stale.exists()
 
 
 def test_the_page_shows_what_is_exported(worked: Desk) -> None:

@@ -2,6 +2,10 @@
 
 import json
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -129,6 +133,30 @@ def test_pictures_show_the_total_and_are_small(filled: Engine) -> None:
     for drawn in found.values():
         assert drawn.startswith(b"\x89PNG")
         assert len(drawn) < 60_000
+
+
+def test_who_waits_writes_the_newer_state(filled: Engine, tmp_path: Path) -> None:
+    """A name that is taken back while pages are written does not come back with them."""
+    folder = tmp_path / "report"
+    reading_now, go_on = threading.Event(), threading.Event()
+
+    def slow(_month: date, _items: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        reading_now.set()
+        go_on.wait(30)
+        return {}
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(write_report, filled, folder, replace(GIVEN, proofs=slow))
+        assert reading_now.wait(30)
+        with filled.begin() as connection:
+            connection.execute(update(table_of(schemas.ACCOUNT)).values(name=None))
+        second = threads.submit(write_report, filled, folder, GIVEN)
+        time.sleep(0.2)
+        assert not second.done(), "it waits for the one that writes"
+        go_on.set()
+        assert "Acme" not in second.result(60).page.read_text()
+        first.result(60)
+    assert not any("Acme" in page.read_text() for page in folder.iterdir())
 
 
 @pytest.mark.postgres

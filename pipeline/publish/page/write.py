@@ -4,7 +4,10 @@ Belongs here: which are written, and how. A file is replaced when the new one is
 it changed.
 """
 
-from collections.abc import Sequence
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -46,7 +49,7 @@ class Written:
 def write_report(
     source: Engine, folder: Path, given: Given, months: Sequence[date] | None = None
 ) -> Written:
-    """Write the pages of `months` (null: of all) and the index.
+    """Write the pages of `months` (null: of all) and the index of those that are in the folder.
 
     Args:
         source: the warehouse.
@@ -57,16 +60,36 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     pages: dict[date, Path] = {}
     changed = 0
-    with reading(source) as connection:
+    with _alone(folder), reading(source) as connection:
         held = figures.held(connection)
-        every = [row["month"] for row in held]
-        for month in every if months is None else [each for each in every if each in set(months)]:
-            pages[month] = folder / f"{key_of(month)}.html"
+        wanted = {row["month"] for row in held if months is None or row["month"] in months}
+        listed = [
+            row for row in held if row["month"] in wanted or file_of(folder, row["month"]).is_file()
+        ]
+        every = [row["month"] for row in listed]
+        for month in sorted(wanted):
+            pages[month] = file_of(folder, month)
             text = render.page(figures.read(connection, month, given), given, every)
             changed += _put(pages[month], text)
-    target = folder / INDEX
-    changed += _put(target, render.index(held, given))
+        target = folder / INDEX
+        changed += _put(target, render.index(listed, given))
     return Written(target, pages, changed, latest_of(held))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from writing there: who waits reads the warehouse anew, so an older state is never written last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def file_of(folder: Path, month: date) -> Path:
+    """The page of a month in a folder."""
+    return folder / f"{key_of(month)}.html"
 
 
 def pictures(source: Engine, month: date, given: Given) -> dict[str, bytes]:
