@@ -25,6 +25,8 @@ FEW = 20
 AT_ONCE = 10_000
 GONE = '{"gone":true,'
 """How the payload of an object that is gone begins."""
+ARCHIVED, DELETED = '{"archived":true,', '"IsDeleted":true'
+"""How that of HubSpot's begins, and what Salesforce's holds, of an object that is listed as deleted."""
 
 
 class Listed:
@@ -57,6 +59,8 @@ def gone(
 ) -> Iterator[Page]:
     """Pages of records `{"gone": true, "id": ...}`, one for each object that was known and is not listed.
 
+    What was listed as deleted leaves the lists after some weeks: that is no loss, however much it is.
+
     Args:
         lake: what was known.
         origin: the source, the account in it, and the stream.
@@ -71,7 +75,8 @@ def gone(
     there = _there(lake, origin)
     missing = there.join(listed, on="id", how="anti").sort("id")
     if not believed and stream not in FOLLOWING:
-        _refuse_unlikely(source, stream, there.height, missing.height)
+        lost = missing.filter("alive").height
+        _refuse_unlikely(source, stream, there.filter("alive").height, lost)
     for part in missing.iter_slices(AT_ONCE):
         seen = part.get_column("observed_at").to_list()
         records = tuple(
@@ -83,13 +88,22 @@ def gone(
 
 
 def _there(lake: Lake, origin: tuple[str, str, str]) -> pl.DataFrame:
-    """`id, observed_at` of the latest record of each object that was listed when it was last looked at."""
+    """The latest record of each object that was listed when it was last looked at.
+
+    `id, observed_at, alive`; what was listed as deleted is not alive.
+    """
     source, account, stream = origin
+    payload = pl.col("payload").str
     paths = lake.paths(RAW_RECORD, f"{source}.{stream}")
     found = (
         lake.read(RAW_RECORD, paths)
         .filter(pl.col("source_account") == account)
-        .select("id", "observed_at", gone=pl.col("payload").str.starts_with(GONE))
+        .select(
+            "id",
+            "observed_at",
+            gone=payload.starts_with(GONE),
+            alive=~(payload.starts_with(ARCHIVED) | payload.contains(DELETED, literal=True)),
+        )
         .collect(engine="streaming")  # payloads are never all in memory
     )
     return (

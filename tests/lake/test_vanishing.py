@@ -44,9 +44,10 @@ class Listing:
         name: str = "file",
         stream: str = "account",
         whole: bool = True,
+        deleted: Mapping[str, dict[str, bool]] | None = None,
     ) -> None:
         self.name, self.stream, self.whole = name, stream, whole
-        self.ids, self.rejected = ids, rejected
+        self.ids, self.rejected, self.deleted = ids, rejected, deleted or {}
 
     def pull(
         self,
@@ -56,7 +57,10 @@ class Listing:
         resume: Resume | None = None,
     ) -> Iterator[Page | Drained]:
         del cursors, extent, resume
-        records = [Record.of({"id": id_}, api_version="1", created=None) for id_ in self.ids]
+        records = [
+            Record.of({"id": id_, **self.deleted.get(id_, {})}, api_version="1", created=None)
+            for id_ in self.ids
+        ]
         aside = tuple(Rejection(id_, "a date that is none") for id_ in self.rejected)
         yield Page(self.stream, clock(), tuple(records), len(records), aside)
         yield Drained(self.stream, {}, whole=self.whole)
@@ -138,6 +142,22 @@ def test_links_of_deals_follow_the_deals(lake: Lake) -> None:
     night(lake, Listing(ids, name="hubspot", stream="association"), NOW)
     night(lake, Listing(ids[:5], name="hubspot", stream="association"), NOW + NIGHT)
     assert here(lake, "association") == ids[:5]
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [("hubspot", {"archived": True}), ("salesforce", {"IsDeleted": True})]
+)
+def test_what_was_listed_as_deleted_may_leave_the_lists(
+    lake: Lake, name: str, how: dict[str, bool]
+) -> None:
+    """Archives and recycle bins are emptied after some weeks, all at once."""
+    ids = [f"{number:02}" for number in range(30)]
+    deleted = dict.fromkeys(ids[5:], how)
+    night(lake, Listing(ids, name=name, deleted=deleted), NOW)
+    night(lake, Listing(ids[:5], name=name), NOW + NIGHT)
+    assert here(lake) == ids[:5]
+    with pytest.raises(SourceError, match="lists 0 of the 5"):
+        night(lake, Listing([], name=name), NOW + 2 * NIGHT)
 
 
 def test_half_may_go(lake: Lake) -> None:
