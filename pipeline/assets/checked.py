@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from pipeline.assets import shown
 from pipeline.errors import IdentityBroken
 
 EXAMPLES = 5
@@ -65,7 +66,9 @@ def broken(found: Sequence[Looked]) -> IdentityBroken | None:
     """The error that stops the step; None when every identity holds."""
     for spec, violations in found:
         if violations.height:
-            first = ", ".join(f"{k} {v}" for k, v in violations.row(0, named=True).items())
+            first = ", ".join(
+                f"{k} {v}" for k, v in shown.nameless(violations).row(0, named=True).items()
+            )
             return IdentityBroken(
                 f"{spec.asset_key.to_user_string()}: {spec.name} does not hold in "
                 f"{violations.height} rows, the first is {first}. Nothing of this step was shown. "
@@ -75,7 +78,7 @@ def broken(found: Sequence[Looked]) -> IdentityBroken | None:
 
 
 def _examples(violations: pl.DataFrame) -> dg.TableMetadataValue:
-    rows: list[dict[str, Any]] = violations.head(EXAMPLES).to_dicts()
+    rows: list[dict[str, Any]] = shown.nameless(violations.head(EXAMPLES)).to_dicts()
     return dg.MetadataValue.table(
         [dg.TableRecord({name: str(value) for name, value in row.items()}) for row in rows]
     )

@@ -71,7 +71,7 @@ def rows(frame: pl.DataFrame, table: Table) -> dg.TableMetadataValue:
 
     Dagster keeps what it is told for ever, and `forget` does not reach it.
     """
-    few = _nameless(table.conform(frame.head(PREVIEW).lazy()).collect())
+    few = nameless(table.conform(frame.head(PREVIEW).lazy()).collect())
     shown = few.select(_readable(column) for column in table.columns)
     return dg.MetadataValue.table(
         [dg.TableRecord({k: _plain(v) for k, v in row.items()}) for row in shown.to_dicts()],
@@ -134,7 +134,8 @@ def store_months(
     place.lake.commit(staged, run_id=context.run.run_id, expect=expect)
 
 
-def _nameless(frame: pl.DataFrame) -> pl.DataFrame:
+def nameless(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` without what names people: names, owners, and members that are owners."""
     nobody = pl.lit(None, dtype=pl.String)
     left = frame.with_columns(nobody.alias(name) for name in NAMES if name in frame.columns)
     if not {"dimension", "member"} <= set(frame.columns):

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.assets import shown
+from pipeline.assets import checked, shown
 from pipeline.schemas import ACCOUNT, CRM_PIPELINE, EXPANSION_METRICS, Table
 
 
@@ -35,3 +35,16 @@ def test_members_that_are_owners_are_not_named() -> None:
     rows = [{**month, "dimension": each, "member": name} for each, name in members.items()]
     found = preview(EXPANSION_METRICS, *rows)
     assert [each["member"] for each in found] == ["Web", None, None]
+
+
+def test_a_broken_identity_names_no_owner() -> None:
+    rows = [
+        {"month": date(2026, 1, 1), "dimension": "owner", "member": "Ann Lee", "found": 1},
+        {"month": date(2026, 1, 1), "dimension": "country", "member": "DE", "found": 2},
+    ]
+    spec = checked.check("expansion_metrics", "members", "Members sum to the total.")
+    found = [(spec, pl.DataFrame(rows))]
+    (result,) = checked.results(found)
+    assert "Ann Lee" not in str(result.metadata)
+    assert "DE" in str(result.metadata)
+    assert "Ann Lee" not in str(checked.broken(found))
