@@ -339,3 +339,9 @@ def test_without_names_nothing_that_names_an_account_is_kept(tmp_path: Path) -> 
     )
     source = written(tmp_path, 'accounts = "accounts.csv"', keep_names=False)
     assert records(source) == [{"id": "A1", "industry": "Media"}]
+
+
+def test_a_file_without_a_header_is_not_quoted(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="write the names of the columns") as raised:
+        pulled(accounts(tmp_path, "A1,Ada Lovelace,ada@ada.example\n"))
+    assert "Ada" not in str(raised.value)

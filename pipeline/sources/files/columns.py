@@ -79,6 +79,9 @@ def found(
 
 
 def _instead(theirs: str, header: Sequence[str]) -> str:
+    if any("@" in each for each in header):
+        # Not shown: it is a row of data.
+        return "Its first line holds an e-mail address: write the names of the columns above it."
     near = difflib.get_close_matches(theirs, header, n=1)
     if near:
         return f'The nearest is "{near[0]}".'
