@@ -9,7 +9,15 @@ import polars as pl
 
 from pipeline.assets.place import Place
 from pipeline.errors import UnknownAccount
-from pipeline.schemas import ACCOUNT_ALIAS, ACCOUNT_LINK, CRM_DEAL, CUSTOMER, FORGOTTEN, RAW_RECORD
+from pipeline.schemas import (
+    ACCOUNT_ALIAS,
+    ACCOUNT_LINK,
+    ACCOUNT_LINK_CHANGE,
+    CRM_DEAL,
+    CUSTOMER,
+    FORGOTTEN,
+    RAW_RECORD,
+)
 from pipeline.sources.erasing import CRMS, PERSONAL, Erasing, parts
 
 
@@ -68,9 +76,11 @@ def rows(place: Place, meant: frozenset[str]) -> pl.DataFrame:
     others = links.filter(~mine)
     theirs -= set(others["account_id"]) | set(others.select(candidates).to_series().drop_nulls())
     alias = lake.scan(ACCOUNT_ALIAS).filter(pl.col("account_id").is_in(theirs)).collect()
-    deals = lake.scan(CRM_DEAL).filter(pl.col("account_id").is_in(theirs)).collect()
-    known = list(alias.select("crm", "crm_id").iter_rows())
-    sold = [tuple(each.split(":", 1)) for each in deals["deal_id"]]
+    known = {*alias.select("crm", "crm_id").iter_rows(), *_gone_accounts(place, gone)}
+    sold = {
+        *(tuple(each.split(":", 1)) for each in _deals(place, theirs)),
+        *_gone_deals(place, {each for crm, each in known if crm == "hubspot"}),
+    }
     found = [
         *(("stripe", "customer", each, now) for each in sorted(meant)),
         *((crm, CRMS[crm].account, each, now) for crm, each in sorted(known)),
@@ -78,6 +88,40 @@ def rows(place: Place, meant: frozenset[str]) -> pl.DataFrame:
         *((crm, CRMS[crm].contact, each, now) for crm, each in _contacts(place, gone)),
     ]
     return pl.DataFrame(found, schema=FORGOTTEN.schema, orient="row")
+
+
+def _gone_accounts(place: Place, gone: frozenset[str]) -> set[tuple[str, str]]:
+    """CRM and id of each account that the CRM has no more, and that nobody but they was ever linked to."""
+    lake = place.lake
+    former = lake.scan(ACCOUNT_LINK_CHANGE).select("customer_id", was="old_account_id")
+    mine = pl.col("customer_id").is_in(gone)
+    kept = [
+        former.filter(~mine).select("was"),
+        lake.scan(ACCOUNT_LINK).select(was="account_id"),
+        lake.scan(ACCOUNT_ALIAS).select(was=pl.format("{}:{}", "crm", "crm_id")),
+    ]
+    left = former.filter(mine).join(pl.concat(kept), on="was", how="anti").unique().collect()
+    split = (tuple(each.split(":", 1)) for each in left["was"] if ":" in each)
+    return {(crm, id_) for crm, id_ in split if crm in CRMS}
+
+
+def _deals(place: Place, theirs: set[str]) -> list[str]:
+    """The deals of accounts, with their CRM's name."""
+    held = place.lake.scan(CRM_DEAL).filter(pl.col("account_id").is_in(theirs))
+    return held.select("deal_id").collect()["deal_id"].to_list()
+
+
+def _gone_deals(place: Place, companies: set[str]) -> set[tuple[str, str]]:
+    """Deals that HubSpot has no more and that belonged to these companies: an earlier version kept their names."""
+    paths = place.lake.paths(RAW_RECORD, "hubspot.association") if companies else []
+    if not paths:
+        return set()
+    forms = ('"toObjectId":{}}}', '"toObjectId":{},', '"toObjectId":"{}"')
+    ends = [form.format(each) for each in sorted(companies) for form in forms]
+    here = place.lake.scan(CRM_DEAL).select(id=pl.col("deal_id").str.strip_prefix("hubspot:"))
+    named = place.lake.read(RAW_RECORD, paths).filter(pl.col("payload").str.contains_any(ends))
+    found = named.select("id").unique().join(here, on="id", how="anti").collect()
+    return {("hubspot", each) for each in found["id"]}
 
 
 def _contacts(place: Place, gone: frozenset[str]) -> list[tuple[str, str]]:

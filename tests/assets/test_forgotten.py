@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.assets import forgotten
 from pipeline.assets.place import Place
-from pipeline.schemas import CUSTOMER, RAW_RECORD
+from pipeline.schemas import ACCOUNT_ALIAS, ACCOUNT_LINK_CHANGE, CUSTOMER, RAW_RECORD
 from pipeline.settings import Settings
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -74,6 +74,38 @@ def test_contacts_with_an_address_of_former_times(place: Place) -> None:
         stored(place, "salesforce", "contact", contact)
     found = forgotten.rows(place, frozenset({"cus_1"})).filter(stream="contact")
     assert found["id"].to_list() == ["0030"]
+
+
+def link_changed(place: Place, customer: str, was: str) -> None:
+    row = dict.fromkeys(ACCOUNT_LINK_CHANGE.names) | {
+        "at": NOW,
+        "customer_id": customer,
+        "old_account_id": was,
+        "new_account_id": customer,
+        "moved_mrr": 0,
+    }
+    frame = pl.DataFrame([row], schema=ACCOUNT_LINK_CHANGE.schema)
+    place.lake.commit([place.lake.write(ACCOUNT_LINK_CHANGE, frame)], run_id="run")
+
+
+def test_accounts_and_deals_that_the_crm_has_no_more(place: Place) -> None:
+    """What was linked to nobody else; an account that is still there, or that others had, is left alone."""
+    known(place, "ann@acme.example")
+    for customer, was in (
+        ("cus_1", "hubspot:12"),
+        ("cus_1", "hubspot:13"),
+        ("cus_1", "hubspot:14"),
+        ("cus_2", "hubspot:13"),
+    ):
+        link_changed(place, customer, was)
+    alias = {"crm": "hubspot", "crm_id": "14", "account_id": "hubspot:14"}
+    frame = pl.DataFrame([alias], schema=ACCOUNT_ALIAS.schema)
+    place.lake.commit([place.lake.write(ACCOUNT_ALIAS, frame)], run_id="run")
+    for deal, company in (("70", 12), ("71", 123), ("72", 13)):
+        to = [{"associationTypes": [], "toObjectId": company}]
+        stored(place, "hubspot", "association", {"id": deal, "to": to})
+    found = forgotten.rows(place, frozenset({"cus_1"})).filter(source="hubspot")
+    assert found.select("stream", "id").rows() == [("company", "12"), ("deal", "70")]
 
 
 def test_a_customer_is_found_by_an_address_with_any_letters(place: Place) -> None:
