@@ -160,7 +160,8 @@ def _messages(messages: tuple[Sent, ...]) -> list[RenderableType]:
 
 def _message(each: Sent) -> RenderableType:
     said, colour = STATUS.get(each.status, (each.status, ""))
-    head = Text.assemble(("Slack ", "bold"), f"{each.channel}: ", (said, colour))
+    when = f" on {each.day}" if each.day and each.status == "sent" else ""
+    head = Text.assemble(("Slack ", "bold"), f"{each.channel}: ", (said + when, colour))
     # Slack's escapes stand for themselves here.
     return Group(head, Padding(Text(html.unescape(each.text).replace("*", "")), (0, 0, 1, 2)))
 

@@ -62,6 +62,8 @@ class Sent:
     status: str
     channel: str
     text: str
+    day: date | None = None
+    """When it was sent, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,13 @@ def _messages(connection: Connection, count: int) -> tuple[Sent, ...]:
         select(outbox).order_by(outbox.c.created_at.desc(), outbox.c.key).limit(count)
     ).mappings()
     return tuple(
-        Sent(row["kind"], row["status"], row["channel"] or "", _text(row["payload_json"]))
+        Sent(
+            row["kind"],
+            row["status"],
+            row["channel"] or "",
+            _text(row["payload_json"]),
+            row["sent_at"].date() if row["sent_at"] else None,
+        )
         for row in rows
     )
 

@@ -144,7 +144,7 @@ def test_files_alone_are_a_crm(desk: Desk) -> None:
         accounts=f"Id;Firma;Betreuer;Stripe\nA1;Ada GmbH;Ann Lee;{first}\nA2;Bolt;Bo;{second}\n",
         deals="deal_id,account_id,type,stage,amount,currency,created,closed,is_closed,is_won\n"
         'D1,A1,upsell,Signed,"1,234.50",usd,2026-08-01,2026-09-01,yes,yes\n'
-        "D2,A2,upsell,Open,99,usd,01.08.2026,,no,\n",
+        "D2,A2,upsell,Open,99,usd,08/01/2026,,no,\n",
     )
     said = desk.types("run")
     assert said.code == 0, said
@@ -165,6 +165,8 @@ def test_files_alone_are_a_crm(desk: Desk) -> None:
         ("file:D1", "file:A1", 1_234_500_000, True)
     ]
     doctor = json.loads(desk.types("doctor", "--json").out)
+    (hubspot,) = [each for each in doctor if each["what"] == "HubSpot"]
+    assert hubspot["said"] == "not connected; instead: CRM files"
     (files,) = [each for each in doctor if each["what"] == "CRM files"]
     assert files["verdict"] == "note"
     assert files["said"].startswith("2 accounts, 1 deals; 1 rows cannot be used")

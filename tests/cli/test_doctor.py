@@ -119,6 +119,15 @@ def test_a_host_that_does_not_answer(desk: Desk) -> None:
     assert report.verdict("Slack") == "ok", "everything else is looked at"
 
 
+def test_slack_that_does_not_answer_refuses_nothing(desk: Desk) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        desk.environment["SLACK_API_BASE"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        report = Report(desk)
+    assert report.verdict("Slack") == "fail"
+    assert "does not answer. Check the network and SLACK_API_BASE" in report.said("Slack")
+
+
 def test_an_examination_that_something_refuses(desk: Desk) -> None:
     def answer(asked: Asked) -> Answer:
         if "PythonBindings" in asked.headers["user-agent"]:

@@ -59,6 +59,7 @@ def post(warehouse: Engine, status: str) -> None:
         "channel": "#revenue",
         "payload_json": json.dumps({"text": "⚠️ Acme &amp; Sons [bold] is under its floor"}),
         "created_at": datetime(2026, 3, 1, tzinfo=UTC),
+        "sent_at": datetime(2026, 3, 2, tzinfo=UTC) if status == "sent" else None,
     }
     with warehouse.begin() as connection:
         connection.execute(insert(table_of(SLACK_OUTBOX)), row)
@@ -109,7 +110,7 @@ def test_nothing_is_cut_off_at_a_hundred_columns(warehouse: Engine) -> None:
         "100.0% exact",
         "50% of them CRM accounts",
         "default",
-        "#revenue: sent",
+        "#revenue: sent on 2026-03-02",
         "Acme & Sons [bold] is under its floor",
     ):
         assert said in text

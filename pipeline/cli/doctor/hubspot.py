@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pipeline.sources.hubspot.examination import Examined
 
 KEY, DATA, USE = "HubSpot", "HubSpot data", "HubSpot use"
+TITLES = {"file": "CRM files"}
+"""CRM -> what its own finding is called, where that is not its name."""
 
 
 def looked_at(settings: Settings) -> Iterator[Found]:
@@ -38,7 +40,7 @@ def looked_at(settings: Settings) -> Iterator[Found]:
 def _absent(settings: Settings) -> Found:
     from pipeline.sources.configured import crm_sources
 
-    others = [each.title for each in crm_sources(settings, ONCE)]
+    others = [TITLES.get(each.name, each.title) for each in crm_sources(settings, ONCE)]
     if others:
         return Found(KEY, "ok", f"not connected; instead: {', '.join(others)}")
     return Found(KEY, "note", "not connected (HUBSPOT_SERVICE_KEY): no CRM dimensions")

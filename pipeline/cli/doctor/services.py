@@ -29,11 +29,16 @@ def _slack(settings: Settings) -> Found:
         if settings.slack_webhook_url:
             return Found("Slack", "ok", "an incoming webhook (not tried: it would post)")
         return Found("Slack", "note", "not connected: alerts are evaluated and kept, not sent")
-    base = f"{settings.slack_api_base or 'https://slack.com'}/api/"
+    host = settings.slack_api_base or "https://slack.com"
+    base = f"{host}/api/"
     client = WebClient(settings.slack_bot_token.get_secret_value(), base_url=base, timeout=10)
     try:
         answer = client.auth_test()
-    except (SlackClientError, OSError) as error:
+    except OSError:
+        raise ConfigError(
+            f"Slack at {host} does not answer. Check the network and SLACK_API_BASE, then try again."
+        ) from None
+    except SlackClientError as error:
         said = getattr(getattr(error, "response", None), "data", None)
         reason = said.get("error") if isinstance(said, dict) else type(error).__name__
         raise ConfigError(f"Slack refuses SLACK_BOT_TOKEN ({reason}). Check the token.") from None
