@@ -53,13 +53,28 @@ def _stripe(place: Place, stream: str) -> pl.LazyFrame:
 
 
 def kept_links(place: Place) -> pl.DataFrame:
-    """ACCOUNT_LINK of those who are forgotten: what linked them is erased, and their link stays."""
-    forgotten = place.lake.scan(FORGOTTEN).filter(pl.col("stream") == "customer")
-    return (
-        place.lake.scan(ACCOUNT_LINK)
-        .join(forgotten, left_on="customer_id", right_on="id", how="semi")
+    """ACCOUNT_LINK of those who are forgotten: what linked them is erased, and their link stays.
+
+    Of one whose account has left the CRM since, the link as it was: the account may come back.
+    """
+    forgotten = (
+        place.lake.scan(FORGOTTEN)
+        .filter(pl.col("stream") == "customer")
+        .group_by(customer_id="id")
+        .agg(since=pl.col("forgotten_at").min())
+    )
+    links = place.lake.scan(ACCOUNT_LINK).join(forgotten, on="customer_id").collect()
+    alone = links.lazy().filter(pl.col("method") == "none").select("customer_id", "since")
+    lost = (
+        place.lake.scan(ACCOUNT_LINK_CHANGE)
+        .join(alone, on="customer_id")
+        .filter(pl.col("at") > pl.col("since"), pl.col("new_method") == "none")
+        .sort("at")
+        .unique("customer_id", keep="last", maintain_order=True)
+        .select("customer_id", account_id="old_account_id", method="old_method")
         .collect()
     )
+    return pl.concat([links.drop("since"), lost], how="diagonal")
 
 
 def rows(place: Place, meant: frozenset[str]) -> pl.DataFrame:

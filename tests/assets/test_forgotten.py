@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,15 @@ import pytest
 
 from pipeline.assets import forgotten
 from pipeline.assets.place import Place
-from pipeline.schemas import ACCOUNT_ALIAS, ACCOUNT_LINK_CHANGE, CUSTOMER, RAW_RECORD
+from pipeline.crm.levels import as_before
+from pipeline.schemas import (
+    ACCOUNT_ALIAS,
+    ACCOUNT_LINK,
+    ACCOUNT_LINK_CHANGE,
+    CUSTOMER,
+    FORGOTTEN,
+    RAW_RECORD,
+)
 from pipeline.settings import Settings
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -76,12 +84,14 @@ def test_contacts_with_an_address_of_former_times(place: Place) -> None:
     assert found["id"].to_list() == ["0030"]
 
 
-def link_changed(place: Place, customer: str, was: str) -> None:
+def link_changed(place: Place, customer: str, was: str, at: datetime = NOW) -> None:
     row = dict.fromkeys(ACCOUNT_LINK_CHANGE.names) | {
-        "at": NOW,
+        "at": at,
         "customer_id": customer,
         "old_account_id": was,
+        "old_method": "email",
         "new_account_id": customer,
+        "new_method": "none",
         "moved_mrr": 0,
     }
     frame = pl.DataFrame([row], schema=ACCOUNT_LINK_CHANGE.schema)
@@ -111,3 +121,24 @@ def test_accounts_and_deals_that_the_crm_has_no_more(place: Place) -> None:
 def test_a_customer_is_found_by_an_address_with_any_letters(place: Place) -> None:
     known(place, "Ann@Müller.example")
     assert forgotten.customers(place, " ann@müller.example") == {"cus_1"}
+
+
+def test_a_link_that_was_lost_since_comes_back_with_its_account(place: Place) -> None:
+    """What was lost before stays lost: nothing that was erased had made it."""
+    for customer, days in (("cus_1", 1), ("cus_2", -1)):
+        gone = ("stripe", "customer", customer, NOW)
+        frame = pl.DataFrame([gone], schema=FORGOTTEN.schema, orient="row")
+        place.lake.commit([place.lake.write(FORGOTTEN, frame)], run_id="run")
+        link_changed(place, customer, "hubspot:7", NOW + timedelta(days=days))
+    alone = [
+        dict.fromkeys(ACCOUNT_LINK.names)
+        | {"customer_id": each, "account_id": each, "method": "none", "status": "unmatched"}
+        for each in ("cus_1", "cus_2", "cus_3")
+    ]
+    frame = pl.DataFrame(alone, schema=ACCOUNT_LINK.schema)
+    place.lake.commit([place.lake.write(ACCOUNT_LINK, frame)], run_id="run")
+    targets = pl.LazyFrame({"crm": ["hubspot"], "crm_id": ["7"], "account_id": ["hubspot:7"]})
+    kept = forgotten.kept_links(place).lazy()
+    found = as_before(kept, targets).select("customer_id", "account_id", "method").collect()
+    assert found.rows() == [("cus_1", "hubspot:7", "email")]
+    assert as_before(kept, targets.clear()).collect().is_empty()
