@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import date
 
 import dagster as dg
@@ -10,6 +13,7 @@ import polars as pl
 import pytest
 
 from tests.cli.desk import Desk
+from tests.conftest import ROOT
 
 
 def test_a_night_writes_the_report_and_the_command_says_where(worked: Desk) -> None:
@@ -39,6 +43,27 @@ def test_one_month_in_a_folder_of_choice(worked: Desk) -> None:
     assert linked == {"2026-09.html", "index.html"}, "nothing is linked that is not there"
     page = (worked.folder / told["page"]).stat()
     assert page.st_mode & 0o077 == 0, "names of customers are for the owner's eyes"
+
+
+def test_open_gives_the_page_to_the_browser(worked: Desk) -> None:
+    browser, opened = worked.folder / "browser", worked.folder / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o700)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", "report", "--open"],
+        cwd=worked.folder,
+        env={
+            **os.environ,
+            **worked.environment,
+            "BROWSER": f"{browser} %s",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert opened.read_text().strip() == f"file://{done.stdout.strip()}"
 
 
 def test_dagster_shows_pictures_of_the_total(worked: Desk) -> None:

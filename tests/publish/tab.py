@@ -90,15 +90,29 @@ class Tab:
             " === Number(document.documentElement.dataset.drawn || 0)"
         )
 
-    def clicks(self, selector: str) -> None:
-        """A real click with the mouse in the middle of the element."""
+    def _middle(self, selector: str) -> tuple[float, float]:
         x, y = self.sees(
             f"(() => {{ const it = document.querySelector({json.dumps(selector)});"
             " it.scrollIntoView({block: 'center'}); const at = it.getBoundingClientRect();"
             " return [at.x + Math.min(at.width / 2, 40), at.y + at.height / 2]; })()"
         )
+        return x, y
+
+    def clicks(self, selector: str) -> None:
+        """A real click with the mouse on the element."""
+        x, y = self._middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def hovers(self, selector: str, expression: str) -> None:
+        """The mouse to and fro over the element until the expression is true."""
+        until = time.monotonic() + PATIENCE
+        while not self.sees(expression):
+            assert time.monotonic() < until, f"never true: {expression}"
+            x, y = self._middle(selector)
+            for step in (1, 0):
+                self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + step, y=y)
+            time.sleep(0.1)
 
     def keeps(self, target: Path) -> None:
         """A picture of the whole page."""

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from pipeline.database import table_of
 from pipeline.publish.page import Given, Threshold, write_report
+from pipeline.schemas import ACCOUNT, EXPANSION_METRICS
 from tests.conftest import ROOT, Browser
-from tests.publish.company import LAST, published_company
+from tests.publish.company import LAST, MONTHS, published_company
 from tests.publish.tab import PHONE, Tab, tab
 
 pytestmark = pytest.mark.browser
@@ -98,6 +100,41 @@ def test_every_chart_is_drawn_in_light_and_in_dark(quiet: Tab, report: Path, dar
     paper = quiet.sees("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(18, 22, 27)") is dark
     quiet.keeps(SCREENSHOTS / f"report-{'dark' if dark else 'light'}.png")
+
+
+def test_pages_with_little_to_show_are_drawn_too(
+    quiet: Tab, warehouse: Engine, tmp_path: Path
+) -> None:
+    """The first month, which has no rate; a year's lines that begin; no floor and no target."""
+    published_company(warehouse)
+    metrics = table_of(EXPANSION_METRICS)
+    with warehouse.begin() as connection:
+        connection.execute(
+            update(metrics)
+            .where(metrics.c.month == MONTHS[0])
+            .values(expansion_rate=None, nrr=None, grr=None, top1_share=None, band=None)
+        )
+    done = write_report(warehouse, tmp_path / "report", Given(), MONTHS[:2])
+    for page in done.pages.values():
+        quiet.opens(page)
+        assert quiet.sees(f"{EMPTY}.map(it => it.dataset.of)") == []
+
+
+def test_names_are_text_in_charts_and_tooltips_too(
+    quiet: Tab, warehouse: Engine, tmp_path: Path
+) -> None:
+    published_company(warehouse)
+    name = "<img src=x onerror='window.harmed = 1'>"
+    metrics, account = table_of(EXPANSION_METRICS), table_of(ACCOUNT)
+    with warehouse.begin() as connection:
+        connection.execute(update(metrics).where(metrics.c.member == "Ann Lee").values(member=name))
+        connection.execute(update(account).values(name=name, owner=name))
+    quiet.opens(write_report(warehouse, tmp_path / "report", GIVEN).page)
+    seen = "document.querySelector('#vg-tooltip-element.visible') !== null"
+    quiet.hovers("[data-of=owner] .mark-rect path", seen)
+    assert "<img" in quiet.sees("document.querySelector('#vg-tooltip-element').textContent")
+    assert quiet.sees("document.images.length") == 0
+    assert quiet.sees("window.harmed === undefined") is True
 
 
 def test_a_phone_scrolls_down_only(quiet: Tab, report: Path) -> None:

@@ -97,8 +97,11 @@ def waterfall(found: Month) -> Chart:
     )
 
 
-def rate(found: Month, given: Given) -> Chart:
-    """The expansion rate month by month, its floors and its target; a month that is not closed is hollow."""
+def rate(found: Month, given: Given) -> Chart | None:
+    """The expansion rate month by month, its floors and its target; a month that is not closed is hollow.
+
+    Null where no month has a rate.
+    """
     rows = [
         {
             "month": _iso(row["month"]),
@@ -109,6 +112,8 @@ def rate(found: Month, given: Given) -> Chart:
         for row in found.months
         if row["expansion_rate"] is not None
     ]
+    if not rows:
+        return None
     lines = [
         {"name": f"Floor {words.share(each.value)} ({each.name})", "value": each.value}
         for each in given.thresholds
@@ -133,6 +138,16 @@ def rate(found: Month, given: Given) -> Chart:
     }
     x = _months()
     y = _shares(zero=True)
+    ruled = {
+        "data": {"values": lines},
+        "mark": {"type": "rule", "strokeWidth": 2},
+        "encoding": {
+            "y": y,
+            "color": {**named, "scale": {"domain": names, "range": colours}},
+            "strokeDash": {**named, "scale": {"domain": names, "range": dashes}},
+            "tooltip": [_shown("name", "Line")],
+        },
+    }
     return _chart(
         height=HEIGHT,
         layer=[
@@ -160,16 +175,7 @@ def rate(found: Month, given: Given) -> Chart:
                     "tooltip": [_when(), _shown("told", "Expansion rate")],
                 },
             },
-            {
-                "data": {"values": lines},
-                "mark": {"type": "rule", "strokeWidth": 2},
-                "encoding": {
-                    "y": y,
-                    "color": {**named, "scale": {"domain": names, "range": colours}},
-                    "strokeDash": {**named, "scale": {"domain": names, "range": dashes}},
-                    "tooltip": [_shown("name", "Line")],
-                },
-            },
+            *([ruled] if lines else []),
         ],
     )
 
@@ -307,8 +313,8 @@ def cohorts(found: Month) -> Chart:
     )
 
 
-def retention(found: Month) -> Chart:
-    """NRR and GRR over twelve months, as lines with a name at their end."""
+def retention(found: Month) -> Chart | None:
+    """NRR and GRR over twelve months, as lines; null where no month has twelve behind it."""
     rows = [
         {
             "month": _iso(row["month"]),
@@ -320,6 +326,8 @@ def retention(found: Month) -> Chart:
         for name, column in (("NRR", "nrr"), ("GRR", "grr"))
         if row[column] is not None
     ]
+    if not rows:
+        return None
     legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 400}
     colour = {
         "field": "name",

@@ -102,7 +102,7 @@ def figures(found: Month, given: Given) -> tuple[Figure, ...]:
             "retention",
             "NRR and GRR over twelve months",
             sentences.retention(found),
-            charts.retention(found) if found.years else None,
+            charts.retention(found),
             ("Month", "NRR", "GRR"),
             _series(found.years, "nrr", "grr"),
         ),

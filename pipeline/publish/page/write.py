@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from pipeline.database import reading
 from pipeline.months import key_of
@@ -60,7 +60,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     pages: dict[date, Path] = {}
     changed = 0
-    with _alone(folder), reading(source) as connection:
+    with _alone(folder), _at_once(source) as connection:
         held = figures.held(connection)
         wanted = {row["month"] for row in held if months is None or row["month"] in months}
         listed = [
@@ -74,6 +74,15 @@ def write_report(
         target = folder / INDEX
         changed += _put(target, render.index(listed, given))
     return Written(target, pages, changed, latest_of(held))
+
+
+@contextmanager
+def _at_once(source: Engine) -> Iterator[Connection]:
+    """A connection whose every question is answered by one state, whatever is published meanwhile."""
+    with reading(source) as connection:
+        if source.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
 
 
 @contextmanager
@@ -94,13 +103,13 @@ def file_of(folder: Path, month: date) -> Path:
 
 def pictures(source: Engine, month: date, given: Given) -> dict[str, bytes]:
     """Title -> PNG of the charts that show the total alone, of a published month."""
-    with reading(source) as connection:
+    with _at_once(source) as connection:
         found = figures.read(connection, month, given)
     drawn = (
         ("From opening to closing MRR", charts.waterfall(found)),
         ("Expansion rate", charts.rate(found, given)),
     )
-    return {f"{title}, {key_of(month)}": png(chart) for title, chart in drawn}
+    return {f"{title}, {key_of(month)}": png(chart) for title, chart in drawn if chart}
 
 
 def latest_of(held: Sequence[figures.Row]) -> date | None:
