@@ -21,6 +21,8 @@ COMPANY = (
     "hs_analytics_source",
     MERGED,
 )
+NAMING = rf'"{MERGED}": ?"'
+"""What the payload of a company holds that names what was merged into it."""
 NOTHING = pl.lit([], dtype=pl.List(pl.String))
 
 
@@ -69,11 +71,12 @@ def _merged(raw: pl.LazyFrame, here: pl.LazyFrame) -> pl.LazyFrame:
     Of companies that are gone, what any night saw of them counts too.
     """
     there = here.select("id")
+    naming = raw.filter(pl.col("payload").str.contains(NAMING))
     pairs = [
         each.select(into="id", id=listed(pl.col(MERGED)))
         .explode("id")
         .filter(pl.col("id") != pl.col("into"))
-        for each in (here, all_versions(raw, "company", [MERGED]))
+        for each in (here, all_versions(naming, "company", [MERGED]))
     ]
     past = (
         pairs[1]
