@@ -84,6 +84,8 @@ def attribution_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
         changed = _changed(place, frames, [each for each in history if each not in set(wanted)])
         unmapped = rules.unmapped(place.lake.scan(CRM_DEAL))
         types = _types_known(unmapped)
+        if types.description:
+            context.log.warning(types.description)
 
         def remember(connection: Connection) -> None:
             night.note_attributed(connection, changed, generation)
@@ -206,7 +208,14 @@ def _tell_of(
 def _types_known(unmapped: pl.DataFrame) -> dg.AssetCheckResult:
     """A warning where deals have a type that nobody mapped."""
     (result,) = checked.results([(TYPES_KNOWN, unmapped)])
-    return result._replace(severity=dg.AssetCheckSeverity.WARN)
+    if result.passed:
+        return result._replace(severity=dg.AssetCheckSeverity.WARN)
+    named = ", ".join(f"{kind} {count:,}" for kind, count in unmapped.head(checked.EXAMPLES).rows())
+    said = (
+        f"{unmapped['deals'].sum():,} deals have a type that [crm.deal_types] does not name, or none: {named}. They "
+        f"count as no expansion. Write there which types are expansion, new or renewal; see docs/attribution.md."
+    )
+    return result._replace(severity=dg.AssetCheckSeverity.WARN, description=said)
 
 
 def _noted(

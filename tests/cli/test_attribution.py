@@ -100,7 +100,9 @@ def test_deal_types_that_nobody_mapped_warn(worked: Desk, crm: str) -> None:
     types = "[]" if crm == "hubspot" else '["existingbusiness"]'
     with (worked.folder / "pipeline.toml").open("a") as config:
         config.write(f"[crm.deal_types]\nexpansion = {types}\n")
-    _run(worked)
+    said = worked.types("run", "--json")
+    assert said.code == 0, said
+    assert ("does not name, or none: existingbusiness" in said.err) == (crm == "hubspot")
     rows = _published(worked, "data_quality").filter(
         pl.col("check") == "expansion_attribution deal_types_known"
     )
