@@ -23,8 +23,8 @@ def history(changes: pl.LazyFrame, account: pl.LazyFrame, home: pl.LazyFrame) ->
 
     The last value is the account's present one: where the changes say another, the present one holds since the last of
     them. Where the account has none and no change emptied it, the CRM does not show the field any more: the last value
-    that is known stays. Accounts that were merged away or deleted have no history; the survivor's own is kept. A field
-    without any change has no rows.
+    that is known stays. What was empty before its first value has no row: the earliest value holds there. Accounts that
+    were merged away or deleted have no history; the survivor's own is kept. A field without any change has no rows.
 
     Args:
         changes: TOLD_ACCOUNT_CHANGE of any number of CRMs.
@@ -56,7 +56,8 @@ def history(changes: pl.LazyFrame, account: pl.LazyFrame, home: pl.LazyFrame) ->
             .otherwise("value")
         )
     )
-    return ACCOUNT_HISTORY.conform(found.filter(_changed("value")))
+    told = found.filter(pl.col("value").forward_fill().over(ONE).is_not_null())
+    return ACCOUNT_HISTORY.conform(told.filter(_changed("value")))
 
 
 def touched(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.LazyFrame:

@@ -52,7 +52,7 @@ class Brought:
         sensitivity: days of every window -> the amounts by attribution.
         open_deals: expansion deals that were open at the month's end.
         open_amount: their amounts.
-        weighted: the same, by how likely they are won.
+        weighted: the same, by how likely they are won; null where the CRM does not say.
         won: what became of won deals.
     """
 
@@ -61,7 +61,7 @@ class Brought:
     sensitivity: Mapping[int, Mapping[str, float]]
     open_deals: int
     open_amount: float
-    weighted: float
+    weighted: float | None
     won: Won
 
 
@@ -117,7 +117,7 @@ def _sensitivity(connection: Connection, month: date) -> dict[int, dict[str, flo
     return found
 
 
-def _pipeline(connection: Connection, month: date) -> tuple[int, float, float]:
+def _pipeline(connection: Connection, month: date) -> tuple[int, float, float | None]:
     """Deals, amounts and weighted amounts."""
     table = table_of(schemas.CRM_PIPELINE)
     deals, amount, weighted = connection.execute(
@@ -125,7 +125,7 @@ def _pipeline(connection: Connection, month: date) -> tuple[int, float, float]:
             table.c.month == month
         )
     ).one()
-    return int(deals or 0), float(amount or 0), float(weighted or 0)
+    return int(deals or 0), float(amount or 0), None if weighted is None else float(weighted)
 
 
 def _won(connection: Connection, last: date, months: int) -> Won:

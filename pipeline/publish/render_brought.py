@@ -83,10 +83,13 @@ def _sensitivity(found: Brought) -> str:
 def _pipeline(found: Brought, currency: str) -> str:
     if not found.open_deals:
         return f"No expansion deal was open at the end of {found.month:%B %Y}."
-    return (
+    line = (
         f"Open at the end of {found.month:%B %Y}: {_deals(found.open_deals)} over "
-        f"{found.open_amount:,.0f} {currency.upper()}, weighted {found.weighted:,.0f}."
+        f"{found.open_amount:,.0f} {currency.upper()}"
     )
+    if found.weighted is None:
+        return f"{line}; how likely they are won is not known."
+    return f"{line}, weighted {found.weighted:,.0f}."
 
 
 def _won(won: Won) -> str:

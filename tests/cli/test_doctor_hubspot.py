@@ -38,7 +38,7 @@ def look(server: SandboxServer, folder: Path, toml: str = "") -> dict[str, Found
 def test_all_is_well(server: SandboxServer, tmp_path: Path) -> None:
     found = look(server, tmp_path)
     assert [each.verdict for each in found.values()] == ["ok"] * 3
-    assert "at 19 requests a second; 9" in found["HubSpot use"].said
+    assert "at 19 a second; 9" in found["HubSpot use"].said
 
 
 def test_what_the_key_may_not_read(server: SandboxServer, tmp_path: Path) -> None:

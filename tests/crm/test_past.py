@@ -62,6 +62,17 @@ def test_each_change_is_kept_once_and_an_emptied_value_is_one() -> None:
     ]
 
 
+def test_what_was_empty_before_its_first_value_has_no_row() -> None:
+    told = [("7", "owner", 0, None), ("7", "owner", 4, "Ann"), ("7", "owner", 6, None)]
+    assert known(told, {"7": {}}, homes()) == [
+        ("hubspot:7", "owner", 4, "Ann"),
+        ("hubspot:7", "owner", 6, None),
+    ]
+    assert known(
+        [("7", "owner", 0, None), ("7", "industry", 1, "A")], {"7": {"industry": "A"}}, homes()
+    ) == [("hubspot:7", "industry", 1, "A")]
+
+
 def test_the_present_value_holds_since_the_last_change() -> None:
     """A renamed owner keeps the account; a history that lags behind does not take it away."""
     told = [("7", "owner", 0, "Ann"), ("7", "owner", 4, "Bob")]
@@ -121,12 +132,15 @@ def test_the_last_value_is_the_present_one_and_no_value_stands_twice_in_a_row(
     for number in "78":
         for field in ("owner", "industry"):
             own = [row[3] for row in found if row[:2] == (f"hubspot:{number}", field)]
-            assert bool(own) == any(key[:2] == (number, field) for key in told)
+            days = sorted(at for one, name, at in told if (one, name) == (number, field))
+            said = [told[number, field, at] for at in days]
+            if said:
+                said[-1] = present[number][field] or said[-1]
+            assert bool(own) == any(said)
             assert all(one != following for one, following in pairwise(own))
             if own:
-                days = [at for one, name, at in told if (one, name) == (number, field)]
-                last = told[number, field, max(days)]
-                assert own[-1] == (present[number][field] or last)
+                assert own[0] is not None
+                assert own[-1] == said[-1]
 
 
 def kept(*told: Change) -> pl.LazyFrame:

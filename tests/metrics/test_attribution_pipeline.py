@@ -68,7 +68,7 @@ def found(
                 row["deals"],
                 row["without_amount"],
                 row["amount"] / MICRO,
-                row["weighted"] / MICRO,
+                None if row["weighted"] is None else row["weighted"] / MICRO,
             )
         )
     return told
@@ -97,10 +97,15 @@ def test_without_history_a_deal_is_as_it_is_now_and_open_until_it_closed() -> No
     as_now = ("Contract sent", "Ann Lee", 1, 0, 1000, 500)
     assert found([deal()]) == {month: [as_now] for month in range(1, 7)}
     closed = deal(won=False, closed=at(3), stage="Closed lost", probability=0.0)
-    lost = ("unknown", "Ann Lee", 1, 0, 1000, 0)
+    lost = ("unknown", "Ann Lee", 1, 0, 1000, None)
     assert found([closed]) == {1: [lost], 2: [lost]}, "nobody knows its stage of then"
     seen_late = [change(5, "stage", "Closed lost", closes=True, probability=0.0)]
     assert found([closed], seen_late) == {1: [lost], 2: [lost]}
+
+
+def test_without_any_likelihood_nothing_is_weighted() -> None:
+    told = found([deal(probability=None), deal("2", probability=None)])
+    assert set(told[1]) == {("Contract sent", "Ann Lee", 2, 0, 2000, None)}
 
 
 def test_a_deal_that_was_opened_again() -> None:

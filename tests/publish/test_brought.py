@@ -4,8 +4,9 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from pipeline.database import table_of
 from pipeline.publish import publish_months, replace_table, summary
 from pipeline.schemas import (
     ACCOUNT,
@@ -83,6 +84,15 @@ def test_the_section_says_what_the_warehouse_holds(warehouse: Engine) -> None:
         "1 without money. They brought 90% of their amounts as yearly revenue.",
     ):
         assert said in words
+
+
+def test_without_any_likelihood_the_pipeline_is_not_weighted(warehouse: Engine) -> None:
+    fill(warehouse)
+    _attribute(warehouse)
+    with warehouse.begin() as connection:
+        connection.execute(update(table_of(CRM_PIPELINE)).values(weighted=None))
+    words = " ".join(printed(warehouse).split())
+    assert "over 60,000 USD; how likely they are won is not known." in words
 
 
 def test_a_crm_without_deals_says_so(warehouse: Engine) -> None:

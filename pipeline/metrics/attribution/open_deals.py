@@ -20,7 +20,8 @@ def crm_pipeline(crm: Crm, ends: pl.DataFrame, rules: AttributionRules) -> pl.Da
 
     A deal was open if it was created before the month's end and its stage then was not a closing one; where the CRM
     does not tell the stage of that time, if it was not closed before. What is not known of that time is as it was first
-    known. An amount whose stage does not say how likely it is won weighs nothing.
+    known. An amount whose stage does not say how likely it is won weighs nothing; where no stage says so, as in an
+    export without it, `weighted` is null.
 
     Args:
         crm: what the CRMs tell.
@@ -48,7 +49,7 @@ def crm_pipeline(crm: Crm, ends: pl.DataFrame, rules: AttributionRules) -> pl.Da
         rules,
         "month",
     )
-    likely = pl.col("value") * pl.col("probability").fill_null(0.0).clip(0.0, 1.0)
+    likely = pl.col("value") * pl.col("probability").clip(0.0, 1.0)
     return (
         CRM_PIPELINE.conform(
             valued.with_columns(pl.col("stage", "owner").fill_null(UNKNOWN))
@@ -57,7 +58,9 @@ def crm_pipeline(crm: Crm, ends: pl.DataFrame, rules: AttributionRules) -> pl.Da
                 deals=pl.len().cast(pl.Int64),
                 without_amount=pl.col("value").is_null().sum().cast(pl.Int64),
                 amount=pl.col("value").sum(),
-                weighted=likely.round().cast(pl.Int64).sum(),
+                weighted=pl.when(pl.col("probability").is_not_null().any()).then(
+                    likely.round().cast(pl.Int64).sum()
+                ),
             )
         )
         .sort(CRM_PIPELINE.key)

@@ -175,10 +175,12 @@ def _stages(connection: Connection, month: date) -> tuple[Row, ...]:
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         stage = found.setdefault(
-            row["stage"], {"stage": row["stage"], "deals": 0, "amount": 0.0, "weighted": 0.0}
+            row["stage"], {"stage": row["stage"], "deals": 0, "amount": 0.0, "weighted": None}
         )
-        for name in ("deals", "amount", "weighted"):
+        for name in ("deals", "amount"):
             stage[name] += row[name] or 0
+        if row["weighted"] is not None:
+            stage["weighted"] = (stage["weighted"] or 0) + row["weighted"]
     return tuple(sorted(found.values(), key=lambda stage: (-stage["amount"], stage["stage"])))
 
 

@@ -170,10 +170,15 @@ def pipeline(found: Month) -> str:
         return "No CRM is connected, so there is no pipeline to show."
     if not found.brought.open_deals:
         return f"No expansion deal was open at the end of {words.month(found.month)}."
+    weighted = found.brought.weighted
+    likely = (
+        "and how likely they are won is not known"
+        if weighted is None
+        else f"{words.money(weighted)} weighted by how likely their stage is won"
+    )
     return (
         f"{words.counted(found.brought.open_deals, 'expansion deal').capitalize()} stood open over "
-        f"{words.money(found.brought.open_amount)}, {words.money(found.brought.weighted)} weighted by "
-        f"how likely their stage is won. {_won(found.brought.won)}"
+        f"{words.money(found.brought.open_amount)}, {likely}. {_won(found.brought.won)}"
     ).strip()
 
 
