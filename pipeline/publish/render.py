@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.publish.names import TYPES
 from pipeline.publish.render_brought import render_brought
 from pipeline.publish.summary import Figures, Sent, Summary, TypeOfExpansion
 
@@ -25,16 +26,6 @@ STATUS = {
     "unknown": ("sent, not confirmed yet", "yellow"),
     "dead": ("could not be delivered", "red"),
     "no_destination": ("not sent: no Slack is connected", "yellow"),
-}
-TYPES = {
-    "seat": "Seats",
-    "plan": "Plan upgrades",
-    "interval": "Billing interval",
-    "price": "Price increases",
-    "discount": "Discounts that ended",
-    "usage": "Usage",
-    "add_on": "Add-ons",
-    "cross_sell": "Cross-sell",
 }
 
 

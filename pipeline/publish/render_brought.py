@@ -9,16 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.publish.brought import Brought, Won
+from pipeline.publish.names import ATTRIBUTIONS
 
 BAR = 28
 MONTHS_A_YEAR = 12
-NAMES = {
-    "contractual": "Contract",
-    "sales_driven": "Sales",
-    "influenced": "Influenced by sales",
-    "natural": "By itself",
-    "unknown": "Unknown",
-}
 OUTCOMES = {
     "paid": "brought expansion",
     "spare": "beside another deal that did",
@@ -57,7 +51,7 @@ def _shares(found: Brought, currency: str) -> RenderableType:
     for each in found.shares:
         share = _share(each.amount, whole)
         table.add_row(
-            NAMES.get(each.attribution, each.attribution),
+            ATTRIBUTIONS.get(each.attribution, each.attribution),
             f"{each.amount:+,.0f}",
             str(each.accounts),
             f"{share:.0%}",

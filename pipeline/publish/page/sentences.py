@@ -147,7 +147,7 @@ def sold(found: Month) -> str:
         return "There is no expansion to attribute in this month."
     whole = sum(each.amount for each in found.brought.shares)
     told = [
-        f"{words.BROUGHT.get(each.attribution, each.attribution).lower()} {each.amount / whole:.0%}"
+        f"{words.brought_by(each.attribution).lower()} {each.amount / whole:.0%}"
         for each in found.brought.shares
         if whole > ALMOST
     ]

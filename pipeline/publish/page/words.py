@@ -5,26 +5,9 @@ Belongs here: words for what the tables name, and how money, shares and months a
 
 from datetime import date
 
-TYPES = {
-    "seat": "Seats",
-    "plan": "Plan upgrades",
-    "interval": "Billing interval",
-    "price": "Price increases",
-    "discount": "Discounts that ended",
-    "usage": "Usage",
-    "add_on": "Add-ons",
-    "cross_sell": "Cross-sell",
-    "new": "New",
-    "reactivation": "Came back",
-    "churn": "Churn",
-}
-BROUGHT = {
-    "contractual": "Contract",
-    "sales_driven": "Sales",
-    "influenced": "Influenced by sales",
-    "natural": "By itself",
-    "unknown": "Unknown",
-}
+from pipeline.publish.names import ATTRIBUTIONS, TYPES
+
+COMPONENTS = {**TYPES, "new": "New", "reactivation": "Came back", "churn": "Churn"}
 MOVEMENTS = {"expansion": "grew", "contraction": "shrank", "churn": "left"}
 GRADES = {
     "exact": "Proved at both ends: every event in between is known.",
@@ -67,7 +50,12 @@ def points(value: float | None) -> str:
 
 def kind(name: str) -> str:
     """A type of change for people; one that has no name yet as it is."""
-    return TYPES.get(name, name)
+    return COMPONENTS.get(name, name)
+
+
+def brought_by(attribution: str) -> str:
+    """Who brought it, in words."""
+    return ATTRIBUTIONS.get(attribution, attribution)
 
 
 def month(value: date) -> str:

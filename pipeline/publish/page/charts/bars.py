@@ -94,7 +94,7 @@ def sold(found: Month) -> Chart:
     whole = sum(each.amount for each in shares) or 1
     rows = [
         {
-            "name": words.BROUGHT.get(each.attribution, each.attribution),
+            "name": words.brought_by(each.attribution),
             "amount": each.amount,
             "told": f"{words.signed(each.amount)} ({each.amount / whole:.0%})",
         }

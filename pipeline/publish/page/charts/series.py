@@ -3,6 +3,7 @@
 Belongs here: the expansion rate with its bounds, expansion by type, retention.
 """
 
+from pipeline.publish.names import TYPES
 from pipeline.publish.page import words
 from pipeline.publish.page.charts.parts import (
     HEIGHT,
@@ -127,7 +128,7 @@ def types(found: Month) -> Chart:
                 "field": "type",
                 "type": "nominal",
                 "scale": {
-                    "domain": list(words.TYPES.values())[:8],
+                    "domain": list(TYPES.values()),
                     "range": [f"@type{number}" for number in range(8)],
                 },
                 "legend": {"title": None, "orient": "bottom", "columns": 2, "symbolType": "square"},
