@@ -12,6 +12,10 @@ from pipeline.billing import payload as p
 
 COUPON_PPM = 10_000
 """A percent_off of 1 is 10,000 millionths."""
+ALL_TOLD_SINCE = "2025-03-31.basil"
+"""From this version on a discount surely says what it is on."""
+DISCOUNTED = ("subscription", "subscription_item", "invoice", "invoice_item")
+"""The keys that tell what a discount is on, null or an id."""
 FLOAT_ERROR = 1e-6
 """A percentage arrives as a float: what differs from a whole millionth by less is one."""
 SEEN = ("observed_at", "hash")
@@ -96,7 +100,12 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
     An event that switches a customer's discount says of the old one that it is gone.
     """
     deleted = pl.col("event_type") == "customer.discount.deleted"
-    said = _said(raw, "discount", "customer.discount.", p.DISCOUNT).with_columns(
+    old = (pl.col("stream") == "event") & (pl.col("api_version") < ALL_TOLD_SINCE)
+    says = (pl.col("payload").str.contains(f'"{key}":', literal=True) for key in DISCOUNTED)
+    told = raw.with_columns(
+        says_on_what=pl.all_horizontal(old.fill_null(value=True) | say for say in says)
+    )
+    said = _said(told, "discount", "customer.discount.", p.DISCOUNT, "says_on_what").with_columns(
         gone_at=pl.when(deleted).then("created")
     )
     switched = (
@@ -118,7 +127,10 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
         "customer_id": p.field("customer"),
         "subscription_id": p.field("subscription"),
         "subscription_item_id": p.field("subscription_item"),
-        "one_off": p.field("invoice").is_not_null() | p.field("invoice_item").is_not_null(),
+        # Without its key an item's discount would read as the whole subscription's.
+        "one_off": pl.when("says_on_what").then(
+            p.field("invoice").is_not_null() | p.field("invoice_item").is_not_null()
+        ),
         "start": p.instant(p.field("start")),
     }
     return pl.concat(
@@ -137,11 +149,16 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _said(raw: pl.LazyFrame, stream: str, prefix: str, dtype: pl.Struct) -> pl.LazyFrame:
-    """An object in `o` as each record of its stream and each event of its type says it is; `before`: what it was."""
+def _said(
+    raw: pl.LazyFrame, stream: str, prefix: str, dtype: pl.Struct, *more: str
+) -> pl.LazyFrame:
+    """An object in `o` as each record of its stream and each event of its type says it is; `before`: what it was.
+
+    Also its columns `more`.
+    """
     data = pl.Struct({"object": dtype, "previous_attributes": dtype})
     wrapped = pl.Struct({"type": pl.String, "data": data})
-    columns = [*SEEN, "id", "created", "event_type", "before", "o"]
+    columns = [*SEEN, "id", "created", "event_type", "before", "o", *more]
     listed = p.decoded(p.stream(raw, stream), dtype).with_columns(
         event_type=pl.lit(None, dtype=pl.String), before=pl.lit(None, dtype=dtype)
     )

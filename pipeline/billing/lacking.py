@@ -113,7 +113,7 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
     ),
     (
         schemas.OBSERVED_DISCOUNT,
-        _null("discount_id", "coupon_id", "start")
+        _null("discount_id", "coupon_id", "start", "one_off")
         | _no_id("subscription_id", "su")
         | _no_id("subscription_item_id", "si")
         | (_null("customer_id") & _null("subscription_id") & _null("subscription_item_id") & NOBODYS),

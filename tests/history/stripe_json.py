@@ -66,7 +66,7 @@ def discount(discount_id: str, coupon_id: str, start: datetime, **more: Any) -> 
     end = more.pop("end", None)
     return {
         "id": discount_id, "object": "discount", "customer": "cus_a", "subscription": "sub_a",
-        "subscription_item": None, "start": int(start.timestamp()),
+        "subscription_item": None, "invoice": None, "invoice_item": None, "start": int(start.timestamp()),
         "end": None if end is None else int(end.timestamp()),
         "source": {"type": "coupon", "coupon": coupon_id}, **more,
     }  # fmt: skip
