@@ -5,7 +5,7 @@ who keep decoded evidence use `decode`, `fold_evidence` and `fold_night`.
 Does not belong here: MRR, policies, accounts, exchange rates.
 """
 
-from pipeline.billing.decode import Evidence, decode
+from pipeline.billing.decoding import Evidence, decode
 from pipeline.billing.folding import (
     Billing,
     fold,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 if TYPE_CHECKING:
-    from pipeline.billing.decode import Evidence
+    from pipeline.billing.decoding import Evidence
 
 DRAWN = r"^(price|prod|plan)_[0-9A-Za-z]{14,}$"
 """What Stripe's own ids look like; those of coupons look like anything."""

@@ -8,7 +8,7 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing.asof import asof
 from pipeline.billing.chosen import latest
-from pipeline.billing.decode import Evidence
+from pipeline.billing.decoding import Evidence
 
 
 def customers(evidence: Evidence) -> pl.LazyFrame:

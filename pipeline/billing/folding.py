@@ -16,7 +16,7 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing import dimensions, discounts, invoices, prices, taxes, timeline
 from pipeline.billing.coverage import spans
-from pipeline.billing.decode import Evidence, decode
+from pipeline.billing.decoding import Evidence, decode
 from pipeline.billing.ids import numbered
 from pipeline.billing.unreadable import doubted, uncounted
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline.billing.decode import Evidence
+from pipeline.billing.decoding import Evidence
 
 NESTED = {"id": "items", "line_item": "lines", "subscription_id": "lines"}
 """Fields of list columns that name an item or a subscription."""

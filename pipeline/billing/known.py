@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.billing import chosen
 from pipeline.billing.asof import asof
-from pipeline.billing.decode import EVENT_ITEMS
+from pipeline.billing.decoding import EVENT_ITEMS
 from pipeline.billing.history import ITEM
 from pipeline.billing.observations import ON, SUBSCRIPTION_TOLD
 from pipeline.billing.sequence import OVER

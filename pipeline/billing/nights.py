@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.coverage import spans
-from pipeline.billing.decode import Evidence
+from pipeline.billing.decoding import Evidence
 from pipeline.billing.folding import (
     FOLDED,
     OWN,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from pipeline import billing
-from pipeline.billing import payload as p
+from pipeline.billing.decoding import payload as p
 from pipeline.explain.steps import ITEM
 
 AT = ["subscription_id", "at"]

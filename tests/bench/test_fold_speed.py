@@ -9,7 +9,7 @@ import pytest
 
 from bench.records import copies, simulated
 from pipeline import billing
-from pipeline.billing.decode import Evidence
+from pipeline.billing.decoding import Evidence
 from pipeline.schemas import OBSERVED
 
 ACCOUNTS, MONTHS, COPIES = 100, 12, 40

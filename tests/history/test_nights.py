@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
 from pipeline import billing
-from pipeline.billing.decode import Evidence
+from pipeline.billing.decoding import Evidence
 from pipeline.schemas import COVERAGE, OBSERVED, RAW_RECORD
 from tests.history.records import Histories
 from tests.history.test_properties import UNSHRUNK, random_histories, seeds

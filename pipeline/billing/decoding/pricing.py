@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import payload as p
 from pipeline.billing.charges import PAIR
+from pipeline.billing.decoding import payload as p
 
 SEEN = ("source_account", "sync_id", "observed_at", "hash")
 

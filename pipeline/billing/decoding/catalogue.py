@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.billing import payload as p
+from pipeline.billing.decoding import payload as p
 
 COUPON_PPM = 10_000
 """A percent_off of 1 is 10,000 millionths."""
