@@ -31,12 +31,14 @@ from pipeline.schemas.billing import (
 )
 from pipeline.schemas.metrics import (
     ATTRIBUTION_SENSITIVITY,
+    COHORT_GROWTH,
     EXPANSION_ATTRIBUTION,
     EXPANSION_BY_TYPE,
     EXPANSION_COHORT,
     EXPANSION_METRICS,
 )
 from pipeline.schemas.mrr import (
+    INTRA_MONTH_ACTIVITY,
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
@@ -94,9 +96,11 @@ TABLES: dict[str, Table] = {
         MRR_ITEM_MOVEMENT,
         MRR_MOVEMENT,
         MRR_MOVEMENT_COMPONENT,
+        INTRA_MONTH_ACTIVITY,
         EXPANSION_METRICS,
         EXPANSION_BY_TYPE,
         EXPANSION_COHORT,
+        COHORT_GROWTH,
         EXPANSION_ATTRIBUTION,
         ATTRIBUTION_SENSITIVITY,
         CRM_PIPELINE,
@@ -126,6 +130,7 @@ __all__ = [
     "ALERT_EVENT",
     "ALERT_STATE",
     "ATTRIBUTION_SENSITIVITY",
+    "COHORT_GROWTH",
     "COUPON",
     "COVERAGE",
     "CRM_DEAL",
@@ -141,6 +146,7 @@ __all__ = [
     "EXPANSION_METRICS",
     "FORGOTTEN",
     "FX_RATE",
+    "INTRA_MONTH_ACTIVITY",
     "ITEM_TIMELINE",
     "MRR_ITEM_MOVEMENT",
     "MRR_MOVEMENT",

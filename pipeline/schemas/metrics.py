@@ -138,6 +138,65 @@ EXPANSION_COHORT = Table(
     ),
 )
 
+COHORT_GROWTH = Table(
+    name="cohort_growth",
+    grain="one row per month and first month with MRR that is not after it",
+    key=("month", "cohort_month"),
+    partitioned=True,
+    columns=(
+        month_column("The month at whose end, and at whose rates, the cohort is looked at."),
+        Column(
+            "cohort_month", pl.Date, "First month with closing MRR.", kind="month", nullable=False
+        ),
+        count("accounts", "Accounts of the cohort."),
+        count("expanded_accounts", "Those that expanded in any month up to this one."),
+        ratio(
+            "median_months_to_expansion",
+            "Months until half of the cohort had expanded for the first time; null until then.",
+        ),
+        money("starting_mrr", "Their MRR at the end of the cohort month, at its rates."),
+        count(
+            "early_accounts",
+            "Those that expanded in the first three months (90 days); null until the cohort is that old.",
+        ),
+        money(
+            "early_expansion_mrr",
+            "Expansion MRR of these months, each at its rates; null until the cohort is that old.",
+        ),
+        ratio("early_expansion_rate", "early expansion / starting."),
+        money(
+            "year_two_starting_mrr",
+            "MRR at the age of 12 months, at the rates of the age of 24; null until that.",
+        ),
+        money(
+            "year_two_expansion_mrr",
+            "MRR beyond that at the age of 24 months, summed per account; null until then.",
+        ),
+        money(
+            "year_two_retained_mrr",
+            "MRR at the age of 24 months, at most that at 12, summed per account; null until then.",
+        ),
+        ratio("year_two_expansion_rate", "year two expansion / year two starting."),
+        ratio("year_two_nrr", "(year two retained + year two expansion) / year two starting."),
+    ),
+    published=(
+        "month",
+        "cohort_month",
+        "accounts",
+        "expanded_accounts",
+        "median_months_to_expansion",
+        "starting_mrr",
+        "early_accounts",
+        "early_expansion_mrr",
+        "early_expansion_rate",
+        "year_two_starting_mrr",
+        "year_two_expansion_mrr",
+        "year_two_retained_mrr",
+        "year_two_expansion_rate",
+        "year_two_nrr",
+    ),
+)
+
 EXPANSION_ATTRIBUTION = Table(
     name="expansion_attribution",
     grain="one row per month and component of an expanding account",

@@ -190,3 +190,32 @@ MRR_MOVEMENT_COMPONENT = Table(
         "evidence",
     ),
 )
+
+INTRA_MONTH_ACTIVITY = Table(
+    name="intra_month_activity",
+    grain="one row per month and account whose MRR went up and down within the month",
+    key=("month", "account_id"),
+    partitioned=True,
+    columns=(
+        month_column(),
+        text("account_id", "The account.", key=True),
+        count("changes", "Instants within the month at which its MRR changed."),
+        money("up_mrr", "Sum of the increases, a positive number, at the month's rates."),
+        money("down_mrr", "Sum of the decreases, a positive number."),
+        money("delta_mrr", "up - down: what the movement shows, signed."),
+        money("netted_mrr", "What the movement does not show: the smaller of up and down."),
+        count("passing_items", "Items that counted within the month and at neither end of it."),
+        text("evidence", "The worst grade of the states that were passed."),
+    ),
+    published=(
+        "month",
+        "account_id",
+        "changes",
+        "up_mrr",
+        "down_mrr",
+        "delta_mrr",
+        "netted_mrr",
+        "passing_items",
+        "evidence",
+    ),
+)
