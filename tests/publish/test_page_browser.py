@@ -1,6 +1,7 @@
 """The report in a real Chromium without a network: it draws, it drills down, it fits a phone, it prints."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,28 @@ def test_from_the_month_to_the_account_to_its_evidence(quiet: Tab, report: Path)
     quiet.clicks(".account .part summary")
     assert quiet.sees(seen) is True
     assert "evt_1" in quiet.sees("document.querySelector('.account .part dl').innerText")
+
+
+@pytest.mark.parametrize(
+    ("chart", "mark", "month"),
+    [
+        ("types", ".mark-rect path:nth-of-type(3)", MONTHS[2]),
+        ("rate", ".mark-symbol path", MONTHS[0]),
+    ],
+)
+def test_a_click_on_a_month_in_a_chart_opens_its_page(
+    quiet: Tab, report: Path, chart: str, mark: str, month: date
+) -> None:
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    quiet.clicks(f"[data-of={chart}] {mark}")
+    quiet.drawn(f"{month:%Y-%m}.html")
+
+
+def test_a_month_in_a_table_leads_to_its_page(quiet: Tab, report: Path) -> None:
+    quiet.opens(report.with_name(f"{LAST:%Y-%m}.html"))
+    quiet.sees("document.querySelectorAll('details').forEach(it => { it.open = true; })")
+    quiet.clicks(f'table a[href="{MONTHS[-3]:%Y-%m}.html"]')
+    quiet.drawn(f"{MONTHS[-3]:%Y-%m}.html")
 
 
 @pytest.mark.parametrize("dark", [False, True])

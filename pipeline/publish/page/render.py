@@ -67,6 +67,7 @@ def page(found: Month, given: Given, months: Sequence[date]) -> str:
         figures=figures(found, given),
         before=key_of(months[at - 1]) if at else None,
         after=key_of(months[at + 1]) if at + 1 < len(months) else None,
+        pages=[key_of(month) for month in months[:at]],
     )
 
 

@@ -165,7 +165,7 @@ def retention(found: Month) -> Chart | None:
         data={"values": rows},
         layer=[
             {
-                "mark": {"type": "line", "strokeWidth": 2},
+                "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 40}},
                 "encoding": {
                     "x": months_axis(),
                     "y": shares_axis(zero=False),
