@@ -180,6 +180,8 @@ def _steps(member: Member, months: Sequence[date], after: date | None) -> list[S
             guard = "suppressed"
         elif seen is None or seen.observed is None:
             guard = "no_data"
+        else:
+            guard = seen.guard
         steps.append(Step(month, seen, guard))
     return steps
 
@@ -215,9 +217,12 @@ def _evaluation(member: Member, step: Step) -> dict[str, object]:
         "fingerprint": member.fingerprint,
         "month": step.month,
         "observed": seen.observed if seen else None,
+        "baseline": seen.expected if seen else None,
         "threshold": threshold_of(member.rule),
         "n": seen.n if seen else None,
         "k": seen.k if seen else None,
+        "effect": seen.effect if seen else None,
+        "p": seen.p if seen else None,
         "breach": seen.breach if seen and seen.observed is not None else None,
         "guard": step.guard,
         "rule_hash": rule_hash(member.rule),

@@ -14,7 +14,9 @@ from pipeline.alerts.observations import Guard, Observation
 from pipeline.alerts.rules import fingerprint, rule_hash
 from pipeline.config import AlertRule
 
-OK, PENDING, FIRING, NO_DATA, SUPPRESSED = "ok", "pending", "firing", "no_data", "suppressed"
+OK, PENDING, FIRING = "ok", "pending", "firing"
+BESIDE = {"insufficient_data": "insufficient", "no_data": "no_data", "suppressed": "suppressed"}
+"""The state that a guard leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def advance(state: State, rule: AlertRule, steps: Sequence[Step]) -> tuple[State
 def _next(state: State, rule: AlertRule, step: Step) -> tuple[State, str]:
     known = replace(state, last_month=step.month, severity=rule.severity)
     if step.guard is not None:
-        return _to(known, step.guard, step.month), GUARDED[step.guard]
+        return _to(known, BESIDE[step.guard], step.month), GUARDED[step.guard]
     if step.seen is None or not step.seen.breach:
         return _to(known, OK, step.month), "The figure is at or over the threshold."
     begun = state.state in {PENDING, FIRING} and state.episode_id is not None
@@ -119,6 +121,7 @@ def _next(state: State, rule: AlertRule, step: Step) -> tuple[State, str]:
 
 
 GUARDED = {
+    "insufficient_data": "There are too few accounts to judge.",
     "no_data": "The figure is undefined or the member is gone.",
     "suppressed": "A silence is in force.",
 }

@@ -4,7 +4,7 @@ Belongs here: reading a rule's figure out of expansion metrics, and whether the 
 `target` judge the figure as it is, without a guard on sample size: it is the user's own threshold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -15,7 +15,7 @@ from pipeline.config import AlertRule
 from pipeline.money import MICRO
 from pipeline.schemas import EXPANSION_METRICS
 
-Guard = Literal["no_data", "suppressed"]
+Guard = Literal["insufficient_data", "no_data", "suppressed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ class Observation:
         k: expanding accounts.
         version: the month's version.
         breach: the rule's condition holds.
+        expected: what was usual, or the threshold, in the unit of `observed`.
+        effect: how far `observed` is from it, relative and signed: -0.25 is a quarter less.
+        p: probability that it is chance; null where the kind makes no test.
+        missing: money short, in major units; null where nothing is, or the figure is no money.
+        said: what the kind found, one sentence for people; no names and no amounts of money.
+        guard: why nothing can be concluded from the figure; null when it can.
     """
 
     month: date
@@ -39,6 +45,12 @@ class Observation:
     k: int
     version: int
     breach: bool
+    expected: float | None = None
+    effect: float | None = None
+    p: float | None = None
+    missing: float | None = None
+    said: str = ""
+    guard: Guard | None = None
 
 
 def observe(rule: AlertRule, metrics: pl.DataFrame) -> dict[str, list[Observation]]:
@@ -67,13 +79,17 @@ def observe(rule: AlertRule, metrics: pl.DataFrame) -> dict[str, list[Observatio
             k="expanding_accounts",
             version="version",
             breach=(figure < threshold).fill_null(value=False),
+            expected=pl.lit(threshold, pl.Float64),
+            effect=pl.when(pl.lit(threshold != 0)).then(figure / (threshold or 1.0) - 1),
         )
         .sort("member", "month")
         .collect()
     )
     found: dict[str, list[Observation]] = {}
     for row in rows.iter_rows(named=True):
-        found.setdefault(row.pop("member"), []).append(Observation(**row))
+        member, seen = row.pop("member"), Observation(**row)
+        told = replace(seen, missing=shortfall(rule, seen), said=_said(rule, seen))
+        found.setdefault(member, []).append(told)
     return found
 
 
@@ -86,3 +102,10 @@ def shortfall(rule: AlertRule, seen: Observation) -> float | None:
     if name in {"expansion_rate", "nrr", "grr", "mrr_growth_rate"}:
         return missing * seen.base
     return missing if EXPANSION_METRICS.column(name).kind == "money" else None
+
+
+def _said(rule: AlertRule, seen: Observation) -> str:
+    what = "target" if rule.kind == "target" else "floor"
+    if seen.observed is None:
+        return "The figure is undefined."
+    return f"It is {'under' if seen.breach else 'at or over'} its {what}."

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,8 @@ def test_every_evaluation_is_kept_with_its_figures() -> None:
     row = Nights().run(metrics([0.019])).evaluations.row(0, named=True)
     assert (row["observed"], row["threshold"], row["n"], row["k"]) == (0.019, 0.02, 200, 9)
     assert (row["breach"], row["guard"], row["data_version"]) == (True, None, 1)
+    assert (row["baseline"], row["p"]) == (0.02, None)
+    assert row["effect"] == pytest.approx(-0.05)
     assert (row["run_id"], row["fingerprint"]) == ("run_1", "floor|total|all")
 
 
