@@ -14,7 +14,7 @@ from pipeline.alerts.observations import Guard, Observation
 from pipeline.alerts.rules import fingerprint, rule_hash, threshold_of
 from pipeline.config import AlertRule
 
-TREND = 6
+TREND = 12
 """Months that a message shows."""
 Versions = Mapping[date, tuple[int, bool]]
 """Month -> the latest version that was judged, and the verdict."""
@@ -199,7 +199,7 @@ def _restated(member: Member) -> list[Observation]:
 def _finding(
     member: Member, state: State, episode: str | None, month: date, reason: str = ""
 ) -> Finding:
-    trend = [seen.observed for each, seen in sorted(member.seen.items()) if each <= month]
+    trend = [(each, seen.observed) for each, seen in sorted(member.seen.items()) if each <= month]
     return Finding(
         rule=member.rule,
         state=state,

@@ -5,7 +5,7 @@ repeated: the same key is never sent twice.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -14,7 +14,7 @@ from pipeline.alerts.machine import State
 from pipeline.alerts.observations import Observation
 from pipeline.config import AlertRule
 
-Kind = Literal["fired", "reminder", "resolved", "restated", "digest"]
+Kind = Literal["fired", "reminder", "escalated", "resolved", "restated", "digest", "operations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Finding:
         episode_id: the episode that it belongs to.
         seen: the month's figure; null where the member is gone.
         month: the month.
-        trend: the figures of the months before and of this one, oldest first.
+        trend: month and figure of the months before and of this one, oldest first.
         reason: why, for people.
     """
 
@@ -36,7 +36,7 @@ class Finding:
     episode_id: str
     seen: Observation | None
     month: date
-    trend: tuple[float | None, ...]
+    trend: tuple[tuple[date, float | None], ...]
     reason: str = ""
 
 
@@ -46,17 +46,22 @@ class Intent:
 
     Attributes:
         key: unique on what it says.
-        kind: fired, reminder, resolved, restated, or digest (several findings, or those of a first run).
+        kind: fired, reminder, escalated, resolved, restated, digest (several findings, or those of a first run), or
+            operations (in place of alerts on figures that are not to be trusted).
         channel: Slack channel.
-        findings: what it says; one unless it is a digest.
+        findings: what it says; one unless it is a digest, none for operations.
         baseline: it names what was firing already when a rule was evaluated for the first time.
+        reasons: what is wrong with the figures, a sentence each; only for operations.
+        month: the latest closed month, where no finding names one.
     """
 
     key: str
     kind: Kind
     channel: str
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
     baseline: bool = False
+    reasons: tuple[str, ...] = ()
+    month: date | None = None
 
     @property
     def episodes(self) -> tuple[str, ...]:
@@ -83,3 +88,22 @@ def digest(findings: Iterable[Finding], channel: str, *, baseline: bool) -> Inte
     month = max(each.month for each in listed)
     only = listed[0].rule.channel if len(listed) == 1 else None
     return Intent(f"{what}|{month:%Y-%m}|{name}", "digest", only or channel, listed, baseline)
+
+
+def operations(reasons: Sequence[str], since: date, month: date | None, channel: str) -> Intent:
+    """One message in place of every alert on figures that are not to be trusted.
+
+    Args:
+        reasons: what is wrong, a sentence each.
+        since: the day of the first evaluation that found it so; the same trouble is told once.
+        month: the latest closed month, which is not judged.
+        channel: Slack channel of operations.
+    """
+    name = hashlib.sha256("\n".join(sorted(reasons)).encode()).hexdigest()[:16]
+    return Intent(
+        f"operations|{since.isoformat()}|{name}",
+        "operations",
+        channel,
+        reasons=tuple(reasons),
+        month=month,
+    )

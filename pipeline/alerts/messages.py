@@ -45,6 +45,8 @@ def compose(intent: Intent, tell: Tell, currency: str) -> Message:
     """
     if intent.kind == "digest" and len(intent.findings) > 1:
         return _digest(intent, tell, currency)
+    if intent.kind == "operations":
+        return _operations(intent)
     finding = intent.findings[0]
     if intent.kind in {"fired", "digest"}:
         return _alert(intent, finding, tell(finding), currency)
@@ -62,6 +64,14 @@ def _alert(intent: Intent, finding: Finding, told: Story, currency: str) -> Mess
         blocks.append(_section(_already(finding)))
     blocks += [*_runbook(finding), _context(finding)]
     return Message(_plain(f"{title}: {sentence}"), tuple(blocks))
+
+
+def _operations(intent: Intent) -> Message:
+    title = f"{ICONS['critical']} No alert was judged: the figures are not to be trusted"
+    reasons = "\n".join(f"• {escape(reason)}" for reason in intent.reasons)
+    return Message(
+        _plain(f"{title}: {' '.join(intent.reasons)}"), (_header(title), _section(reasons))
+    )
 
 
 def _digest(intent: Intent, tell: Tell, currency: str) -> Message:
@@ -144,7 +154,7 @@ def _fields(finding: Finding, currency: str) -> list[Block]:
     }
     if len(finding.trend) > 1:
         shown["Months before"] = " → ".join(
-            words.figure(rule, value, currency) for value in finding.trend
+            words.figure(rule, value, currency) for _, value in finding.trend
         )
     if rule.owner:
         shown["Owner"] = name(rule.owner)
@@ -181,6 +191,10 @@ def _reminder(finding: Finding, currency: str) -> str:
     return f"Still firing. {_sentence(finding, currency)}"
 
 
+def _escalated(finding: Finding, currency: str) -> str:
+    return f"🚨 Worse than before. {_sentence(finding, currency)}"
+
+
 def _resolved(finding: Finding, currency: str) -> str:
     rule, seen = finding.rule, finding.seen
     if seen is None or seen.observed is None:
@@ -206,6 +220,7 @@ def _restated(finding: Finding, currency: str) -> str:
 
 THREAD: Mapping[str, Callable[[Finding, str], str]] = {
     "reminder": _reminder,
+    "escalated": _escalated,
     "resolved": _resolved,
     "restated": _restated,
 }
