@@ -1,10 +1,15 @@
 # Build:  docker build -t expansion-pipeline .
-# Run:    docker run --init --network host --env-file .env -v expansion:/app/state expansion-pipeline
+# Run:    docker run --init --network host --env-file .env -v expansion:/app/state \
+#           -v "$PWD/config:/app/config:ro" expansion-pipeline
+#
+# Web server and daemon in one container, for one machine; compose.yaml runs them apart, with
+# PostgreSQL. `config` holds pipeline.toml and what it names.
 #
 # Dagster's UI has no login. It therefore listens on 127.0.0.1 only, of the host with
-# `--network host`; to reach it from elsewhere, put a proxy with a login in front, or set HOST=0.0.0.0
-# on a private network. `expansion` commands run in the same image:
-#   docker run --rm --env-file .env -v expansion:/app/state expansion-pipeline expansion doctor
+# `--network host`; docs/operations.md says how to put a login in front. `expansion` commands run in
+# the same image:
+#   docker run --rm --env-file .env -v expansion:/app/state -v "$PWD/config:/app/config:ro" \
+#     expansion-pipeline expansion doctor
 
 FROM python:3.12-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -22,8 +27,9 @@ RUN useradd --create-home --uid 1000 expansion
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY workspace.yaml dagster.yaml ./
+COPY deploy/workspace.yaml deploy/storage.yaml deploy/
 COPY scripts/serve.sh scripts/
-RUN mkdir state && chown expansion:expansion state
+RUN mkdir config state && touch config/pipeline.toml && chown expansion:expansion state
 USER expansion
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -31,7 +37,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PORT=3000 \
     DATA_DIR=/app/state/data \
     WAREHOUSE_URL=sqlite:////app/state/warehouse.db \
-    PIPELINE_CONFIG=/app/state/pipeline.toml \
+    PIPELINE_CONFIG=/app/config/pipeline.toml \
     DAGSTER_HOME=/app/state/dagster
 VOLUME /app/state
 EXPOSE 3000

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rewrites the two locks from pyproject.toml, and those of bench/rivals. Pins that still fit are
+# Rewrites the two locks from pyproject.toml, that of scripts/audit.in and those of bench/rivals. Pins that still fit are
 # kept; UPGRADE=1 takes the newest release of everything. Needs uv: `make lock` runs it with the one
 # in .venv.
 set -euo pipefail
@@ -23,6 +23,7 @@ pin() { # pin OUTPUT [UV ARGUMENT...]
 build_requires | pin requirements.lock pyproject.toml -
 # The same versions as at run time, plus the tools.
 build_requires | pin requirements-dev.lock --constraint requirements.lock --extra dev pyproject.toml -
+pin scripts/audit.lock scripts/audit.in
 # What `bench.sync` is compared with, each by itself: they do not go together.
 for rival in sdk tap dlt; do
   pin "bench/rivals/$rival.lock" "bench/rivals/$rival.in"
