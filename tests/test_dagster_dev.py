@@ -38,6 +38,7 @@ MONTHLY = (
     "expansion_metrics",
     "expansion_by_type",
     "expansion_cohort",
+    "cohort_growth",
     "warehouse",
 )
 WANTED = ["2026-02", "2026-03", "2026-04"]

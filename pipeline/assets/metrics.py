@@ -1,7 +1,7 @@
 """Metrics: expansion by month, window, dimension and member; cohorts.
 
-Belongs here: one pass over all months of the run. Cohorts need every month before: they value the timeline anew, so
-that they never depend on a month that was not computed.
+Belongs here: one pass over all months of the run. Cohorts need every month before: they value the timeline anew, once
+for all their tables, so that they never depend on a month that was not computed.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from pipeline.months import months_between
 from pipeline.schemas import (
     ACCOUNT,
     ACCOUNT_HISTORY,
+    COHORT_GROWTH,
     EXPANSION_BY_TYPE,
     EXPANSION_COHORT,
     EXPANSION_METRICS,
@@ -40,7 +41,7 @@ BY_TYPE = checked.check(
 
 
 def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """`expansion_metrics` with expansion by type; `expansion_cohort`."""
+    """`expansion_metrics` with expansion by type; `expansion_cohort` with the growth of cohorts."""
     deps = [dg.AssetDep("accounts"), *shown.same_month(*(table.name for table in INPUTS))]
 
     @dg.multi_asset(
@@ -92,11 +93,12 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     @dg.multi_asset(
         specs=[
             shown.spec(
-                EXPANSION_COHORT,
+                table,
                 months,
                 GROUP,
                 [dg.AssetDep("accounts"), *shown.same_month(MRR_SNAPSHOT.name)],
             )
+            for table in (EXPANSION_COHORT, COHORT_GROWTH)
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
         name="expansion_cohort",
@@ -108,8 +110,14 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         wanted, calendar = months_in(context), place.calendar()
         history = months_between(calendar.first_month or min(wanted), max(wanted))
         snapshots = mrr.snapshot(inputs.book(place), calendar, history, place.policy)
-        found = metrics.cohorts(snapshots, place.lake.scan(FX_RATE), wanted)
-        shown.store_months(context, place, {EXPANSION_COHORT: found}, (night.TIMELINE, generation))
-        yield shown.month_result(context, EXPANSION_COHORT, found)
+        values = metrics.counted(snapshots).collect().lazy()
+        rates = place.lake.scan(FX_RATE)
+        frames = {
+            EXPANSION_COHORT: metrics.cohorts(values, rates, wanted),
+            COHORT_GROWTH: metrics.cohort_growth(values, rates, wanted),
+        }
+        shown.store_months(context, place, frames, (night.TIMELINE, generation))
+        for table, frame in frames.items():
+            yield shown.month_result(context, table, frame)
 
     return [expansion_metrics, expansion_cohort]

@@ -25,6 +25,7 @@ from pipeline.schemas import (
     ACCOUNT_HISTORY,
     ACCOUNT_LINK,
     ACCOUNT_LINK_CHANGE,
+    COHORT_GROWTH,
     CRM_DEAL,
     CRM_DEAL_HISTORY,
     DATA_QUALITY,
@@ -45,6 +46,7 @@ MONTHLY = (
     EXPANSION_METRICS,
     EXPANSION_BY_TYPE,
     EXPANSION_COHORT,
+    COHORT_GROWTH,
     *attribution.TABLES,
 )
 WHOLE = (

@@ -5,7 +5,9 @@ months in one call. Source of the rules: docs/method.md, "Metrics". Does not bel
 (`pipeline.mrr`), where figures are kept (`pipeline.publish`).
 """
 
+from pipeline.metrics.cohort_growth import cohort_growth
 from pipeline.metrics.cohorts import cohorts
+from pipeline.metrics.exchange import counted
 from pipeline.metrics.expansion import Metrics, expansion
 from pipeline.metrics.identities import (
     check_components,
@@ -24,7 +26,9 @@ __all__ = [
     "check_members",
     "check_roll_forward",
     "check_types",
+    "cohort_growth",
     "cohorts",
+    "counted",
     "expansion",
     "inferred",
 ]

@@ -8,12 +8,9 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.errors import MissingMonth
+from pipeline.metrics.exchange import counted, require_rates, valued
 from pipeline.metrics.figures import ratio
-from pipeline.money import convert
 from pipeline.schemas import EXPANSION_COHORT
-
-COLUMNS = ("month", "account_id", "currency", "mrr_native", "mrr")
 
 
 def cohorts(
@@ -31,8 +28,7 @@ def cohorts(
     Raises:
         MissingMonth: a currency has no rate in one of the months.
     """
-    known = [name for name in COLUMNS if name in account_months.collect_schema()]
-    history = account_months.filter(pl.col("mrr_native") != 0).select(known).collect().lazy()
+    history = counted(account_months)
     wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
     first = history.group_by("account_id").agg(cohort_month=pl.col("month").min())
     start = (
@@ -43,41 +39,16 @@ def cohorts(
         .filter(pl.col("cohort_month") <= pl.col("month"))
     )
     ending = history.join(wanted, on="month", how="semi")
-    value_now = "mrr" if "mrr" in known else None
-    _refuse_missing(
+    value_now = "mrr" if "mrr" in history.collect_schema() else None
+    require_rates(
         pl.concat([start.select("month", "currency"), ending.select("month", "currency")]), rates
     )
-    pairs = _valued(start, rates, ["month", "account_id", "cohort_month"], "start").join(
-        _valued(ending, rates, ["month", "account_id"], "now", value_now),
+    pairs = valued(start, rates, ["month", "account_id", "cohort_month"], "start").join(
+        valued(ending, rates, ["month", "account_id"], "now", value_now),
         on=["month", "account_id"],
         how="left",
     )
     return _rows(pairs.with_columns(pl.col("now").fill_null(0))).collect()
-
-
-def _valued(
-    frame: pl.LazyFrame, rates: pl.LazyFrame, keys: list[str], name: str, known: str | None = None
-) -> pl.LazyFrame:
-    if known:
-        return frame.group_by(keys).agg(pl.col(known).sum().alias(name))
-    value = convert(pl.col("mrr_native"), pl.col("rate"))
-    return (
-        frame.join(rates.select("month", "currency", "rate"), on=["month", "currency"])
-        .group_by(keys)
-        .agg(value.sum().alias(name))
-    )
-
-
-def _refuse_missing(needed: pl.LazyFrame, rates: pl.LazyFrame) -> None:
-    missing = (
-        needed.unique().join(rates, on=["month", "currency"], how="anti").sort("month").collect()
-    )
-    if missing.height:
-        month, currency = missing.row(0)
-        raise MissingMonth(
-            f"There is no exchange rate for {currency} in {month:%Y-%m}, which the cohorts need. "
-            f"Fetch the rates of that month, or name one under [fx.rates]."
-        )
 
 
 def _rows(pairs: pl.LazyFrame) -> pl.LazyFrame:

@@ -149,9 +149,13 @@ COHORT_GROWTH = Table(
             "cohort_month", pl.Date, "First month with closing MRR.", kind="month", nullable=False
         ),
         count("accounts", "Accounts of the cohort."),
-        count("expanded_accounts", "Those that expanded in any month up to this one."),
-        ratio(
+        count(
+            "expanded_accounts",
+            "Those that expanded in any month up to this one, from a month end with MRR to the next.",
+        ),
+        Column(
             "median_months_to_expansion",
+            pl.Float64,
             "Months until half of the cohort had expanded for the first time; null until then.",
         ),
         money("starting_mrr", "Their MRR at the end of the cohort month, at its rates."),
@@ -170,11 +174,11 @@ COHORT_GROWTH = Table(
         ),
         money(
             "year_two_expansion_mrr",
-            "MRR beyond that at the age of 24 months, summed per account; null until then.",
+            "Of the accounts with that, MRR beyond it at the age of 24 months; null until then.",
         ),
         money(
             "year_two_retained_mrr",
-            "MRR at the age of 24 months, at most that at 12, summed per account; null until then.",
+            "Of the same accounts, MRR at the age of 24 months, at most that at 12; null until then.",
         ),
         ratio("year_two_expansion_rate", "year two expansion / year two starting."),
         ratio("year_two_nrr", "(year two retained + year two expansion) / year two starting."),

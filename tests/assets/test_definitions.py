@@ -20,7 +20,7 @@ GROUPS = {
     "fx": {"fx_rate"},
     "crm": {"accounts"},
     "mrr": {"mrr_snapshot", "mrr_movement", "mrr_item_movement", "mrr_movement_component"},
-    "metrics": {"expansion_metrics", "expansion_by_type", "expansion_cohort"},
+    "metrics": {"expansion_metrics", "expansion_by_type", "expansion_cohort", "cohort_growth"},
     "attribution": {
         "expansion_attribution",
         "attribution_sensitivity",
@@ -76,7 +76,7 @@ def test_assets_computed_together_have_their_parents_on_one_level(tmp_path: Path
         for asset in definitions.assets or ()
         if isinstance(asset, dg.AssetsDefinition) and len(asset.keys) > 1 and asset.partitions_def
     ]
-    assert len(together) == 3, "movements, metrics and attribution"
+    assert len(together) == 4, "movements, metrics, cohorts and attribution"
     for keys in together:
         parents = set.union(*(monthly[key] for key in keys)) & set(monthly)
         assert not any(monthly[parent] & parents for parent in parents), keys

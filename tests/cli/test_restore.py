@@ -19,6 +19,7 @@ FIGURES = (
     schemas.EXPANSION_METRICS,
     schemas.EXPANSION_BY_TYPE,
     schemas.EXPANSION_COHORT,
+    schemas.COHORT_GROWTH,
     schemas.ACCOUNT,
     schemas.ACCOUNT_LINK,
     schemas.CRM_DEAL,

@@ -300,3 +300,12 @@ def test_everything_adds_up_under_every_preset(seed: int) -> None:
             pl.col("retained_mrr").sum() + pl.col("expansion_mrr").sum()
         )
         assert dict(summed.iter_rows()) == ending
+        growth = metrics.cohort_growth(snapshot.lazy(), held.fx_rate, months)
+        grown = moved.movement.filter(
+            pl.col("window_months") == 1,
+            pl.col("movement") == "expansion",
+            pl.col("opening_mrr") + pl.col("fx_mrr") > 0,
+        )
+        for month in months:
+            expanded = grown.filter(pl.col("month") <= month)["account_id"].n_unique()
+            assert growth.filter(month=month)["expanded_accounts"].sum() == expanded
