@@ -5,9 +5,9 @@ rule is in), `evaluate` (all of them together), `messages` (what people read). `
 Slack. Source of the rules: docs/alerts.md.
 """
 
-from pipeline.alerts.conclude import Run
 from pipeline.alerts.evaluate import Evaluation, Known, evaluate
 from pipeline.alerts.intents import Finding, Intent
+from pipeline.alerts.members import Run
 from pipeline.alerts.messages import Message, compose
 from pipeline.alerts.rules import DEFAULT_RULES, active_rules
 from pipeline.alerts.story import Background, Story, story

@@ -6,16 +6,22 @@ make evaluations and leave states as they are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import polars as pl
 
-from pipeline.alerts.conclude import Concluded, Member, Run, conclude
+from pipeline.alerts.conclude import conclude, open_months
 from pipeline.alerts.intents import Intent, digest, single
-from pipeline.alerts.machine import State
-from pipeline.alerts.observations import observe
+from pipeline.alerts.kinds import MONTHLY, judge
+from pipeline.alerts.kinds.pace import paces
+from pipeline.alerts.kinds.trust import troubles
+from pipeline.alerts.machine import OK, State, Transition
+from pipeline.alerts.members import Concluded, Member, Run
+from pipeline.alerts.observations import Beside
+from pipeline.alerts.quality import conclude_quality
 from pipeline.alerts.rules import fingerprint
+from pipeline.alerts.speak import event_row
 from pipeline.config import AlertRule
 from pipeline.schemas import ALERT_EVALUATION, ALERT_EVENT, ALERT_STATE, SILENCE
 
@@ -28,11 +34,13 @@ class Known:
         states: ALERT_STATE.
         evaluated: ALERT_EVALUATION, to see which months have been restated since they were judged.
         silences: SILENCE.
+        acknowledged: the episodes that somebody has taken on: they are not reminded of.
     """
 
     states: pl.DataFrame = field(default_factory=ALERT_STATE.empty)
     evaluated: pl.DataFrame = field(default_factory=ALERT_EVALUATION.empty)
     silences: pl.DataFrame = field(default_factory=SILENCE.empty)
+    acknowledged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,11 @@ class Evaluation:
 
 
 def evaluate(
-    metrics: pl.DataFrame, rules: Sequence[AlertRule], known: Known, run: Run
+    metrics: pl.DataFrame,
+    rules: Sequence[AlertRule],
+    known: Known,
+    run: Run,
+    beside: Beside | None = None,
 ) -> Evaluation:
     """Evaluate every rule on every member over the closed months that are new to it.
 
@@ -62,12 +74,23 @@ def evaluate(
         rules: the rules in force.
         known: what earlier runs left.
         run: the run that evaluates.
+        beside: what some kinds read beside the metrics.
     """
+    more = beside or Beside()
     months = sorted(metrics["month"].unique())
+    states = {row["fingerprint"]: State(**row) for row in known.states.iter_rows(named=True)}
+    found = troubles(rules, more, run.now)
     concluded = Concluded()
+    for rule in rules:
+        if rule.kind == "data_quality":
+            last = months[-1] if months else None
+            conclude_quality(rule, found[rule.id], states, last, run, concluded)
+    held = any(each.holds for listed in found.values() for each in listed)
     if months:
-        for member in _members(metrics, rules, known, run.now):
-            conclude(member, months, run, concluded)
+        for member in _members(metrics, rules, known, states, run, more):
+            conclude(member, months, run, concluded, held=held)
+        concluded.evaluations += paces(rules, metrics, more.open_month, known.evaluated, run.now)
+    _forget_rules(rules, states, run, concluded)
     rows = [row | {"run_id": run.run_id, "at": run.now} for row in concluded.evaluations]
     return Evaluation(
         evaluations=_frame(rows, ALERT_EVALUATION.schema),
@@ -78,14 +101,20 @@ def evaluate(
 
 
 def _members(
-    metrics: pl.DataFrame, rules: Sequence[AlertRule], known: Known, now: datetime
+    metrics: pl.DataFrame,
+    rules: Sequence[AlertRule],
+    known: Known,
+    states: Mapping[str, State],
+    run: Run,
+    beside: Beside,
 ) -> list[Member]:
     """Every rule on every member that has figures, or had a state."""
-    states = {row["fingerprint"]: State(**row) for row in known.states.iter_rows(named=True)}
     judged = _judged(known.evaluated)
     members = []
     for rule in rules:
-        observed = observe(rule, metrics)
+        if rule.kind not in MONTHLY:
+            continue
+        observed = judge(rule, metrics, beside)
         watched = {
             state.member
             for state in states.values()
@@ -100,10 +129,43 @@ def _members(
                     before=states.get(key),
                     seen={each.month: each for each in observed.get(name, [])},
                     judged=judged.get(key, {}),
-                    silenced=_silenced(known.silences, rule, name, now),
+                    silenced=_silenced(known.silences, rule, name, run.now),
+                    acknowledged=known.acknowledged,
                 )
             )
-    return members
+    return _inhibited(members, metrics, run)
+
+
+def _inhibited(members: Sequence[Member], metrics: pl.DataFrame, run: Run) -> list[Member]:
+    """While a significant drop of the total is open, it speaks for the members of every dimension."""
+    months = sorted(metrics["month"].unique())
+    spoken: frozenset[date] = frozenset().union(
+        *(
+            open_months(each, months, run)
+            for each in members
+            if (each.rule.kind, each.rule.dimension) == ("significant_drop", "total")
+        )
+    )
+    return [
+        replace(each, inhibited=spoken) if each.rule.kind == "segment_deterioration" else each
+        for each in members
+    ]
+
+
+def _forget_rules(
+    rules: Sequence[AlertRule], states: Mapping[str, State], run: Run, into: Concluded
+) -> None:
+    """States of rules that are not in force any more end silently, with an audit row."""
+    if not run.notify:
+        return
+    ids = {rule.id for rule in rules}
+    for state in states.values():
+        if state.rule_id in ids or state.state == OK:
+            continue
+        after = replace(state, state=OK, since_month=None, episode_id=None)
+        month = state.last_month or run.now.date().replace(day=1)
+        into.states.append(after)
+        into.events.append(event_row(Transition(state, after, month, "The rule is gone.")))
 
 
 def _intents(concluded: Concluded, run: Run) -> tuple[Intent, ...]:

@@ -1,8 +1,8 @@
 """The state of one rule on one member, and how a closed month moves it.
 
-Belongs here: the state machine, pure. ok -> pending (breach, fewer months than `for`) -> firing (as many) -> ok.
-Only a closed month moves it; the same month again does nothing. `no_data` and `suppressed` stand beside: what comes
-after them begins anew.
+Belongs here: the state machine, pure. ok -> pending (breach, fewer months than `for`) -> firing (as many) ->
+recovering (no breach, not good enough either) -> ok. Only a closed month moves it; the same month again does nothing.
+`insufficient` and `no_data` stand beside and end an episode; `suppressed` keeps one that people know of.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ from pipeline.alerts.observations import Guard, Observation
 from pipeline.alerts.rules import fingerprint, rule_hash
 from pipeline.config import AlertRule
 
-OK, PENDING, FIRING = "ok", "pending", "firing"
-BESIDE = {"insufficient_data": "insufficient", "no_data": "no_data", "suppressed": "suppressed"}
+OK, PENDING, FIRING, RECOVERING = "ok", "pending", "firing", "recovering"
+SUPPRESSED = "suppressed"
+BESIDE = {"insufficient_data": "insufficient", "no_data": "no_data", "suppressed": SUPPRESSED}
 """The state that a guard leads to."""
 
 
@@ -62,6 +63,12 @@ class State:
         return self.state == FIRING
 
     @property
+    def open(self) -> bool:
+        """Whether there is an episode that people know of, or would but for a silence."""
+        held = self.state == SUPPRESSED and self.episode_id is not None
+        return held or self.state in {FIRING, RECOVERING}
+
+    @property
     def first_breach(self) -> date | None:
         """The first month of the episode."""
         return date.fromisoformat(self.episode_id.rsplit("|", 1)[1]) if self.episode_id else None
@@ -101,34 +108,45 @@ def advance(state: State, rule: AlertRule, steps: Sequence[Step]) -> tuple[State
 
 def _next(state: State, rule: AlertRule, step: Step) -> tuple[State, str]:
     known = replace(state, last_month=step.month, severity=rule.severity)
+    seen = step.seen
     if step.guard is not None:
-        return _to(known, BESIDE[step.guard], step.month), GUARDED[step.guard]
-    if step.seen is None or not step.seen.breach:
-        return _to(known, OK, step.month), "The figure is at or over the threshold."
-    begun = state.state in {PENDING, FIRING} and state.episode_id is not None
-    episode = state.episode_id if begun else f"{state.fingerprint}|{step.month.isoformat()}"
-    first = date.fromisoformat(str(episode).rsplit("|", 1)[1])
-    months = (step.month.year - first.year) * 12 + step.month.month - first.month + 1
-    if begun:
-        known = replace(known, episode_id=episode)
+        kept = step.guard == "suppressed" and state.open
+        told = seen.said if seen and step.guard == "insufficient_data" else ""
+        after = _to(known, BESIDE[step.guard], step.month, kept=kept)
+        return after, told or GUARDED[step.guard]
+    if seen is None or not seen.breach:
+        if state.open and seen is not None and not seen.clear:
+            return _to(
+                known, RECOVERING, step.month, kept=True
+            ), f"Not good enough yet. {seen.said}"
+        return _to(known, OK, step.month), seen.said if seen else ""
+    return _breached(state, known, rule, step)
+
+
+def _breached(state: State, known: State, rule: AlertRule, step: Step) -> tuple[State, str]:
+    if state.open or state.state == PENDING:
+        first = state.first_breach or step.month
     else:
+        first = step.month
+        episode = f"{state.fingerprint}|{step.month.isoformat()}"
         known = replace(known, episode_id=episode, slack_channel=None, slack_ts=None)
-    if state.firing or months >= rule.periods:
-        return _to(known, FIRING, step.month), f"Under the threshold for {_months(months)}."
-    return _to(
-        known, PENDING, step.month
-    ), f"Under the threshold for {_months(months)} of {rule.periods}."
+    months = (step.month.year - first.year) * 12 + step.month.month - first.month + 1
+    if state.open or months >= rule.periods:
+        reason = f"The rule's condition holds, {_months(months)} since it began."
+        return _to(known, FIRING, step.month, kept=True), reason
+    reason = f"The rule's condition holds for {_months(months)} of {rule.periods}."
+    return _to(known, PENDING, step.month, kept=True), reason
 
 
 GUARDED = {
     "insufficient_data": "There are too few accounts to judge.",
     "no_data": "The figure is undefined or the member is gone.",
-    "suppressed": "A silence is in force.",
+    "suppressed": "A silence is in force, or the total fires.",
 }
 
 
-def _to(state: State, name: str, month: date) -> State:
-    ended: dict[str, Any] = {} if name in {PENDING, FIRING} else {"episode_id": None}
+def _to(state: State, name: str, month: date, *, kept: bool = False) -> State:
+    ended: dict[str, Any] = {} if kept else {"episode_id": None}
     if state.state == name:
         return replace(state, **ended)
     return replace(state, state=name, since_month=month, **ended)

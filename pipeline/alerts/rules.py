@@ -7,19 +7,25 @@ import hashlib
 from collections.abc import Sequence
 
 from pipeline.config import AlertRule
+from pipeline.config.alerts import OWN
 from pipeline.errors import ConfigError
 from pipeline.schemas import EXPANSION_METRICS
 
 DEFAULT_RULES = (
     AlertRule(id="expansion-floor", kind="floor", metric="expansion_rate", threshold=0.02),
+    AlertRule(id="expansion-drop", kind="significant_drop"),
+    AlertRule(id="segment-deterioration", kind="segment_deterioration"),
+    AlertRule(
+        id="expansion-concentration", kind="concentration", window_months=12, severity="info"
+    ),
+    AlertRule(id="data-quality", kind="data_quality", severity="critical"),
 )
-"""The rules that ship: the expansion rate of the total over one month is not under 2%."""
+"""The rules that ship."""
 
-EVALUATED = ("floor", "target")
 ATTAINED = 1.0
 """Share of a target that is enough, where the rule names none."""
 JUDGES = ("kind", "metric", "dimension", "member", "window_months", "threshold", "periods")
-"""The keys that decide; who is told, and where, does not make it another rule."""
+"""The keys that decide, beside those of the kind; who is told, and where, does not make it another rule."""
 
 
 def active_rules(
@@ -28,7 +34,7 @@ def active_rules(
     """The rules in force: those that ship (unless `defaults` is false), then the configured ones; the same id replaces.
 
     Raises:
-        ConfigError: a rule's kind is not evaluated yet, or its metric is no figure.
+        ConfigError: a rule's metric is no figure.
     """
     found = {rule.id: rule for rule in DEFAULT_RULES} if defaults else {}
     found |= {rule.id: rule for rule in configured}
@@ -44,7 +50,7 @@ def metric_of(rule: AlertRule) -> str:
 
 
 def threshold_of(rule: AlertRule) -> float:
-    """The figure must not be under this."""
+    """The figure must not be under this; for other kinds the size of the deviation that counts."""
     if rule.threshold is not None:
         return rule.threshold
     return ATTAINED
@@ -52,7 +58,8 @@ def threshold_of(rule: AlertRule) -> float:
 
 def rule_hash(rule: AlertRule) -> str:
     """Changes when the rule would judge otherwise."""
-    judged = rule.model_dump_json(include=set(JUDGES))
+    own = {name for name in OWN if getattr(rule, name) is not None}
+    judged = rule.model_dump_json(include={*JUDGES, *own})
     return hashlib.sha256(judged.encode()).hexdigest()[:16]
 
 
@@ -62,11 +69,6 @@ def fingerprint(rule: AlertRule, member: str) -> str:
 
 
 def _refuse_impossible(rule: AlertRule) -> None:
-    if rule.kind not in EVALUATED:
-        raise ConfigError(
-            f'The alert rule "{rule.id}" is of kind {rule.kind}, which this version does not evaluate. '
-            f"Use {' or '.join(EVALUATED)}, or set enabled = false."
-        )
     numbers = [column.name for column in EXPANSION_METRICS.columns if _is_number(column.name)]
     if metric_of(rule) not in numbers:
         raise ConfigError(

@@ -1,9 +1,12 @@
 """`[[alerts]]`: one rule.
 
-Belongs here: the rule's keys. Does not belong here: what a kind computes (`pipeline.alerts`).
+Belongs here: the rule's keys, which kind takes which, and what they are where the file leaves them out. Does not belong
+here: what a kind computes (`pipeline.alerts.kinds`).
 """
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -21,6 +24,50 @@ Kind = Literal[
     "concentration",
     "data_quality",
 ]
+Values = Mapping[str, Any]
+
+_TESTED: dict[str, Any] = {
+    "threshold": 0.25,
+    "clear": 0.1,
+    "min_events": 12,
+    "min_missing_share": 0.001,
+}
+KIND_KEYS: Mapping[str, Values] = MappingProxyType(
+    {
+        "floor": {"threshold": None},
+        "target": {"threshold": 1.0},
+        "drop": {
+            "threshold": 0.3,
+            "clear": 0.1,
+            "against": "median",
+            "months": 6,
+            "min_events": 12,
+        },
+        "significant_drop": _TESTED | {"p": 0.02},
+        "consecutive_declines": {"declines": 3, "threshold": 0.0},
+        "mix_shift": {"threshold": 0.15, "clear": 0.1, "p": 0.01, "months": 6, "min_events": 50},
+        "segment_deterioration": _TESTED | {"q": 0.03, "dimension": "segment"},
+        "pacing": {"months": 6},
+        "concentration": {"threshold": 0.5, "clear": 0.1, "metric": "top1_share", "min_events": 12},
+        "data_quality": {"dimension": "check"},
+    }
+)
+"""The keys that a kind takes beside those of every rule, and what they are where the file leaves them out."""
+OWN = (
+    "threshold",
+    "clear",
+    "against",
+    "months",
+    "declines",
+    "p",
+    "q",
+    "min_events",
+    "min_missing_share",
+    "min_missing",
+)
+"""The keys that not every kind takes."""
+RATE_ONLY = ("significant_drop", "segment_deterioration", "mix_shift")
+"""Kinds that judge expanding accounts, whatever the metric: another one would promise what they do not do."""
 
 
 class AlertRule(Section):
@@ -34,18 +81,54 @@ class AlertRule(Section):
     dimension: str = "total"
     """`total`, or a dimension: every member of it is watched."""
     member: str | None = None
-    """Only this member of the dimension."""
+    """Only this member of the dimension; for `data_quality` only this check."""
     window_months: Literal[1, 3, 12] = 1
     threshold: float | None = None
-    """`floor`: the figure must not be under it; other kinds: their effect size, where they have one."""
+    """`floor`: the figure must not be under it; other kinds: the size of the deviation that counts."""
+    clear: float | None = Field(default=None, ge=0)
+    """An episode ends when the deviation is smaller than this."""
+    against: Literal["median", "last_year"] | None = None
+    """`drop`: what is usual: the median of the months before, or the same month last year."""
+    months: int | None = Field(default=None, ge=3, le=24)
+    """How many months before say what is usual."""
+    declines: int | None = Field(default=None, ge=2, le=12)
+    """`consecutive_declines`: so many in a row."""
+    p: float | None = Field(default=None, gt=0, lt=1)
+    """Chance alone may explain it with at most this probability."""
+    q: float | None = Field(default=None, gt=0, lt=1)
+    """`segment_deterioration`: share of false alarms among the members that are reported."""
+    min_events: int | None = Field(default=None, ge=1)
+    """So many expanding accounts are usual in the window at least; else nothing is concluded."""
+    min_missing_share: float | None = Field(default=None, ge=0, lt=1)
+    """The money that is missing in a month matters from this share of the opening MRR on."""
+    min_missing: float | None = Field(default=None, ge=0)
+    """The money that is missing in a month matters from this amount on, in the reporting currency."""
     periods: int = Field(default=1, ge=1, alias="for")
     """Closed months in a row."""
     severity: Literal["info", "warning", "critical"] = "warning"
     channel: str | None = None
-    """Slack channel; null: `slack.channel`."""
+    """Slack channel; null: `slack.channel`, for `data_quality` `slack.operations_channel`."""
     owner: str | None = None
     runbook: str | None = None
     enabled: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, given: Any) -> Any:
+        """The kind's own defaults; a key of another kind is refused."""
+        keys = KIND_KEYS.get(given.get("kind", "")) if isinstance(given, dict) else None
+        if keys is None:
+            return given
+        foreign = [
+            key for key in OWN if given.get(key) is not None and not _takes(given["kind"], key)
+        ]
+        if foreign:
+            takes = [key for key in OWN if _takes(given["kind"], key)]
+            raise ValueError(
+                f"the key {foreign[0]} is not for the kind {given['kind']}; "
+                f"it takes {', '.join(takes) or 'none of its kind'}"
+            )
+        return {**keys, **{key: value for key, value in given.items() if value is not None}}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -53,4 +136,20 @@ class AlertRule(Section):
             raise ValueError(
                 f'the floor rule "{self.id}" needs a threshold, for example threshold = 0.02'
             )
+        if self.kind in RATE_ONLY and self.metric != "expansion_rate":
+            raise ValueError(
+                f"the kind {self.kind} watches how many accounts expand; leave out metric"
+            )
+        if self.kind in RATE_ONLY and self.window_months != 1:
+            raise ValueError(f"the kind {self.kind} has months of its own; leave out window_months")
+        if self.kind == "segment_deterioration" and self.dimension == "total":
+            raise ValueError('the total has no members; write for example dimension = "segment"')
+        if self.clear is not None and self.threshold is not None and self.clear > self.threshold:
+            raise ValueError(f"clear cannot be larger than threshold ({self.threshold:g})")
         return self
+
+
+def _takes(kind: str, key: str) -> bool:
+    return key in KIND_KEYS[kind] or (
+        key == "min_missing" and "min_missing_share" in KIND_KEYS[kind]
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 import polars as pl
 
@@ -44,3 +45,14 @@ def metrics(
         for place, rate in enumerate(rates)
     ]
     return pl.DataFrame(rows, schema=EXPANSION_METRICS.schema)
+
+
+def counted(
+    counts: Sequence[int], *, accounts: int = 500, size: float = 100, **where: Any
+) -> pl.DataFrame:
+    """A month each: so many of `accounts` expand, each by `size`, of an opening MRR of 100,000."""
+    frame = metrics([count * size / 100_000 for count in counts], **where)
+    return frame.with_columns(
+        opening_accounts=pl.lit(accounts, pl.Int64),
+        expanding_accounts=pl.Series(counts, dtype=pl.Int64),
+    )

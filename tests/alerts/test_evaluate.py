@@ -1,6 +1,5 @@
 """Figures, rules and states in; evaluations, states, events and intents out. Nights are replayed one after another."""
 
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
@@ -8,50 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alerts import Evaluation, Known, Run, evaluate
 from pipeline.config import AlertRule
 from pipeline.months import add_months
-from pipeline.schemas import ALERT_EVALUATION, ALERT_EVENT, ALERT_STATE, SILENCE
+from pipeline.schemas import SILENCE
 from tests.alerts.alert_figures import JANUARY, NOW, metrics
-
-FLOOR = AlertRule(id="floor", kind="floor", threshold=0.02)
-TWICE = FLOOR.model_copy(update={"periods": 2})
-
-
-@dataclass
-class Nights:
-    """What is stored between the nights."""
-
-    rules: tuple[AlertRule, ...] = (FLOOR,)
-    states: pl.DataFrame = field(default_factory=ALERT_STATE.empty)
-    evaluated: pl.DataFrame = field(default_factory=ALERT_EVALUATION.empty)
-    events: pl.DataFrame = field(default_factory=ALERT_EVENT.empty)
-    silences: pl.DataFrame = field(default_factory=SILENCE.empty)
-    storm: int = 5
-    count: int = 0
-
-    def night(self, figures: pl.DataFrame, *, notify: bool = True) -> list[str]:
-        """The kinds of messages of one night."""
-        return [intent.kind for intent in self.run(figures, notify=notify).intents]
-
-    def run(self, figures: pl.DataFrame, *, notify: bool = True) -> Evaluation:
-        self.count += 1
-        found = evaluate(
-            figures,
-            self.rules,
-            Known(self.states, self.evaluated, self.silences),
-            Run(f"run_{self.count}", NOW, notify, storm=self.storm),
-        )
-        kept = self.states.join(found.states, on="fingerprint", how="anti")
-        self.states = pl.concat([kept, found.states])
-        self.evaluated = pl.concat([self.evaluated, found.evaluations])
-        self.events = pl.concat([self.events, found.events])
-        return found
-
-    @property
-    def state(self) -> str:
-        (only,) = self.states["state"].to_list()
-        return only
+from tests.alerts.nights import FLOOR, TWICE, Nights
 
 
 def test_a_first_run_that_finds_nothing_says_nothing() -> None:

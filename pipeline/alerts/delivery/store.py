@@ -13,10 +13,10 @@ import polars as pl
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline import schemas
-from pipeline.alerts.conclude import Run
 from pipeline.alerts.delivery.frames import read
 from pipeline.alerts.evaluate import Evaluation, Known, evaluate
 from pipeline.alerts.intents import Finding, Intent
+from pipeline.alerts.members import Run
 from pipeline.alerts.messages import Message, compose
 from pipeline.alerts.story import Background, Story, story
 from pipeline.config import AlertRule

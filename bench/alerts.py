@@ -1,0 +1,217 @@
+"""How often each rule fires where nothing changed, and how often it finds what did.
+
+Usage: python -m bench.alerts [--series 400] [--accounts 100 300 1000 10000] [--table]
+
+Companies are simulated: every account expands in a month with the same probability, by a share of its own size, sizes
+are lognormal. In half of them the probability halves after two years; in a third set one segment of five does, or the
+types change. What fires is judged by the product's own rules. Limits: accounts are independent, no seasons, no trend.
+The result goes to bench/results/; --table prints it for docs/alerts.md.
+"""
+
+import argparse
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from bench.measuring import keep
+from pipeline.alerts.kinds import judge
+from pipeline.alerts.observations import Beside
+from pipeline.config import AlertRule
+from pipeline.months import add_months
+from pipeline.schemas import EXPANSION_BY_TYPE, EXPANSION_METRICS
+
+FIRST, QUIET, AFTER = date(2023, 1, 1), 24, 6
+RATE, HALVED = 0.04, 0.5
+SIZE_SPREAD, SHARES = 1.0, (0.1, 0.5)
+SEGMENTS = ("a", "b", "c", "d", "e")
+TYPES = {"seat": 0.45, "plan": 0.25, "usage": 0.15, "add_on": 0.1, "price": 0.05}
+SHIFTED = {"seat": 0.2, "plan": 0.5, "usage": 0.15, "add_on": 0.1, "price": 0.05}
+MEAN_SIZE = math.exp(SIZE_SPREAD**2 / 2)
+USUAL = RATE * sum(SHARES) / 2
+
+RULES = (
+    AlertRule(id="significant_drop", kind="significant_drop"),
+    AlertRule(id="segment_deterioration", kind="segment_deterioration"),
+    AlertRule(id="drop, median of 6 months", kind="drop"),
+    AlertRule(id="drop, last year", kind="drop", against="last_year"),
+    AlertRule(id="drop, twice", kind="drop", periods=2),
+    AlertRule(id="floor at 75% of the usual rate", kind="floor", threshold=0.75 * USUAL),
+    AlertRule(id="floor over 3 months", kind="floor", threshold=0.75 * USUAL, window_months=3),
+    AlertRule(id="consecutive_declines", kind="consecutive_declines"),
+    AlertRule(id="mix_shift", kind="mix_shift"),
+    AlertRule(id="concentration, 12 months", kind="concentration", window_months=12),
+)
+WORLDS = ("nothing", "all halve", "one segment halves", "types shift")
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One simulated company: metrics and types, all windows, the total and five segments."""
+
+    metrics: pl.DataFrame
+    by_type: pl.DataFrame
+
+
+def company(accounts: int, world: str, seed: int) -> Company:
+    """A company over `QUIET` months, and `AFTER` months in which the world is as `world` says."""
+    dice = random.Random(f"{accounts} {world} {seed}")
+    events = [
+        (place, segment, kind, money)
+        for place in range(QUIET + AFTER)
+        for segment in SEGMENTS
+        for kind, money in _expansions(accounts // len(SEGMENTS), place, segment, world, dice)
+    ]
+    frame = pl.DataFrame(
+        events,
+        schema={"place": pl.Int64, "member": pl.String, "type": pl.String, "money": pl.Float64},
+        orient="row",
+    )
+    both = pl.concat(
+        [
+            frame.with_columns(dimension=pl.lit("segment")),
+            frame.with_columns(dimension=pl.lit("total"), member=pl.lit("all")),
+        ]
+    )
+    return Company(
+        metrics=pl.concat([_metrics(both, window, accounts) for window in (1, 3, 12)]),
+        by_type=_types(both),
+    )
+
+
+def _expansions(
+    accounts: int, place: int, segment: str, world: str, dice: random.Random
+) -> Iterator[tuple[str, float]]:
+    after = place >= QUIET
+    halved = after and (world == "all halve" or (world == "one segment halves" and segment == "a"))
+    rate = RATE * HALVED if halved else RATE
+    mix = SHIFTED if after and world == "types shift" else TYPES
+    kinds, weights = list(mix), list(mix.values())
+    # The gap to the next account that expands is geometric: no draw for the others.
+    at = -1
+    while True:
+        at += 1 + int(math.log(1 - dice.random()) / math.log1p(-rate))
+        if at >= accounts:
+            return
+        yield (
+            dice.choices(kinds, weights)[0],
+            dice.lognormvariate(0, SIZE_SPREAD) * dice.uniform(*SHARES),
+        )
+
+
+def _metrics(events: pl.DataFrame, window: int, accounts: int) -> pl.DataFrame:
+    """EXPANSION_METRICS of a window: the last `window` months together, which few accounts share."""
+    members = events.select("dimension", "member").unique()
+    spans = members.join(
+        pl.DataFrame({"place": range(window - 1, QUIET + AFTER)}, schema={"place": pl.Int64}),
+        how="cross",
+    )
+    back = pl.DataFrame({"back": range(window)}, schema={"back": pl.Int64})
+    pooled = (
+        spans.join(back, how="cross")
+        .with_columns(at=pl.col("place") - pl.col("back"))
+        .join(events.rename({"place": "at"}), on=["dimension", "member", "at"], how="left")
+        .group_by("dimension", "member", "place")
+        .agg(k=pl.col("money").count(), money=pl.col("money").sum(), largest=pl.col("money").max())
+    )
+    size = (
+        pl.when(pl.col("dimension") == "total").then(accounts).otherwise(accounts // len(SEGMENTS))
+    )
+    months = {place: add_months(FIRST, place) for place in range(QUIET + AFTER)}
+    rows = pooled.select(
+        "dimension",
+        "member",
+        month=pl.col("place").replace_strict(months, return_dtype=pl.Date),
+        window_months=pl.lit(window, pl.Int64),
+        opening_accounts=size.cast(pl.Int64),
+        expanding_accounts=pl.col("k").cast(pl.Int64),
+        starting_mrr=(size * MEAN_SIZE * 1e6).cast(pl.Int64),
+        fx_mrr=pl.lit(0, pl.Int64),
+        expansion_mrr=(pl.col("money") * 1e6).cast(pl.Int64),
+        expansion_rate=pl.col("money") / (size * MEAN_SIZE) / window,
+        top1_share=pl.col("largest") / pl.col("money"),
+        version=pl.lit(1, pl.Int64),
+        provisional=pl.lit(value=False),
+    )
+    return pl.concat([EXPANSION_METRICS.empty(), rows], how="diagonal_relaxed")
+
+
+def _types(events: pl.DataFrame) -> pl.DataFrame:
+    months = {place: add_months(FIRST, place) for place in range(QUIET + AFTER)}
+    rows = events.group_by("dimension", "member", "place", "type").agg(
+        accounts=pl.len().cast(pl.Int64), amount=(pl.col("money").sum() * 1e6).cast(pl.Int64)
+    )
+    rows = rows.with_columns(
+        month=pl.col("place").replace_strict(months, return_dtype=pl.Date),
+        window_months=pl.lit(1, pl.Int64),
+    ).drop("place")
+    return pl.concat([EXPANSION_BY_TYPE.empty(), rows], how="diagonal_relaxed")
+
+
+def fires(rule: AlertRule, found: Company) -> list[bool]:
+    """By month: the rule's condition holds for some member, for as many months as the rule asks."""
+    seen = judge(rule, found.metrics, Beside(by_type=found.by_type))
+    months = [False] * (QUIET + AFTER)
+    for listed in seen.values():
+        run = 0
+        for each in listed:
+            run = run + 1 if each.breach and each.guard is None else 0
+            place = (each.month.year - FIRST.year) * 12 + each.month.month - FIRST.month
+            months[place] |= run >= rule.periods
+    return months
+
+
+def measure(accounts: int, series: int, rules: Sequence[AlertRule]) -> list[dict[str, object]]:
+    """A row per rule: the share of quiet months that fire, and of companies found within 3 and 6 months."""
+    rows: dict[str, dict[str, object]] = {
+        rule.id: {"rule": rule.id, "accounts": accounts} for rule in rules
+    }
+    for world in WORLDS:
+        fired = {rule.id: [] for rule in rules}  # type: dict[str, list[list[bool]]]
+        for seed in range(series):
+            found = company(accounts, world, seed)
+            for rule in rules:
+                fired[rule.id].append(fires(rule, found))
+        for name, listed in fired.items():
+            if world == "nothing":
+                judged = [each[12:] for each in listed]
+                rows[name]["false_a_month"] = sum(map(sum, judged)) / sum(map(len, judged))
+            else:
+                for months in (3, AFTER):
+                    share = sum(any(each[QUIET : QUIET + months]) for each in listed) / series
+                    rows[name][f"{world} in {months}"] = share
+    return list(rows.values())
+
+
+def table(rows: Sequence[dict[str, object]]) -> str:
+    """The rows as a table of the documentation."""
+    columns = [f"{world} in {months}" for world in WORLDS[1:] for months in (3, AFTER)]
+    lines = ["| rule | accounts | false alarms a month | " + " | ".join(columns) + " |"]
+    lines.append("|---" * (3 + len(columns)) + "|")
+    for row in rows:
+        shares = [f"{float(str(row[name])):.0%}" for name in columns]
+        false = f"{float(str(row['false_a_month'])):.1%}"
+        lines.append(f"| {row['rule']} | {row['accounts']:,} | {false} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--series", type=int, default=400)
+    parser.add_argument("--accounts", type=int, nargs="+", default=[100, 300, 1_000, 10_000])
+    parser.add_argument("--only", nargs="*", default=[], help="ids of rules")
+    parser.add_argument("--table", action="store_true", help="print, and keep nothing")
+    asked = parser.parse_args()
+    rules = [rule for rule in RULES if not asked.only or rule.id in asked.only]
+    rows = [row for accounts in asked.accounts for row in measure(accounts, asked.series, rules)]
+    if asked.table:
+        print(table(rows))
+    else:
+        keep("alerts", {"series": asked.series, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
