@@ -11,8 +11,8 @@
 # HOST (default 127.0.0.1) and PORT (default 3000) are the web server's. With DAGSTER_POSTGRES_URL
 # Dagster keeps its runs in PostgreSQL, without it in SQLite under DAGSTER_HOME.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 role=${1:-all}
-settings=$(cd "$(dirname "$0")/.." && pwd)
 
 export DAGSTER_HOME=${DAGSTER_HOME:-.dagster}
 export CODE_HOST=${CODE_HOST:-127.0.0.1} CODE_PORT=${CODE_PORT:-4000}
@@ -21,17 +21,15 @@ DAGSTER_HOME=$(cd "$DAGSTER_HOME" && pwd)
 
 # An older version's settings are replaced; whole files only, whoever reads meanwhile.
 settle() {
-  local new
-  new=$(mktemp "$DAGSTER_HOME/.dagster.yaml.XXXXXX")
-  cat "$settings/dagster.yaml" >"$new"
-  if [[ -n ${DAGSTER_POSTGRES_URL:-} ]]; then
-    if [[ $DAGSTER_POSTGRES_URL != postgresql+psycopg2://* ]]; then
-      echo "DAGSTER_POSTGRES_URL must begin with postgresql+psycopg2:// (with another driver no run can start)." >&2
-      rm "$new"
-      exit 2
-    fi
-    cat "$settings/deploy/storage.yaml" >>"$new"
+  local new parts=(dagster.yaml)
+  if [[ ${DAGSTER_POSTGRES_URL:-} == postgresql+psycopg2://* ]]; then
+    parts+=(deploy/storage.yaml)
+  elif [[ -n ${DAGSTER_POSTGRES_URL:-} ]]; then
+    echo "DAGSTER_POSTGRES_URL must begin with postgresql+psycopg2://; with another driver no run can start." >&2
+    exit 2
   fi
+  new=$(mktemp "$DAGSTER_HOME/.dagster.yaml.XXXXXX")
+  cat "${parts[@]}" >"$new"
   chmod 644 "$new"
   mv "$new" "$DAGSTER_HOME/dagster.yaml"
 }
@@ -46,8 +44,8 @@ prepare)
 code)
   exec dagster code-server start -h "$CODE_HOST" -p "$CODE_PORT" -m pipeline.definitions
   ;;
-webserver) exec dagster-webserver -w "$settings/deploy/workspace.yaml" "${address[@]}" ;;
-daemon) exec dagster-daemon run -w "$settings/deploy/workspace.yaml" ;;
+webserver) exec dagster-webserver -w deploy/workspace.yaml "${address[@]}" ;;
+daemon) exec dagster-daemon run -w deploy/workspace.yaml ;;
 all) ;;
 *)
   echo "usage: serve.sh [all|prepare|code|webserver|daemon]" >&2
@@ -63,8 +61,8 @@ stop() {
 }
 trap 'stop; exit 0' TERM INT
 [[ -e $DAGSTER_HOME/dagster.yaml ]] || settle
-dagster-webserver -w "$settings/workspace.yaml" "${address[@]}" &
-dagster-daemon run -w "$settings/workspace.yaml" &
+dagster-webserver -w workspace.yaml "${address[@]}" &
+dagster-daemon run -w workspace.yaml &
 # When one of the two ends, the other must not go on as if all were well.
 wait -n || true
 echo "The web server or the daemon has ended; stopping." >&2
