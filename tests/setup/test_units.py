@@ -1,7 +1,7 @@
 """The systemd units: systemd accepts them, and what they start works, with Dagster on SQLite.
 
-Their own commands and environments are used; `/opt`, `/etc` and `/var/lib` become folders of the test. What only systemd
-does (users, the limits on system calls and addresses) is checked as text by its own tool, not in force.
+Their own commands and environments are used; `/opt`, `/etc` and `/var/lib` become folders of the test. What only
+systemd does (users, the limits on system calls and addresses) is checked as text by its own tool, not in force.
 """
 
 import re
@@ -103,7 +103,7 @@ class Machine:
             file = Path(value.removeprefix("-"))
             if key == "EnvironmentFile" and (file.exists() or not value.startswith("-")):
                 pairs = [line.split("=", 1) for line in file.read_text().splitlines()]
-                environment |= {name: given for name, given in pairs}
+                environment |= dict(pairs)
         (command,) = [value for key, value in told if key == "ExecStart"]
         return command.split(), environment
 
