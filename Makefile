@@ -93,6 +93,24 @@ lock: setup-dev ## pin every dependency anew (UPGRADE=1 takes the newest release
 dictionary: setup-dev ## write docs/data-dictionary.md from the schemas
 	@$(BIN)/python scripts/dictionary.py
 
+# ---- what is in it -------------------------------------------------------------------------------
+
+AUDIT := .cache/audit
+
+$(AUDIT)/.installed: scripts/audit.lock
+	@scripts/venv.sh $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+.PHONY: sbom audit
+sbom: $(AUDIT)/.installed ## write the bill of materials of the lock, CycloneDX, to build/sbom.json
+	@mkdir -p build
+	@$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --output-format JSON --output-file build/sbom.json
+
+audit: $(AUDIT)/.installed ## look the pinned versions up in a database of advisories (needs a network)
+	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
 .PHONY: clean
 clean: ## remove .venv, caches and the demo's data; data/ and .dagster/ of real runs are kept
 	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
