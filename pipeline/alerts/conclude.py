@@ -10,7 +10,7 @@ from datetime import date
 
 from pipeline.alerts.machine import State, Step, advance
 from pipeline.alerts.members import Concluded, Member, Run
-from pipeline.alerts.observations import Guard, Observation
+from pipeline.alerts.observations import Observation
 from pipeline.alerts.rules import rule_hash, threshold_of
 from pipeline.alerts.speak import correct, event_row, seed, speak
 
@@ -55,37 +55,13 @@ def conclude(
         into.states.append(after)
 
 
-def open_months(member: Member, months: Sequence[date], run: Run) -> frozenset[date]:
-    """The months in which the rule has, or would have, an open episode; the same whenever it was first evaluated."""
-    state = State.fresh(member.rule, member.name, run.now)
-    found = set()
-    for month in months:
-        state, _ = advance(
-            state, member.rule, [Step(month, member.seen.get(month), _guard(member, month, None))]
-        )
-        if state.open:
-            found.add(month)
-    return frozenset(found)
-
-
 def _steps(member: Member, months: Sequence[date], after: date | None) -> list[Step]:
     """The closed months that are new, beginning with the first in which the member has figures."""
     new = [month for month in months if after is None or month > after]
     if after is None and member.seen:
         new = [month for month in new if month >= min(member.seen)]
     silenced = months[-1] if member.silenced else None
-    return [Step(month, member.seen.get(month), _guard(member, month, silenced)) for month in new]
-
-
-def _guard(member: Member, month: date, silenced: date | None) -> Guard | None:
-    seen = member.seen.get(month)
-    if month == silenced:
-        return "suppressed"
-    if seen is None or seen.observed is None:
-        return "no_data"
-    if seen.guard is None and month in member.inhibited:
-        return "suppressed"
-    return seen.guard
+    return [member.step(month, silenced) for month in new]
 
 
 def _restated(member: Member) -> list[Observation]:

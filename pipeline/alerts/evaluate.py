@@ -6,41 +6,23 @@ make evaluations and leave states as they are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
-from pipeline.alerts.conclude import conclude, open_months
+from pipeline.alerts.conclude import conclude
+from pipeline.alerts.gather import members_of
 from pipeline.alerts.intents import Intent, digest, single
-from pipeline.alerts.kinds import MONTHLY, judge
 from pipeline.alerts.kinds.pace import paces
 from pipeline.alerts.kinds.trust import troubles
 from pipeline.alerts.machine import OK, State, Transition
-from pipeline.alerts.members import Concluded, Member, Run
+from pipeline.alerts.members import Concluded, Known, Run
 from pipeline.alerts.observations import Beside
 from pipeline.alerts.quality import conclude_quality
-from pipeline.alerts.rules import fingerprint
 from pipeline.alerts.speak import event_row
 from pipeline.config import AlertRule
-from pipeline.schemas import ALERT_EVALUATION, ALERT_EVENT, ALERT_STATE, SILENCE
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What earlier runs left.
-
-    Attributes:
-        states: ALERT_STATE.
-        evaluated: ALERT_EVALUATION, to see which months have been restated since they were judged.
-        silences: SILENCE.
-        acknowledged: the episodes that somebody has taken on: they are not reminded of.
-    """
-
-    states: pl.DataFrame = field(default_factory=ALERT_STATE.empty)
-    evaluated: pl.DataFrame = field(default_factory=ALERT_EVALUATION.empty)
-    silences: pl.DataFrame = field(default_factory=SILENCE.empty)
-    acknowledged: frozenset[str] = frozenset()
+from pipeline.schemas import ALERT_EVALUATION, ALERT_EVENT, ALERT_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +69,7 @@ def evaluate(
             conclude_quality(rule, found[rule.id], states, last, run, concluded)
     held = any(each.holds for listed in found.values() for each in listed)
     if months:
-        for member in _members(metrics, rules, known, states, run, more):
+        for member in members_of(metrics, rules, more, known, run.now):
             conclude(member, months, run, concluded, held=held)
         concluded.evaluations += paces(rules, metrics, more.open_month, known.evaluated, run.now)
     _forget_rules(rules, states, run, concluded)
@@ -98,58 +80,6 @@ def evaluate(
         events=_frame([event | {"at": run.now} for event in concluded.events], ALERT_EVENT.schema),
         intents=_intents(concluded, run),
     )
-
-
-def _members(
-    metrics: pl.DataFrame,
-    rules: Sequence[AlertRule],
-    known: Known,
-    states: Mapping[str, State],
-    run: Run,
-    beside: Beside,
-) -> list[Member]:
-    """Every rule on every member that has figures, or had a state."""
-    judged = _judged(known.evaluated)
-    members = []
-    for rule in rules:
-        if rule.kind not in MONTHLY:
-            continue
-        observed = judge(rule, metrics, beside)
-        watched = {
-            state.member
-            for state in states.values()
-            if (state.rule_id, state.dimension) == (rule.id, rule.dimension)
-        }
-        for name in sorted(observed.keys() | watched):
-            key = fingerprint(rule, name)
-            members.append(
-                Member(
-                    rule=rule,
-                    name=name,
-                    before=states.get(key),
-                    seen={each.month: each for each in observed.get(name, [])},
-                    judged=judged.get(key, {}),
-                    silenced=_silenced(known.silences, rule, name, run.now),
-                    acknowledged=known.acknowledged,
-                )
-            )
-    return _inhibited(members, metrics, run)
-
-
-def _inhibited(members: Sequence[Member], metrics: pl.DataFrame, run: Run) -> list[Member]:
-    """While a significant drop of the total is open, it speaks for the members of every dimension."""
-    months = sorted(metrics["month"].unique())
-    spoken: frozenset[date] = frozenset().union(
-        *(
-            open_months(each, months, run)
-            for each in members
-            if (each.rule.kind, each.rule.dimension) == ("significant_drop", "total")
-        )
-    )
-    return [
-        replace(each, inhibited=spoken) if each.rule.kind == "segment_deterioration" else each
-        for each in members
-    ]
 
 
 def _forget_rules(
@@ -177,27 +107,6 @@ def _intents(concluded: Concluded, run: Run) -> tuple[Intent, ...]:
     else:
         intents += [single("fired", finding, run.channel) for finding in concluded.fired]
     return tuple(intents)
-
-
-def _judged(evaluated: pl.DataFrame) -> dict[str, dict[date, tuple[int, bool]]]:
-    """The verdicts: fingerprint -> month -> the latest version that was judged, and the verdict."""
-    latest = (
-        evaluated.filter(pl.col("data_version").is_not_null())
-        .sort("fingerprint", "month", "data_version", "at")
-        .unique(["fingerprint", "month"], keep="last", maintain_order=True)
-        .select("fingerprint", "month", "data_version", "breach")
-    )
-    found: dict[str, dict[date, tuple[int, bool]]] = {}
-    for name, month, version, breach in latest.iter_rows():
-        found.setdefault(name, {})[month] = (version, bool(breach))
-    return found
-
-
-def _silenced(silences: pl.DataFrame, rule: AlertRule, member: str, now: datetime) -> bool:
-    mine = (pl.col("rule_id") == rule.id) & (
-        pl.col("member").is_null() | (pl.col("member") == member)
-    )
-    return not silences.filter(mine & (pl.col("until") > now)).is_empty()
 
 
 def _row(state: State, now: datetime) -> dict[str, object]:

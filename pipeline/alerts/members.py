@@ -1,4 +1,4 @@
-"""What an evaluation takes and leaves: the run, a rule on a member, and what has been concluded so far.
+"""What an evaluation takes and leaves: the run, what is known, a rule on a member, and what has been concluded so far.
 
 Belongs here: values. What they lead to is in `conclude` and `speak`.
 """
@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import polars as pl
+
 from pipeline.alerts.intents import Finding, Intent
-from pipeline.alerts.machine import State
-from pipeline.alerts.observations import Observation
+from pipeline.alerts.machine import State, Step
+from pipeline.alerts.observations import Guard, Observation
 from pipeline.alerts.rules import fingerprint, rule_hash
 from pipeline.config import AlertRule
+from pipeline.schemas import ALERT_EVALUATION, ALERT_STATE, SILENCE
 
 Versions = Mapping[date, tuple[int, bool]]
 """Month -> the latest version that was judged, and the verdict."""
@@ -36,6 +39,23 @@ class Run:
     channel: str = "#revenue"
     storm: int = 5
     operations: str = "#data-ops"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What earlier runs left.
+
+    Attributes:
+        states: ALERT_STATE.
+        evaluated: ALERT_EVALUATION, to see which months have been restated since they were judged.
+        silences: SILENCE.
+        acknowledged: the episodes that somebody has taken on: they are not reminded of.
+    """
+
+    states: pl.DataFrame = field(default_factory=ALERT_STATE.empty)
+    evaluated: pl.DataFrame = field(default_factory=ALERT_EVALUATION.empty)
+    silences: pl.DataFrame = field(default_factory=SILENCE.empty)
+    acknowledged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +91,21 @@ class Member:
     def seeding(self) -> bool:
         """It is evaluated for the first time, or its rule judges otherwise than before."""
         return self.before is None or self.before.rule_hash != rule_hash(self.rule)
+
+    def guard(self, month: date, silenced: date | None = None) -> Guard | None:
+        """Why nothing is concluded from `month`; `silenced` is the month that a silence is for."""
+        seen = self.seen.get(month)
+        if month == silenced:
+            return "suppressed"
+        if seen is None or (seen.observed is None and seen.guard is None):
+            return "no_data"
+        if seen.guard is None and month in self.inhibited:
+            return "suppressed"
+        return seen.guard
+
+    def step(self, month: date, silenced: date | None = None) -> Step:
+        """The month as the state machine sees it."""
+        return Step(month, self.seen.get(month), self.guard(month, silenced))
 
 
 @dataclass(slots=True)

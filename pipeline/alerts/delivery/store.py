@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline import schemas
 from pipeline.alerts.delivery.frames import read
-from pipeline.alerts.evaluate import Evaluation, Known, evaluate
+from pipeline.alerts.evaluate import Evaluation, evaluate
 from pipeline.alerts.intents import Finding, Intent
-from pipeline.alerts.members import Run
+from pipeline.alerts.members import Known, Run
 from pipeline.alerts.messages import Message, compose
 from pipeline.alerts.story import Background, Story, story
 from pipeline.config import AlertRule
