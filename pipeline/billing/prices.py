@@ -200,9 +200,12 @@ def _versions(
 
 
 def _dated(told: pl.LazyFrame, edits: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
-    """`told` with `since` (null: since ever), its `proof`, and `open`: no event says when it changed."""
+    """`told` with `since` (null: since ever), its `proof`, and `open`: no event says when it changed.
+
+    `beyond`: events of the time just before the list are not known, so it may have changed only then.
+    """
     last = edits.select(PRICE, edited_at="at", edit="proof").sort("edited_at", "edit")
-    spans = covered.select(ACCOUNT, "covered_from")
+    spans = covered.select(ACCOUNT, "covered_from", "covered_to")
     first = pl.col("number") == 0
     known_from = pl.when(first).then("covered_from").otherwise("same_at")
     edited = (pl.col("edited_at") > known_from) | (first & (pl.col("edited_at") == known_from))
@@ -223,6 +226,7 @@ def _dated(told: pl.LazyFrame, edits: pl.LazyFrame, covered: pl.LazyFrame) -> pl
             .otherwise("listed_at"),
             proof=pl.when(later).then("edit").otherwise("sync_id"),
             open=first.not_() & later.not_() & gap.not_(),
+            beyond=(pl.col("listed_at") > pl.col("covered_to")).fill_null(value=False),
         )
     )  # fmt: skip
 
@@ -236,8 +240,9 @@ def _doubts(
 ) -> pl.LazyFrame:
     """When an option may have been something else than is told: PAIR, doubted_from, doubted_to.
 
-    Between two lists that differ without an event; between several events of which no list shows what was between; and
-    where events are missing, up to the last event before the next list.
+    Between two lists that differ without an event; between several events of which no list shows what was between;
+    before a list that was read after the last event that is known; and where events are missing, up to the last event
+    before the next list.
     """
     pairs = dated.select(*PAIR, ACCOUNT).unique()
     syncs = coverage.select(ACCOUNT, synced_at="covered_to").unique().sort("synced_at")
@@ -260,6 +265,9 @@ def _doubts(
         .filter(surely.fill_null(value=False).not_())
     )
     silent = dated.filter("open").with_columns(doubted_from="same_at", doubted_to="listed_at")
+    late = dated.filter("beyond").with_columns(
+        doubted_from=pl.col("since").fill_null(ALWAYS), doubted_to="listed_at"
+    )
     gaps = (
         covered.sort("covered_from")
         .select(
@@ -280,6 +288,6 @@ def _doubts(
         .with_columns(doubted_to=pl.max_horizontal("begins", "at"))
     )
     columns = [*PAIR, "doubted_from", "doubted_to"]
-    return pl.concat([each.select(columns) for each in (several, silent, missed)]).filter(
+    return pl.concat([each.select(columns) for each in (several, silent, late, missed)]).filter(
         pl.col("doubted_from") < pl.col("doubted_to")
     )

@@ -264,6 +264,26 @@ def test_an_event_between_the_watermark_after_missing_ones_and_its_list_leaves_i
     assert history.told(MARCH, APRIL) == [(19, "bounded"), (22, "exact")]
 
 
+def test_a_list_read_after_the_last_event_that_is_known_leaves_it_open_since_the_edit() -> None:
+    """The sync of 10 April lists 11 euros five minutes after its watermark; events are missing from that to 1 May.
+
+    Was it 11 since the event of 30 March, or only since one that nobody knows?
+    """
+    watermark = at(4, 10)
+    history = Synced(
+        (at(3, 20), euro("950")),
+        (watermark + timedelta(minutes=5), euro("1100")),
+        covered=[(START, at(3, 20)), (at(3, 20), watermark), (at(5, 1), NOW)],
+    ).updated(at(3, 30))
+    assert history.told(FEBRUARY, MARCH) == [(19, "exact"), (22, "bounded")]
+    covered = [
+        *history.coverage,
+        {**history.coverage[1], "covered_from": watermark, "covered_to": at(5, 1)},
+    ]
+    history.coverage = covered
+    assert history.told(MARCH) == [(22, "exact")], "every event is known"
+
+
 def test_items_in_the_price_s_own_currency_stay_exact_and_whole() -> None:
     history = Synced((at(3, 14), euro("950", OLD)), (at(3, 16), euro("1100", OLD)))
     history.updated(at(3, 15)).states((BEGUN, state(item("si_usd", "p"))), customer="b")
