@@ -12,7 +12,6 @@ from pipeline.errors import ConfigError
 from pipeline.schemas import EXPANSION_METRICS
 
 DEFAULT_RULES = (
-    AlertRule(id="expansion-floor", kind="floor", metric="expansion_rate", threshold=0.02),
     AlertRule(id="expansion-drop", kind="significant_drop"),
     AlertRule(id="segment-deterioration", kind="segment_deterioration"),
     AlertRule(
@@ -20,7 +19,7 @@ DEFAULT_RULES = (
     ),
     AlertRule(id="data-quality", kind="data_quality", severity="critical"),
 )
-"""The rules that ship."""
+"""The rules that ship: none with a number that only the company can know, such as a floor."""
 
 ATTAINED = 1.0
 """Share of a target that is enough, where the rule names none."""

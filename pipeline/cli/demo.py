@@ -32,6 +32,11 @@ file = "rates.csv"
 [stripe]
 requests_per_second = 2000   # the server is on this machine
 
+[[alerts]]                   # beside the rules that ship
+id = "expansion-floor"
+kind = "floor"
+threshold = 0.02
+
 [schedule]
 running = false
 """

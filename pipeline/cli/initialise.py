@@ -20,6 +20,12 @@ timezone = {timezone}
 
 [slack]
 channel = {channel}
+
+# To be told when the expansion rate of a month is under a number of yours (docs/alerts.md):
+# [[alerts]]
+# id = "expansion-floor"
+# kind = "floor"
+# threshold = 0.02
 """
 READ_ONLY = 0o600
 
