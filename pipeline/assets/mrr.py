@@ -48,18 +48,21 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        found = mrr.snapshot(
-            inputs.book(place), place.calendar(), months_in(context), place.policy
-        ).collect()
-        unvalued = found.filter(pl.col("mrr").is_null()).select(
-            "month", "subscription_item_id", "price_id", "currency", "mrr_native"
-        )
-        results = checked.results([(VALUED, unvalued)])
-        if not unvalued.is_empty():
-            yield from results
-            raise mrr.unvalued(unvalued)
-        shown.store_months(context, place, {MRR_SNAPSHOT: found}, (night.TIMELINE, generation))
-        yield shown.month_result(context, MRR_SNAPSHOT, found, checks=results)
+        calendar, policy, written = place.calendar(), place.policy, shown.Parts(place)
+        book = inputs.book(place)
+        spans = mrr.worth(book, policy).collect().lazy()
+        for part in mrr.parts(spans, calendar, months_in(context)):
+            found = mrr.snapshot_of(spans, book.fx_rate, calendar, part, policy).collect()
+            unvalued = found.filter(pl.col("mrr").is_null()).select(
+                "month", "subscription_item_id", "price_id", "currency", "mrr_native"
+            )
+            if not unvalued.is_empty():
+                yield from checked.results([(VALUED, unvalued)])
+                raise mrr.unvalued(unvalued)
+            written.add({MRR_SNAPSHOT: found}, part)
+        written.commit(context, (night.TIMELINE, generation))
+        holds = checked.results([(VALUED, MRR_SNAPSHOT.empty())])
+        yield written.result(context, MRR_SNAPSHOT, holds)
 
     @dg.multi_asset(
         specs=[shown.spec(table, months, GROUP, DEPS) for table in TABLES],
@@ -71,24 +74,25 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        found = mrr.movements(
-            inputs.book(place), place.calendar(), months_in(context), place.policy
-        )
-        moved = found.movement.lazy()
-        identities = [
-            (ROLL_FORWARD, metrics.check_roll_forward(moved)),
-            (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
-        ]
-        results = checked.results(identities)
-        if error := checked.broken(identities):
-            yield from results
-            raise error
-        frames = dict(
-            zip(TABLES, (found.movement, found.item_movement, found.component), strict=True)
-        )
-        shown.store_months(context, place, frames, (night.TIMELINE, generation))
+        calendar, written = place.calendar(), shown.Parts(place)
+        valued = mrr.Valued.of(inputs.book(place), place.policy)
+        results: list[dg.AssetCheckResult] = []
+        for part in mrr.parts(valued.spans.lazy(), calendar, months_in(context)):
+            found = mrr.moved(valued, calendar, part)
+            moved = found.movement.lazy()
+            identities = [
+                (ROLL_FORWARD, metrics.check_roll_forward(moved)),
+                (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
+            ]
+            results = checked.results(identities)
+            if error := checked.broken(identities):
+                yield from results
+                raise error
+            frames = (found.movement, found.item_movement, found.component)
+            written.add(dict(zip(TABLES, frames, strict=True)), part)
+        written.commit(context, (night.TIMELINE, generation))
         yield from results
-        for table, frame in frames.items():
-            yield shown.month_result(context, table, frame)
+        for table in TABLES:
+            yield written.result(context, table)
 
     return [mrr_snapshot, mrr_movement]

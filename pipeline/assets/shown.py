@@ -4,6 +4,7 @@ Belongs here: metadata, made from the schemas. Does not belong here: what is com
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from pipeline.assets.place import Place
+from pipeline.lake.objects import StagedObject
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import KEY_FORMAT, key_of
 from pipeline.schemas import Column, Table
@@ -103,6 +105,56 @@ def month_result(
         metadata={"rows": frame.height, "preview": rows(last, table), **(figures or {})},
         check_results=list(checks),
     )
+
+
+@dataclass
+class Parts:
+    """What a step writes of monthly tables, part by part; nobody sees it before it is committed.
+
+    Attributes:
+        place: where it works.
+        staged: the objects that are written.
+        rows: table -> month -> rows.
+        last: table -> the first rows of the last month.
+    """
+
+    place: Place
+    staged: list[StagedObject] = field(default_factory=list)
+    rows: dict[Table, dict[str, int]] = field(default_factory=dict)
+    last: dict[Table, pl.DataFrame] = field(default_factory=dict)
+
+    def add(self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date]) -> None:
+        """Write the rows of some months of each table."""
+        for table, frame in frames.items():
+            keys = [key_of(month) for month in months]
+            self.staged += self.place.lake.write_partitions(table, frame, keys)
+            counted = frame.group_by("month").len().iter_rows()
+            self.rows.setdefault(table, dict.fromkeys(keys, 0)).update(
+                {**dict.fromkeys(keys, 0), **{key_of(month): count for month, count in counted}}
+            )
+            self.last[table] = frame.filter(pl.col("month") == pl.col("month").max()).head(PREVIEW)
+
+    def commit(self, context: dg.AssetExecutionContext, expect: tuple[str, int]) -> None:
+        """Show all of them at once."""
+        self.place.lake.commit(self.staged, run_id=context.run.run_id, expect=expect)
+
+    def result(
+        self,
+        context: dg.AssetExecutionContext,
+        table: Table,
+        checks: Sequence[dg.AssetCheckResult] = (),
+    ) -> dg.MaterializeResult[None]:
+        """What the asset of a table reports: rows of each month, and the first rows of the last one."""
+        for key, count in self.rows[table].items():
+            context.add_asset_metadata({"dagster/partition_row_count": count}, table.name, key)
+        return dg.MaterializeResult(
+            asset_key=table.name,
+            metadata={
+                "rows": sum(self.rows[table].values()),
+                "preview": rows(self.last[table], table),
+            },
+            check_results=list(checks),
+        )
 
 
 def headline(frame: pl.DataFrame) -> dict[str, Any]:

@@ -158,9 +158,15 @@ def due(settings: Settings) -> night.Range | None:
         place.close()
 
 
-def months(settings: Settings, watch: Watch, wanted: night.Range, purpose: str = NIGHTLY) -> Ran:
-    """Compute and publish a range of months in one run; only a nightly one may alert."""
-    return _run(settings, watch, "months", {**range_tags(wanted), PURPOSE: purpose}, {})
+def months(
+    settings: Settings,
+    watch: Watch,
+    wanted: night.Range,
+    purpose: str = NIGHTLY,
+    only: Sequence[str] | None = None,
+) -> Ran:
+    """Compute and publish a range of months in one run, or only some of its assets; only a nightly one may alert."""
+    return _run(settings, watch, "months", {**range_tags(wanted), PURPOSE: purpose}, {}, only)
 
 
 def _run(

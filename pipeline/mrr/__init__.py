@@ -10,10 +10,14 @@ import polars as pl
 
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book, empty_links
-from pipeline.mrr.movement import Movements, movements, unvalued
+from pipeline.mrr.ends import unvalued
+from pipeline.mrr.movement import Movements, moved, movements
+from pipeline.mrr.parts import parts
 from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
-from pipeline.mrr.snapshot import snapshot
+from pipeline.mrr.snapshot import snapshot, snapshot_of
+from pipeline.mrr.valued import Valued
+from pipeline.mrr.worth import worth
 
 
 def first_month(book: Book, policy: Policy, calendar: Calendar) -> date | None:
@@ -28,10 +32,15 @@ __all__ = [
     "Book",
     "Movements",
     "Policy",
+    "Valued",
     "empty_links",
     "first_month",
     "first_paid",
+    "moved",
     "movements",
+    "parts",
     "snapshot",
+    "snapshot_of",
     "unvalued",
+    "worth",
 ]

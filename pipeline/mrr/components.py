@@ -8,57 +8,92 @@ import polars as pl
 
 from pipeline.money import convert, round_half_even
 from pipeline.mrr.book import Book
-from pipeline.mrr.pairing import CASE, pair
+from pipeline.mrr.ends import Ends
+from pipeline.mrr.pairing import CASE, ITEM, Turned, pair
 from pipeline.mrr.value import STEP, depth_of, with_list, with_value
+from pipeline.mrr.valued import Valued
 from pipeline.schemas.mrr import ITEM_END
 
 WHOLE = ("new", "reactivation", "churn")
 """Movements whose components are one per item, of the movement's own type."""
 
 CARRIED = (
-    "price_id", "price_version", "quantity", "steps", "rate", "usage_type", "billing_scheme", "charge_num",
-    "charge_den", "factor_num", "factor_den", "net_num", "net_den", "mrr_native", "plan_key",
+    "price_id", "price_version", "quantity", "steps", "usage_type", "billing_scheme", "charge_num", "charge_den",
+    "factor_num", "factor_den", "net_num", "net_den", "plan_key",
 )  # fmt: skip
+SIDES = ("opening", "closing")
+ABOUT = ("month", "window_months", "account_id", "movement", "evidence")
+"""What every row says of its case and account."""
 
 
-def item_movements(
-    opening: pl.LazyFrame, closing: pl.LazyFrame, accounts: pl.LazyFrame
-) -> pl.DataFrame:
-    """One row per pair of items, or item without a partner, of every account (MRR_ITEM_MOVEMENT and both ends).
+def item_movements(ends: Ends, valued: Valued, accounts: pl.LazyFrame) -> pl.DataFrame:
+    """One row per pair of items, or item without a partner, of every account (MRR_ITEM_MOVEMENT, and both spans).
 
     Args:
-        opening: items at the opening end, one row per CASE and item, valued at the month's rates (`value`; `stood`
-            at the opening's own rates).
-        closing: items at the closing end, the same.
-        accounts: classified accounts (CASE, movement).
+        ends: the items at both ends.
+        valued: what the spans hold.
+        accounts: classified accounts (CASE, movement, opening_at, closing_at).
     """
-    narrow = [*CASE, "subscription_item_id", "subscription_id", "product_id", "value", "turned"]
-    pairs = pair(opening.select(narrow).collect(), closing.select(narrow).collect())
-
-    def side(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
-        return rows.select(
-            *CASE,
-            pl.col("subscription_item_id").alias(f"{name}_item"),
-            *(
-                pl.col(column).alias(f"{name}_{column}")
-                for column in (*ITEM_END, *CARRIED, "value")
-            ),
-            *([pl.col("stood")] if name == "opening" else []),
-        )
-
+    pairs = pair(ends.opening.collect(), ends.closing.collect(), _turned(valued, accounts))
     zero = pl.lit(0, dtype=pl.Int64)
+    before, after = (pl.coalesce(f"{side}_value", zero) for side in SIDES)
     return (
-        pairs.lazy()
-        .join(side(opening, "opening"), on=[*CASE, "opening_item"], how="left", nulls_equal=False)
-        .join(side(closing, "closing"), on=[*CASE, "closing_item"], how="left", nulls_equal=False)
-        .join(accounts.select(*CASE, "movement"), on=CASE, how="inner")
+        pl.concat(
+            [pairs, *(valued.at(pairs[f"{side}_span"], ITEM_END, f"{side}_") for side in SIDES)],
+            how="horizontal",
+        )
+        .lazy()
+        .join(accounts.select(*CASE, *ABOUT), on=CASE, how="inner")
         .with_columns(
             opening_mrr=pl.coalesce("stood", zero),
-            fx_mrr=pl.coalesce("opening_value", zero) - pl.coalesce("stood", zero),
-            closing_mrr=pl.coalesce("closing_value", zero),
-            delta_mrr=pl.coalesce("closing_value", zero) - pl.coalesce("opening_value", zero),
+            fx_mrr=before - pl.coalesce("stood", zero),
+            closing_mrr=after,
+            delta_mrr=after - before,
         )
         .collect()
+    )
+
+
+def _turned(valued: Valued, accounts: pl.LazyFrame) -> Turned:
+    """Tells the items that do not exist at the other end, counting or not."""
+    states = valued.states.select(ITEM, "valid_from", "valid_to")
+
+    def absent(rows: pl.DataFrame, at: str) -> pl.DataFrame:
+        there = (
+            rows.lazy()
+            .select(*CASE, ITEM)
+            .join(accounts.select(*CASE, boundary=at), on=CASE)
+            .join(states, on=ITEM)
+            .filter(
+                (pl.col("valid_from") < pl.col("boundary"))
+                & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("boundary")))
+            )
+            .collect()
+        )
+        return rows.join(there, on=[*CASE, ITEM], how="anti")
+
+    return lambda opening, closing: (absent(opening, "closing_at"), absent(closing, "opening_at"))
+
+
+def unchanged(ends: Ends, valued: Valued, accounts: pl.LazyFrame) -> pl.DataFrame:
+    """The items of accounts of which nothing changed, each its own partner (as `item_movements`).
+
+    Args:
+        ends: the items at both ends.
+        valued: what the spans hold.
+        accounts: CASE and movement of these accounts.
+    """
+    rows = ends.opening.join(accounts.select(*CASE, *ABOUT), on=CASE).collect()
+    return pl.concat(
+        [rows, *(valued.at(rows["span"], ITEM_END, f"{side}_") for side in SIDES)],
+        how="horizontal",
+    ).with_columns(
+        opening_item=ITEM,
+        closing_item=ITEM,
+        opening_mrr="stood",
+        fx_mrr=pl.col("value") - pl.col("stood"),
+        delta_mrr=pl.lit(0, dtype=pl.Int64),
+        closing_mrr="value",
     )
 
 
@@ -127,8 +162,9 @@ def _in_currency(pairs: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _path(pairs: pl.LazyFrame, book: Book) -> pl.LazyFrame:
+def _path(pairs: pl.LazyFrame, valued: Valued) -> pl.LazyFrame:
     """The components of pairs at both ends of retained accounts: quantity, price and discount steps."""
+    pairs, book = _with_terms(pairs, valued), valued.book
     licensed = _in_currency(
         pairs.filter(
             (pl.col("opening_usage_type") != "metered")
@@ -181,28 +217,39 @@ def _path(pairs: pl.LazyFrame, book: Book) -> pl.LazyFrame:
     )
 
 
+def _with_terms(pairs: pl.LazyFrame, valued: Valued) -> pl.LazyFrame:
+    """`pairs` with what the value of both ends is computed from, and the month's rates."""
+    rows = pairs.collect()
+    carried = [valued.at(rows[f"{side}_span"], CARRIED, f"{side}_") for side in SIDES]
+    found = pl.concat([rows, *carried], how="horizontal").lazy()
+    rates = valued.book.fx_rate.select("month", "currency", "rate")
+    for side in SIDES:
+        theirs = rates.rename({"currency": f"{side}_currency", "rate": f"{side}_rate"})
+        found = found.join(theirs, on=["month", f"{side}_currency"], how="left")
+    return found
+
+
 def _unpaired(pairs: pl.LazyFrame) -> pl.LazyFrame:
     """`pairs` with, for items without a partner of retained accounts, the type of their coming or going."""
     product = pl.coalesce("closing_product_id", "opening_product_id")
     subscription = pl.coalesce("closing_subscription_id", "opening_subscription_id")
-    usage_type = pl.coalesce("closing_usage_type", "opening_usage_type")
+    model = pl.coalesce("closing_pricing_model", "opening_pricing_model")
+    without = pl.col("opening_item").is_null() | pl.col("closing_item").is_null()
+    single = pairs.filter(without).collect().lazy()
+    theirs = pairs.join(single, on=CASE, how="semi").collect().lazy()
 
     def held(column: str) -> pl.LazyFrame:
         """Values of `column` that an account holds at both ends."""
-        opened = (
-            pairs.select(*CASE, pl.col(f"opening_{column}").alias("held")).drop_nulls().unique()
-        )
-        closed = (
-            pairs.select(*CASE, pl.col(f"closing_{column}").alias("held")).drop_nulls().unique()
+        opened, closed = (
+            theirs.select(*CASE, held=f"{side}_{column}").drop_nulls("held").unique()
+            for side in SIDES
         )
         return opened.join(closed, on=[*CASE, "held"])
 
     both_products = held("product_id").with_columns(product_held=pl.lit(value=True))
     both_subscriptions = held("subscription_id").with_columns(subscription_held=pl.lit(value=True))
-    single = pl.col("opening_item").is_null() | pl.col("closing_item").is_null()
     return (
-        pairs.filter(single)
-        .with_columns(product=product, subscription=subscription, kind=usage_type)
+        single.with_columns(product=product, subscription=subscription, model=model)
         .join(both_products, left_on=[*CASE, "product"], right_on=[*CASE, "held"], how="left")
         .join(
             both_subscriptions,
@@ -212,7 +259,7 @@ def _unpaired(pairs: pl.LazyFrame) -> pl.LazyFrame:
         )
         .select(
             "pair",
-            type=pl.when(pl.col("kind") == "metered")
+            type=pl.when(pl.col("model") == "usage")
             .then(pl.lit("usage"))
             .when(pl.col("product_held"))
             .then(pl.lit("seat"))
@@ -224,39 +271,43 @@ def _unpaired(pairs: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def components(item_movements: pl.DataFrame, book: Book, accounts: pl.LazyFrame) -> pl.LazyFrame:
+def components(item_movements: pl.DataFrame, valued: Valued) -> pl.DataFrame:
     """The components of every account (MRR_MOVEMENT_COMPONENT); an account's amounts sum to its delta.
 
     Args:
         item_movements: the frame of `item_movements`.
-        book: for prices.
-        accounts: classified accounts (CASE, movement, evidence).
+        valued: what the spans hold.
     """
-    pairs = item_movements.with_row_index("pair").lazy()
+    numbered = item_movements.with_row_index("pair")
+    pairs = numbered.lazy()
     whole = pl.col("movement").is_in(WHOLE).fill_null(value=False)
     retained = pairs.filter(whole.not_())
     both = retained.filter(
-        pl.col("opening_item").is_not_null() & pl.col("closing_item").is_not_null()
+        pl.col("opening_span").is_not_null()
+        & pl.col("closing_span").is_not_null()
+        & (pl.col("opening_span") != pl.col("closing_span"))
     )
     # An account that left or came back may hold the same item at both ends (at zero): one component per item still.
     simple = pairs.filter(whole).select("pair", type="movement", amount="delta_mrr")
-    parts = pl.concat([simple, _path(both, book), _unpaired(retained)])
-    return (
-        parts.filter(pl.col("amount") != 0)
+    before, after = (f"{side}_subscription_item_id" for side in SIDES)
+    parts = (
+        pl.concat([simple, _path(both, valued), _unpaired(retained)])
+        .filter(pl.col("amount") != 0)
         .group_by("pair", "type")
         .agg(pl.col("amount").sum())
         .filter(pl.col("amount") != 0)
-        .join(pairs, on="pair")
-        .join(accounts.select(*CASE, "evidence"), on=CASE)
-        .with_columns(
-            subscription_item_id=pl.when(pl.col("movement") == "churn")
-            .then("opening_item")
-            .otherwise(pl.coalesce("closing_item", "opening_item")),
-            paired_item_id=pl.when(
-                whole.not_()
-                & pl.col("closing_item").is_not_null()
-                & (pl.col("opening_item") != pl.col("closing_item"))
-            ).then("opening_item"),
-            product_id=pl.coalesce("closing_product_id", "opening_product_id"),
-        )
+        .collect()
+    )
+    return pl.concat(
+        [numbered.drop("pair")[parts.get_column("pair")], parts], how="horizontal"
+    ).with_columns(
+        subscription_item_id=pl.when(pl.col("movement") == "churn")
+        .then(before)
+        .otherwise(pl.coalesce(after, before)),
+        paired_item_id=pl.when(
+            whole.not_()
+            & pl.col("closing_item").is_not_null()
+            & (pl.col("opening_item") != pl.col("closing_item"))
+        ).then(before),
+        product_id=pl.coalesce("closing_product_id", "opening_product_id"),
     )

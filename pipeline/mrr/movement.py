@@ -12,16 +12,15 @@ import polars as pl
 
 from pipeline import schemas
 from pipeline.billing.evidence import worst, worst_of
-from pipeline.errors import Unvalued
-from pipeline.money import convert
-from pipeline.months import Calendar, add_months
+from pipeline.months import Calendar
 from pipeline.mrr.book import Book
-from pipeline.mrr.components import components, item_movements
-from pipeline.mrr.instants import at_boundaries
+from pipeline.mrr.components import components, item_movements, unchanged
+from pipeline.mrr.ends import Ends, ends_of_cases, windows_of
 from pipeline.mrr.pairing import CASE
-from pipeline.mrr.past import ACCOUNT, grades, paid_spans, with_past
+from pipeline.mrr.past import with_past
 from pipeline.mrr.policy import Policy
-from pipeline.mrr.snapshot import account_evidence, month_ends
+from pipeline.mrr.snapshot import evidence_at
+from pipeline.mrr.valued import Valued
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,73 +32,35 @@ class Movements:
     component: pl.DataFrame
 
 
-def _windows(calendar: Calendar, months: Sequence[date], windows: Sequence[int]) -> pl.DataFrame:
-    """One row per month and window: opening_month, boundaries of both ends."""
-    rows = [
-        {
-            "month": month,
-            "window_months": window,
-            "opening_month": add_months(month, -window),
-            "opening_at": calendar.boundary(add_months(month, -window)),
-            "closing_at": calendar.boundary(month),
-        }
-        for month in months
-        for window in windows
-    ]
-    instant = pl.Datetime("us", "UTC")
-    return pl.DataFrame(
-        rows,
-        schema={
-            "month": pl.Date,
-            "window_months": pl.Int64,
-            "opening_month": pl.Date,
-            "opening_at": instant,
-            "closing_at": instant,
-        },
-    )
-
-
-def _ends(
-    values: pl.LazyFrame, cases: pl.LazyFrame, rates: pl.LazyFrame
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The items at the opening and the closing end of every case, valued at the case's month's rates."""
-    items = values.rename({"month": "end_month"}).drop("at", "provisional")
-    now = rates.select("month", "currency", "rate")
-    then = rates.select(end_month="month", currency="currency", rate_then="rate")
-    opening = (
-        items.join(cases, left_on="end_month", right_on="opening_month", coalesce=True)
-        .join(now, on=["month", "currency"], how="left")
-        .join(then, on=["end_month", "currency"], how="left")
-        .with_columns(
-            value=convert(pl.col("mrr_native"), pl.col("rate")),
-            stood=convert(pl.col("mrr_native"), pl.col("rate_then")),
-        )
-    )
-    closing = (
-        items.join(cases, left_on="end_month", right_on="month")
-        .with_columns(month="end_month")
-        .join(now, on=["month", "currency"], how="left")
-        .with_columns(value=convert(pl.col("mrr_native"), pl.col("rate")))
-    )
-    return opening, closing
-
-
-def _accounts(opening: pl.LazyFrame, closing: pl.LazyFrame) -> pl.LazyFrame:
+def _accounts(ends: Ends) -> pl.LazyFrame:
     """One row per case and account with a counting item at either end."""
-    subscribed = ((pl.col("usage_type") == "metered") | (pl.col("list_native") > 0)).any()
+    subscribed = pl.col("holding").any()
     return (
-        opening.group_by(ACCOUNT)
-        .agg(opening_mrr=pl.col("stood").sum(), o=pl.col("value").sum(), held_before=subscribed)
+        ends.opening.group_by(CASE)
+        .agg(
+            opening_mrr=pl.col("stood").sum(),
+            o=pl.col("value").sum(),
+            held_before=subscribed,
+            left=pl.col("stays").not_().any(),
+            left_evidence=worst_of(pl.col("usage_evidence")),
+        )
         .join(
-            closing.group_by(ACCOUNT).agg(c=pl.col("value").sum(), holds=subscribed),
-            on=ACCOUNT,
+            ends.closing.group_by(CASE).agg(
+                c=pl.col("value").sum(),
+                holds=subscribed,
+                came=pl.col("stays").not_().any(),
+                held_evidence=worst_of(pl.col("usage_evidence")),
+            ),
+            on=CASE,
             how="full",
             coalesce=True,
         )
         .with_columns(
             pl.col("opening_mrr", "o", "c").fill_null(0),
             pl.col("held_before", "holds").fill_null(value=False),
+            changed=pl.col("left").fill_null(value=False) | pl.col("came").fill_null(value=False),
         )
+        .drop("left", "came")
     )
 
 
@@ -151,12 +112,15 @@ def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     )
 
 
-def _churn_kinds(book: Book, opening: pl.LazyFrame, classified: pl.LazyFrame) -> pl.LazyFrame:
+def _churn_kinds(valued: Valued, ends: Ends, classified: pl.LazyFrame) -> pl.LazyFrame:
     """Why each churned account left: the largest item among the last to end."""
-    gone = opening.join(
-        classified.filter(pl.col("movement") == "churn").select(*ACCOUNT, "closing_at"), on=ACCOUNT
-    ).select(*CASE, "subscription_item_id", "value", "opening_at", "closing_at")
-    spans = book.item_timeline.select(
+    churned = classified.filter(pl.col("movement") == "churn").select(*CASE, "closing_at")
+    gone = (
+        ends.opening.join(churned, on=CASE)
+        .select(*CASE, "span", "value", "closing_at")
+        .join(valued.spans.lazy().select("span", "subscription_item_id"), on="span")
+    )
+    spans = valued.book.item_timeline.select(
         "subscription_item_id",
         "valid_from",
         "valid_to",
@@ -196,46 +160,11 @@ def _churn_kinds(book: Book, opening: pl.LazyFrame, classified: pl.LazyFrame) ->
             "ended",
             "value",
             "subscription_item_id",
-            descending=[False] * 3 + [True, True, False],
+            descending=[False] * len(CASE) + [True, True, False],
         )
         .group_by(CASE, maintain_order=True)
         .agg(pl.col("churn_kind").first())
     )
-
-
-def _require_values(opening: pl.LazyFrame, closing: pl.LazyFrame) -> None:
-    """Both ends must be worth something known: an unknown value would read as zero, an account as new or gone.
-
-    Raises:
-        Unvalued: naming an item, its price and the month whose rate is asked for.
-    """
-    columns = ["month", "subscription_item_id", "price_id", "currency", "mrr_native"]
-    ends = [
-        opening.filter(pl.col("value").is_null() | pl.col("stood").is_null()).select(columns),
-        closing.filter(pl.col("value").is_null()).select(columns),
-    ]
-    found = pl.concat(ends).collect()
-    if not found.is_empty():
-        raise unvalued(found)
-
-
-def unvalued(items: pl.DataFrame) -> Unvalued:
-    """The error that names the first of `items`: month, subscription_item_id, price_id, currency, mrr_native."""
-    row = items.sort("month", "subscription_item_id").row(0, named=True)
-    missing = (
-        f"its price {row['price_id']} in {row['currency']} is not known or cannot be read: "
-        f"run 'expansion sync --full', and see that the key may read prices"
-        if row["mrr_native"] is None
-        else f"there is no rate of {row['currency']} for {row['month']:%Y-%m} or the months before: see [fx]"
-    )
-    more = f", and {items.height - 1} more" if items.height > 1 else ""
-    return Unvalued(f"Item {row['subscription_item_id']}{more} has no value: {missing}.")
-
-
-def _existing(book: Book, cases: pl.DataFrame) -> pl.LazyFrame:
-    """Which items exist at each boundary, counting or not: (at, subscription_item_id)."""
-    boundaries = sorted({*cases.get_column("opening_at"), *cases.get_column("closing_at")})
-    return at_boundaries(book.items(), boundaries).select("at", "subscription_item_id").unique()
 
 
 def movements(
@@ -249,70 +178,77 @@ def movements(
 
     A month's movement is computed from the timeline at two instants, never from another month's result.
     """
-    cases = _windows(calendar, months, windows)
-    ends = sorted({*cases.get_column("month"), *cases.get_column("opening_month")})
-    values = month_ends(book, calendar, ends, policy).collect().lazy()
-    opening, closing = _ends(values, cases.lazy(), book.fx_rate)
-    existing = _existing(book, cases).collect().lazy().with_columns(there=pl.lit(value=True))
-    item = "subscription_item_id"
-    opening = (
-        opening.join(existing, left_on=["closing_at", item], right_on=["at", item], how="left")
-        .with_columns(turned=pl.col("there").is_null())
-        .collect()
-        .lazy()
+    return moved(Valued.of(book, policy), calendar, months, windows)
+
+
+def moved(
+    valued: Valued, calendar: Calendar, months: Sequence[date], windows: Sequence[int] = (1, 3, 12)
+) -> Movements:
+    """`movements` of what is valued already; one window after the other, so that one is in memory at a time."""
+    found = [_of_window(valued, calendar, months, window) for window in windows]
+    return Movements(
+        *(
+            pl.concat(getattr(each, name) for each in found).sort("month", maintain_order=True)
+            for name in Movements.__slots__
+        )
     )
-    closing = (
-        closing.join(existing, left_on=["opening_at", item], right_on=["at", item], how="left")
-        .with_columns(turned=pl.col("there").is_null())
-        .collect()
-        .lazy()
+
+
+def _of_window(
+    valued: Valued, calendar: Calendar, months: Sequence[date], window: int
+) -> Movements:
+    cases = windows_of(calendar, months, window)
+    ends = ends_of_cases(valued, cases)
+    accounts = with_past(_accounts(ends), cases.lazy(), valued.paid, valued.unsure)
+    classified = _classified(accounts, valued.policy).collect().lazy()
+    graded = _graded(valued, calendar, cases, ends, classified).lazy()
+    changed = graded.filter("changed")
+    pairs = item_movements(ends.of(changed.select(CASE)), valued, changed)
+    same = unchanged(ends, valued, graded.filter(pl.col("changed").not_()))
+    items = pl.concat([pairs, same], how="diagonal").sort("case", "opening_item", "closing_item")
+    parts = components(pairs, valued).sort(*CASE, "subscription_item_id", "type")
+    return Movements(
+        movement=schemas.MRR_MOVEMENT.conform(graded).collect(engine="in-memory"),
+        item_movement=schemas.MRR_ITEM_MOVEMENT.conform(items.lazy()).collect(engine="in-memory"),
+        component=schemas.MRR_MOVEMENT_COMPONENT.conform(parts.lazy()).collect(engine="in-memory"),
     )
-    _require_values(opening, closing)
-    spans = paid_spans(book, policy).collect().lazy()
-    accounts = with_past(_accounts(opening, closing), cases.lazy(), spans, grades(book))
-    classified = _classified(accounts, policy).collect().lazy()
-    charged = values.group_by("month", "account_id").agg(usage=worst_of(pl.col("usage_evidence")))
-    evidence = (
-        account_evidence(book, calendar, ends)
-        .join(charged, on=["month", "account_id"], how="left")
-        .select("month", "account_id", evidence=worst(pl.col("evidence"), pl.col("usage")))
-        .collect()
-        .lazy()
-    )
+
+
+def _graded(
+    valued: Valued, calendar: Calendar, cases: pl.DataFrame, ends: Ends, classified: pl.LazyFrame
+) -> pl.DataFrame:
+    """The accounts of every case with MRR at either end, with their evidence and why they left (MRR_MOVEMENT)."""
+    months = cases.get_column("month").unique().to_list()
+    both = sorted({*months, *cases.get_column("opening_month")})
+    evidence = evidence_at(valued.states, calendar, both, "account").collect().lazy()
     graded = (
         classified.join(
-            cases.lazy().select("month", "window_months", "opening_month"), on=ACCOUNT[:2]
+            cases.lazy().select("case", "month", "window_months", "opening_month"), on="case"
         )
         .join(
             evidence.rename({"month": "opening_month", "evidence": "opening_evidence"}),
-            on=["opening_month", "account_id"],
+            on=["opening_month", "account"],
             how="left",
         )
         .join(
             evidence.rename({"evidence": "closing_evidence"}),
-            on=["month", "account_id"],
+            on=["month", "account"],
             how="left",
         )
-        .join(_churn_kinds(book, opening, classified), on=ACCOUNT, how="left")
+        .join(_churn_kinds(valued, ends, classified), on=CASE, how="left")
         .join(calendar.ends(months).lazy().select("month", "provisional"), on="month")
         .with_columns(
             evidence=worst(
-                pl.col("opening_evidence"), pl.col("closing_evidence"), pl.col("past_evidence")
+                *(
+                    pl.col(f"{name}_evidence")
+                    for name in ("opening", "closing", "past", "left", "held")
+                )
             ).fill_null("exact"),
-            policy=pl.lit(policy.label),
+            policy=pl.lit(valued.policy.label),
         )
         .filter((pl.col("opening_mrr") != 0) | (pl.col("closing_mrr") != 0) | (pl.col("o") != 0))
-        .sort(ACCOUNT)
+        .sort(CASE)
         .collect()
     )
-    pairs = item_movements(opening, closing, graded.lazy())
-    parts = components(pairs, book, graded.lazy())
-    return Movements(
-        movement=schemas.MRR_MOVEMENT.conform(graded.lazy()).collect(),
-        item_movement=schemas.MRR_ITEM_MOVEMENT.conform(pairs.lazy())
-        .sort(schemas.MRR_ITEM_MOVEMENT.key)
-        .collect(),
-        component=schemas.MRR_MOVEMENT_COMPONENT.conform(parts)
-        .sort(schemas.MRR_MOVEMENT_COMPONENT.key)
-        .collect(),
-    )
+    ids = valued.accounts.gather(graded.get_column("account")).alias("account_id")
+    return graded.with_columns(ids)

@@ -4,65 +4,98 @@ Source of the rules: docs/method.md, "Components": largest first, ties by id, in
 subscription and product; same subscription; same product elsewhere; then what ended with what began.
 """
 
+from collections.abc import Callable
+
 import polars as pl
 
-CASE = ["month", "window_months", "account_id"]
-STEPS: tuple[tuple[str, ...], ...] = (
-    ("subscription_item_id",),
+CASE = ["case", "account"]
+"""A month and window, and an account: both by number, as millions of rows are grouped and joined by them."""
+ITEM = "item"
+"""An item's number, in the order of ids."""
+ELSEWHERE: tuple[tuple[str, ...], ...] = (
     ("subscription_id", "product_id"),
     ("subscription_id",),
     ("product_id",),
     (),
 )
+"""What two items that are not the same have in common, step by step."""
+Turned = Callable[[pl.DataFrame, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
 
 
-def _ranked(rows: pl.LazyFrame, group: list[str]) -> pl.LazyFrame:
-    """`rows` with their place in the group: largest value first, ties by item id."""
+def _ranked(rows: pl.DataFrame, group: list[str]) -> pl.DataFrame:
+    """`rows` with their place in the group: largest value first, ties by item."""
     return rows.sort(
-        *group, "value", "subscription_item_id", descending=[False] * len(group) + [True, False]
+        *group, "value", ITEM, descending=[False] * len(group) + [True, False]
     ).with_columns(place=pl.int_range(pl.len()).over(group))
 
 
-def pair(opening: pl.DataFrame, closing: pl.DataFrame) -> pl.DataFrame:
+def pair(opening: pl.DataFrame, closing: pl.DataFrame, turned: Turned) -> pl.DataFrame:
     """Pairs of items.
 
     Args:
-        closing: as `opening`, at the closing end.
-        opening: one row per CASE and subscription_item_id, with subscription_id, product_id, value (at the
-            month's rates) and `turned`: the opening item no longer exists at the closing end, the closing item did
-            not exist at the opening end.
+        opening: one row per CASE and item, with its subscription, product, span, value (at the month's rates), and
+            `stood`.
+        closing: as `opening`, at the closing end, without `stood`.
+        turned: which items of both ends do not exist at the other end.
 
     Returns:
-        CASE, opening_item, closing_item; one row per pair, items without a partner once with null on the other side.
+        CASE, opening_item, opening_span, opening_value, stood, closing_item, closing_span, closing_value; one row per
+        pair, items without a partner once with null on the other side.
     """
-    pairs: list[pl.DataFrame] = []
-    item = "subscription_item_id"
-    for step in STEPS:
+    pairs = [
+        _opened(opening).join(
+            _closed(closing),
+            left_on=[*CASE, "opening_item"],
+            right_on=[*CASE, "closing_item"],
+            coalesce=False,
+        )
+    ]
+    opening, closing = _left(opening, closing, pairs[-1])
+    for step in ELSEWHERE:
         group = [*CASE, *step]
-        left = opening if step else opening.filter("turned")
-        right = closing if step else closing.filter("turned")
-        found = (
-            _ranked(left.lazy(), group)
-            .select(*group, "place", opening_item=item)
-            .join(
-                _ranked(right.lazy(), group).select(*group, "place", closing_item=item),
-                on=[*group, "place"],
+        left, right = _both(opening, closing, group)
+        if not step:
+            left, right = turned(left, right)
+        ranked = _ranked(left, group), _ranked(right, group)
+        pairs.append(
+            _opened(ranked[0], *step, "place").join(
+                _closed(ranked[1], *step, "place"), on=[*group, "place"]
             )
-            .select(*CASE, "opening_item", "closing_item")
-            .collect()
         )
-        pairs.append(found)
-        opening = opening.join(
-            found, left_on=[*CASE, item], right_on=[*CASE, "opening_item"], how="anti"
-        )
-        closing = closing.join(
-            found, left_on=[*CASE, item], right_on=[*CASE, "closing_item"], how="anti"
-        )
-    none = pl.lit(None, dtype=pl.String)
-    return pl.concat(
-        [
-            *pairs,
-            opening.select(*CASE, opening_item=item, closing_item=none),
-            closing.select(*CASE, opening_item=none, closing_item=item),
-        ]
+        opening, closing = _left(opening, closing, pairs[-1])
+    return pl.concat([*pairs, _opened(opening), _closed(closing)], how="diagonal").select(RESULT)
+
+
+OPENED = ("opening_item", "opening_span", "opening_value", "stood")
+CLOSED = ("closing_item", "closing_span", "closing_value")
+RESULT = [*CASE, *OPENED, *CLOSED]
+
+
+def _opened(rows: pl.DataFrame, *more: str) -> pl.DataFrame:
+    return rows.select(
+        *CASE, *more, "stood", opening_item=ITEM, opening_span="span", opening_value="value"
+    )
+
+
+def _closed(rows: pl.DataFrame, *more: str) -> pl.DataFrame:
+    return rows.select(*CASE, *more, closing_item=ITEM, closing_span="span", closing_value="value")
+
+
+def _both(
+    opening: pl.DataFrame, closing: pl.DataFrame, group: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is in a group that has items at both ends."""
+    return (
+        opening.join(closing, on=group, how="semi"),
+        closing.join(opening, on=group, how="semi"),
+    )
+
+
+def _left(
+    opening: pl.DataFrame, closing: pl.DataFrame, found: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What has no partner yet."""
+    return (
+        opening.join(found, left_on=[*CASE, ITEM], right_on=[*CASE, "opening_item"], how="anti"),
+        closing.join(found, left_on=[*CASE, ITEM], right_on=[*CASE, "closing_item"], how="anti"),
     )

@@ -7,44 +7,25 @@ import polars as pl
 
 from pipeline.billing.evidence import worst, worst_of
 from pipeline.mrr.book import Book
-from pipeline.mrr.instants import valued
+from pipeline.mrr.pairing import CASE
 from pipeline.mrr.policy import Policy
-
-ACCOUNT = ["month", "window_months", "account_id"]
-"""A case (a month and a window) and an account."""
+from pipeline.mrr.worth import worth
 
 
-def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
+def paid_spans(book: Book, valued_spans: pl.LazyFrame) -> pl.LazyFrame:
     """When each account had counted MRR above zero: account_id, paid_from, paid_to, evidence.
 
-    One row per item and span. States change only where a span begins or a usage period ends, so valuing at those
-    instants is enough: just after the one, and at the other, where an item that ends with the period still counts, as
-    it does in a snapshot. `paid_to` is null while it lasts.
+    One row per item and span; `paid_to` is null while it lasts.
+
+    Args:
+        book: for payments that the configuration names.
+        valued_spans: `worth`.
     """
-    items = book.items().collect().lazy()
-    second = pl.duration(seconds=1)
-    instants = pl.concat(
-        [
-            items.select("subscription_id", at=pl.col("valid_from") + second),
-            book.usage_charge.join(
-                items.select("subscription_item_id", "subscription_id").unique(),
-                on="subscription_item_id",
-            ).select("subscription_id", at="period_end"),
-        ]
-    ).unique()
-    rows = items.join(instants, on="subscription_id").filter(
-        (pl.col("valid_from") < pl.col("at"))
-        & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("at")))
-    )
-    paid = (
-        valued(book, rows, policy)
-        .filter(pl.col("mrr_native") > 0)
-        .select(
-            "account_id",
-            paid_from=pl.col("at") - second,
-            paid_to="valid_to",
-            evidence=worst(pl.col("evidence"), pl.col("usage_evidence")),
-        )
+    paid = valued_spans.filter(pl.col("mrr_native") > 0).select(
+        "account_id",
+        paid_from="valid_from",
+        paid_to="valid_to",
+        evidence=worst(pl.col("evidence"), pl.col("usage_evidence")),
     )
     if not book.first_paid_on:
         return paid
@@ -55,7 +36,7 @@ def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
         },
         schema={"customer_id": pl.String, "given": pl.String},
     ).with_columns(pl.col("given").str.to_datetime("%Y-%m-%d", time_zone="UTC", time_unit="us"))
-    accounts = items.select("customer_id", "account_id").unique()
+    accounts = book.items().select("customer_id", "account_id").unique()
     migrated = given.join(accounts, on="customer_id").select(
         "account_id", paid_from="given", paid_to="given", evidence=pl.lit("exact")
     )
@@ -64,7 +45,11 @@ def paid_spans(book: Book, policy: Policy) -> pl.LazyFrame:
 
 def first_paid(book: Book, policy: Policy) -> pl.LazyFrame:
     """The first instant at which each account had counted MRR above zero: (account_id, first_paid)."""
-    return paid_spans(book, policy).group_by("account_id").agg(first_paid=pl.col("paid_from").min())
+    return (
+        paid_spans(book, worth(book, policy))
+        .group_by("account_id")
+        .agg(first_paid=pl.col("paid_from").min())
+    )
 
 
 def grades(book: Book) -> pl.LazyFrame:
@@ -90,7 +75,7 @@ def grades(book: Book) -> pl.LazyFrame:
 def with_past(
     accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame, unsure: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """`accounts` (unique on ACCOUNT) with what they paid before the opening end, and how sure that is.
+    """`accounts` (unique on CASE) with what they paid before the opening end, and how sure that is.
 
     Adds opening_at, closing_at, first_paid, surely_paid (the first payment that is proved), left_at (the last end of
     paying before the opening end), back_at (the first beginning after it), past_evidence (the worst grade of anything
@@ -98,40 +83,36 @@ def with_past(
 
     Args:
         accounts: one row per case and account, with o and c.
-        cases: months and windows with the instants of their ends.
-        paid: `paid_spans`.
-        unsure: `grades`.
+        cases: months and windows with the instants of their ends (`ends.windows_of`).
+        paid: `paid_spans`, by number of account.
+        unsure: `grades`, by number of account.
     """
-    began = paid.group_by("account_id").agg(
+    began = paid.group_by("account").agg(
         first_paid=pl.col("paid_from").min(),
         surely_paid=pl.col("paid_from").filter(evidence="exact").min(),
     )
     placed = (
-        accounts.join(
-            cases.select("month", "window_months", "opening_at", "closing_at"), on=ACCOUNT[:2]
-        )
-        .collect()
-        .lazy()
+        accounts.join(cases.select("case", "opening_at", "closing_at"), on="case").collect().lazy()
     )
     opened = pl.col("opening_at")
-    comings = placed.filter((pl.col("o") == 0) & (pl.col("c") > 0)).select(*ACCOUNT, "opening_at")
+    comings = placed.filter((pl.col("o") == 0) & (pl.col("c") > 0)).select(*CASE, "opening_at")
     earlier = pl.col("paid_from") < opened
     away = (
-        comings.join(paid, on="account_id")
-        .group_by(ACCOUNT)
+        comings.join(paid, on="account")
+        .group_by(CASE)
         .agg(
             left_at=pl.col("paid_to").filter(earlier).max(),
             back_at=pl.col("paid_from").filter(earlier.not_()).min(),
         )
     )
     past = (
-        comings.join(unsure, on="account_id")
+        comings.join(unsure, on="account")
         .filter(pl.col("since") < opened)
-        .group_by(ACCOUNT)
+        .group_by(CASE)
         .agg(past_evidence=worst_of(pl.col("grade")))
     )
     return (
-        placed.join(began, on="account_id", how="left")
-        .join(away, on=ACCOUNT, how="left")
-        .join(past, on=ACCOUNT, how="left")
+        placed.join(began, on="account", how="left")
+        .join(away, on=CASE, how="left")
+        .join(past, on=CASE, how="left")
     )

@@ -57,6 +57,15 @@ class Policy:
         """Durations of the coupons that reduce MRR."""
         return DURATIONS[self.discounts]
 
+    def instants(self) -> list[pl.Expr]:
+        """After which instants within a span of the timeline a row may count otherwise."""
+        found = []
+        if self.past_due != "count" and self.past_due_days > 0:
+            found.append(pl.col("past_due_since") + pl.duration(days=self.past_due_days))
+        if self.cancellation == "request":
+            found.append(pl.col("cancel_requested_at"))
+        return found
+
     def counts(self, boundary: pl.Expr) -> pl.Expr:
         """Whether a timeline row (joined with its price) counts just before `boundary`."""
         status = pl.col("status")

@@ -13,8 +13,9 @@ from pipeline.billing.evidence import worst, worst_of
 from pipeline.money import convert
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book
-from pipeline.mrr.instants import at_boundaries, valued
+from pipeline.mrr.instants import at_boundaries
 from pipeline.mrr.policy import Policy
+from pipeline.mrr.worth import worth
 
 
 def month_ends(
@@ -25,9 +26,14 @@ def month_ends(
     One row per (month, subscription_item_id): the timeline's and price's columns, list_num, list_den, steps,
     list_native, discount_native, mrr_native, provisional.
     """
+    return ends_of(worth(book, policy), calendar, months)
+
+
+def ends_of(valued_spans: pl.LazyFrame, calendar: Calendar, months: Sequence[date]) -> pl.LazyFrame:
+    """`month_ends` out of what items are worth (`worth`)."""
     ends = calendar.ends(months)
-    rows = at_boundaries(book.items(), ends.get_column("boundary").to_list())
-    return valued(book, rows, policy).join(ends.lazy().rename({"boundary": "at"}), on="at")
+    rows = at_boundaries(valued_spans, ends.get_column("boundary").to_list())
+    return rows.join(ends.lazy().rename({"boundary": "at"}), on="at")
 
 
 def account_evidence(book: Book, calendar: Calendar, months: Sequence[date]) -> pl.LazyFrame:
@@ -36,11 +42,19 @@ def account_evidence(book: Book, calendar: Calendar, months: Sequence[date]) -> 
     An account without any item at a month's end has no row: that it has nothing is proved by what it had before or
     has after.
     """
+    return evidence_at(book.items(), calendar, months)
+
+
+def evidence_at(
+    states: pl.LazyFrame, calendar: Calendar, months: Sequence[date], account: str = "account_id"
+) -> pl.LazyFrame:
+    """`account_evidence` out of items with their account, evidence and span of time."""
     ends = calendar.ends(months)
-    rows = at_boundaries(book.items(), ends.get_column("boundary").to_list())
+    narrow = states.select(account, "evidence", "valid_from", "valid_to")
+    rows = at_boundaries(narrow, ends.get_column("boundary").to_list())
     return (
         rows.join(ends.lazy().rename({"boundary": "at"}), on="at")
-        .group_by("month", "account_id")
+        .group_by("month", account)
         .agg(evidence=worst_of(pl.col("evidence")))
     )
 
@@ -52,12 +66,21 @@ def snapshot(
 
     mrr = round(native net x rate), list_mrr = round(native list x rate), discount_mrr = list_mrr - mrr.
     """
+    return snapshot_of(worth(book, policy), book.fx_rate, calendar, months, policy)
+
+
+def snapshot_of(
+    valued_spans: pl.LazyFrame,
+    rates: pl.LazyFrame,
+    calendar: Calendar,
+    months: Sequence[date],
+    policy: Policy,
+) -> pl.LazyFrame:
+    """`snapshot` out of what items are worth (`worth`), at `rates` (FX_RATE)."""
     rate = pl.col("rate")
     return schemas.MRR_SNAPSHOT.conform(
-        month_ends(book, calendar, months, policy)
-        .join(
-            book.fx_rate.select("month", "currency", "rate"), on=["month", "currency"], how="left"
-        )
+        ends_of(valued_spans, calendar, months)
+        .join(rates.select("month", "currency", "rate"), on=["month", "currency"], how="left")
         .with_columns(
             list_mrr=convert(pl.col("list_native"), rate), mrr=convert(pl.col("mrr_native"), rate)
         )

@@ -1,0 +1,49 @@
+"""Months in parts that fit into memory.
+
+Belongs here: how many months are looked at in one pass. Small companies take all of them in one, large ones some.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import polars as pl
+
+from pipeline.months import Calendar
+
+ROWS = 1_000_000
+"""Items at month ends that are looked at in one pass; movements look at four times as many, but at few columns."""
+
+
+def parts(
+    spans: pl.LazyFrame, calendar: Calendar, months: Sequence[date], rows: int = ROWS
+) -> Iterator[list[date]]:
+    """`months` in order, split so that a part has at most `rows` items at its month ends, and at least one month.
+
+    Args:
+        spans: items with valid_from and valid_to.
+        calendar: when the months end.
+        months: ascending.
+        rows: the most of a part.
+    """
+    if not months:
+        return
+    ends = [pl.lit(calendar.boundary(month)) for month in months]
+    held = [
+        (
+            (pl.col("valid_from") < end)
+            & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= end))
+        )
+        .sum()
+        .alias(str(place))
+        for place, end in enumerate(ends)
+    ]
+    part: list[date] = []
+    filled = 0
+    for month, count in zip(months, spans.select(held).collect().row(0), strict=True):
+        if part and filled + count > rows:
+            yield part
+            part, filled = [], 0
+        part.append(month)
+        filled += count
+    if part:
+        yield part
