@@ -112,10 +112,10 @@ def test_a_month_is_asked_for(desk: Desk) -> None:
     assert "--from" in said.err
 
 
-def test_an_alert_rule_that_is_not_evaluated(worked: Desk) -> None:
-    rule = '[[alerts]]\nid = "mix"\nkind = "mix_shift"\n'
+def test_an_alert_rule_on_what_is_no_figure(worked: Desk) -> None:
+    rule = '[[alerts]]\nid = "mix"\nkind = "drop"\nmetric = "band"\n'
     (worked.folder / "pipeline.toml").write_text(CONFIG + rule)
-    _one_line(worked.types("run"), 2, '"mix" is of kind mix_shift')
+    _one_line(worked.types("run"), 2, '"mix" watches "band"')
 
 
 def test_a_warehouse_that_is_no_database(worked: Desk) -> None:
