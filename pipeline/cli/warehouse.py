@@ -1,6 +1,7 @@
 """`db`: the warehouse's tables.
 
-Belongs here: bringing them to this version, and making what they hold anew from the lake.
+Belongs here: bringing them to this version, and making what they hold anew from the lake. Does not belong here: copying
+them (`backup`).
 """
 
 import click
@@ -9,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline import database
 from pipeline.assets import rebuild
+from pipeline.cli.backup import backup
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
 
@@ -18,6 +20,9 @@ RESTORE = "restore"
 @click.group()
 def db() -> None:
     """The warehouse's tables."""
+
+
+db.add_command(backup)
 
 
 @db.command()

