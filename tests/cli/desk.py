@@ -17,6 +17,11 @@ source = "fixed"
 [fx.rates]
 eur = 1.08
 
+[[alerts]]
+id = "expansion-floor"
+kind = "floor"
+threshold = 0.02
+
 [stripe]
 requests_per_second = 2000
 """
