@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from pipeline.errors import PipelineError
 from pipeline.sandbox.hubspot_api import HubSpotApi
 from pipeline.sandbox.salesforce_api import SalesforceApi
-from pipeline.sandbox.slack_api import SlackApi
+from pipeline.sandbox.slack_api import ALL_SCOPES, SlackApi
 from pipeline.sandbox.stripe_api import StripeApi
 from pipeline.sandbox.web.slack_store import SlackStore
 from pipeline.sandbox.web.stripe_types import TYPES
@@ -58,6 +58,7 @@ class SandboxServer:
             `environment()` gives a restricted key.
         write_permissions: what restricted keys may change, such as `rak_customer_write`; nothing by default.
         slack_store: JSON file that keeps the messages.
+        slack_scopes: what the bot may do; everything that the pipeline asks for by default.
         conditions: latency, limits, late visibility and faults; none of them by default.
 
     Raises:
@@ -76,6 +77,7 @@ class SandboxServer:
         missing_permissions: frozenset[str] = frozenset(),
         write_permissions: frozenset[str] = frozenset(),
         slack_store: Path | None = None,
+        slack_scopes: frozenset[str] = ALL_SCOPES,
         conditions: Conditions | None = None,
     ) -> None:
         self.company = company
@@ -89,7 +91,7 @@ class SandboxServer:
         restricted = key if key.startswith("rk_") else RESTRICTED_KEY
         self._key = restricted if missing_permissions else key
         self.store = SlackStore(slack_store, self._seconds)
-        self.slack = SlackApi(self.store, slack_token, conditions, self.lock)
+        self.slack = SlackApi(self.store, slack_token, conditions, self.lock, scopes=slack_scopes)
         self.world: World | None = None
         self.stripe: StripeApi | None = None
         self.hubspot: HubSpotApi | None = None

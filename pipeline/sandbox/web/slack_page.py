@@ -27,7 +27,7 @@ def page(team: str, store: SlackStore) -> str:
         team=escape(team),
         css=room.joinpath("slack.css").read_text("utf-8"),
         channels="\n".join(_entry(channel) for channel in channels),
-        sections="\n".join(_channel(channel) for channel in channels),
+        sections="\n".join(_channel(channel, store.files) for channel in channels),
     )
 
 
@@ -36,7 +36,7 @@ def _entry(channel: Channel) -> str:
     return f'<a href="#{channel.id}"><span># {escape(channel.name)}</span>{count}</a>'
 
 
-def _channel(channel: Channel) -> str:
+def _channel(channel: Channel, files: Mapping[str, Json]) -> str:
     parts = []
     day = ""
     for message in channel.top():
@@ -44,7 +44,7 @@ def _channel(channel: Channel) -> str:
         if today != day:
             parts.append(f'<div class="day"><span>{today}</span></div>')
             day = today
-        parts.append(_message(message, channel.thread(message["ts"])))
+        parts.append(_message(message, channel.thread(message["ts"]), files, channel))
     count = len(channel.messages)
     said = f"{count} message{'' if count == 1 else 's'}" if count else ""
     note = "archived" if channel.archived else said
@@ -56,31 +56,62 @@ def _channel(channel: Channel) -> str:
     )
 
 
-def _message(message: Json, replies: list[Json]) -> str:
+def _message(
+    message: Json, replies: list[Json], files: Mapping[str, Json], channel: Channel | None = None
+) -> str:
+    """One message; `channel` is given for those outside threads."""
     at = _at(message["ts"])
     edited = ' <span class="edited">(edited)</span>' if "edited" in message else ""
     thread = ""
     if replies:
-        inside = "\n".join(_message(each, []) for each in replies)
+        inside = "\n".join(_message(each, [], files) for each in replies)
         word = "reply" if len(replies) == 1 else "replies"
         thread = (
             f'<div class="replies">{len(replies)} {word}</div>\n<div class="thread">{inside}</div>'
         )
     return (
-        f'<article class="message" id="p{message["ts"].replace(".", "")}">'
+        f'<article class="message" id="{_id(message["ts"], "p" if channel else "r")}">'
         f'<div class="avatar" aria-hidden="true">{BOT_NAME[0]}</div><div class="body">'
         f'<div class="who"><b>{BOT_NAME}</b><span class="app">APP</span>'
         f'<time datetime="{at.isoformat()}">{at:%H:%M} UTC</time></div>'
-        f"{_content(message)}{edited}{thread}</div></article>"
+        f"{_answers(message, channel)}{_content(message, files)}{edited}{thread}</div></article>"
     )
 
 
-def _content(message: Json) -> str:
-    """The blocks; without blocks the text."""
+def _id(ts: str, letter: str) -> str:
+    return f"{letter}{ts.replace('.', '')}"
+
+
+def _answers(message: Json, channel: Channel | None) -> str:
+    """What a reply that was also sent to the channel answers; in its thread, that it was."""
+    if message.get("subtype") != "thread_broadcast":
+        return ""
+    if channel is None:
+        return '<div class="broadcast">also sent to the channel</div>'
+    parent = channel.find(message["thread_ts"]) or {}
+    said = escape(str(parent.get("text", "")).split("\n")[0][:80])
+    link = _id(message["thread_ts"], "p")
+    return f'<div class="broadcast">replied to a thread: <a href="#{link}">{said}</a></div>'
+
+
+def _content(message: Json, files: Mapping[str, Json]) -> str:
+    """The blocks; without blocks the text; and the files."""
+    shown = "".join(_file(files.get(each["id"], each)) for each in message.get("files", []))
     blocks = message.get("blocks")
-    if not blocks:
-        return f'<div class="section">{mrkdwn.html(message.get("text", ""))}</div>'
-    return "".join(BLOCKS.get(block["type"], _unknown)(block) for block in blocks)
+    if blocks:
+        return "".join(BLOCKS.get(block["type"], _unknown)(block) for block in blocks) + shown
+    text = mrkdwn.html(message.get("text", ""))
+    return (f'<div class="section">{text}</div>' if text or not shown else "") + shown
+
+
+def _file(file: Json) -> str:
+    """A picture is shown with its text for those who do not see it; another file is named."""
+    title = escape(str(file.get("title") or file.get("name")))
+    if not str(file.get("mimetype", "")).startswith("image/") or not file.get("content"):
+        return f'<div class="context">[{title}]</div>'
+    source = f"data:{file['mimetype']};base64,{file['content']}"
+    alt = escape(str(file.get("alt_txt", "")))
+    return f'<figure><figcaption>{title}</figcaption><img src="{source}" alt="{alt}"></figure>'
 
 
 def _text(value: Json) -> str:

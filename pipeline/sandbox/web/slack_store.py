@@ -72,6 +72,8 @@ class SlackStore:
         self._opens = opens
         self._last = 0
         self._channels: dict[str, Channel] = {}
+        self.files: dict[str, Json] = {}
+        """Files by their id, with their content (base64; null until it is uploaded)."""
         for name in channels:
             self._open(name)
         if path is not None and path.exists():
@@ -122,6 +124,11 @@ class SlackStore:
         message["edited"] = {"user": USER_ID, "ts": self._stamp()}
         self._save()
 
+    def keep_file(self, file: Json) -> None:
+        """Keep a file, or what became of it."""
+        self.files[file["id"]] = file
+        self._save()
+
     def _open(self, name: str) -> Channel:
         number = zlib.crc32(name.encode()) % 36**7
         digits = "".join(
@@ -136,6 +143,7 @@ class SlackStore:
         return f"{self._last // MICRO}.{self._last % MICRO:06d}"
 
     def _load(self, saved: dict[str, Any]) -> None:
+        self.files = saved.get("files", {})
         for each in saved["channels"]:
             self._channels[each["id"]] = Channel(**each)
             for message in each["messages"]:
@@ -147,7 +155,7 @@ class SlackStore:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".new")
-        saved = {"channels": list(self)}
+        saved = {"channels": list(self), "files": self.files}
         fresh.write_bytes(orjson.dumps(saved, option=orjson.OPT_INDENT_2))
         fresh.replace(self._path)
 
