@@ -230,6 +230,20 @@ def cohorts() -> Rows:
     }  # fmt: skip
 
 
+def growth() -> Rows:
+    snapshots = mrr.snapshot(company(), CALENDAR, months_between(JANUARY, APRIL), mrr.Policy())
+    rows = metrics.cohort_growth(snapshots, rates(), [APRIL]).iter_rows(named=True)
+    early = "early_expansion_mrr"
+    return {
+        f"{row['cohort_month']:%B}": (
+            row["accounts"], row["expanded_accounts"], row["median_months_to_expansion"],
+            dollars(row["starting_mrr"]), row["early_accounts"],
+            None if row[early] is None else dollars(row[early]), row["early_expansion_rate"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
 def bands() -> Rows:
     benchmarks = Benchmarks()
 
@@ -257,5 +271,5 @@ def restatement() -> Rows:
 
 
 EXAMPLES: list[Example] = [
-    company_accounts, formulas, by_type, windows, segments, plans, cohorts, bands, restatement,
+    company_accounts, formulas, by_type, windows, segments, plans, cohorts, growth, bands, restatement,
 ]  # fmt: skip

@@ -6,7 +6,8 @@ import polars as pl
 from sqlalchemy import Engine, insert
 
 from pipeline.database import table_of
-from pipeline.metrics import MetricsSpec, expansion
+from pipeline.metrics import MetricsSpec, cohort_growth, cohorts, expansion
+from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import add_months
 from pipeline.publish import publish_months, replace_table
 from pipeline.schemas import ACCOUNT, ALERT_EVALUATION, RESTATEMENT
@@ -32,7 +33,33 @@ def published_company(warehouse: Engine) -> None:
         for account, name in names.items()
     ]
     replace_table(warehouse, "account", pl.DataFrame(rows, schema=ACCOUNT.schema))
+    publish_cohorts(warehouse, dict.fromkeys(range(len(MONTHS)), 4))
     _note(warehouse)
+
+
+def publish_cohorts(warehouse: Engine, begin: dict[int, int], step: int = 3) -> None:
+    """Cohorts beside the two accounts: how many begin at 100 in a month; one in two grows by 10 every `step` months."""
+    rows = [
+        (
+            MONTHS[at],
+            f"coh_{born}_{number}",
+            "usd",
+            (100 + (at - born) // step * 10 * (number % 2)) * MICRO,
+        )
+        for born, count in begin.items()
+        for number in range(count)
+        for at in range(born, len(MONTHS))
+    ]
+    names = ("month", "account_id", "currency", "mrr_native")
+    history = pl.LazyFrame(rows, schema=names, orient="row")
+    rates = pl.LazyFrame({"month": MONTHS}).with_columns(
+        currency=pl.lit("usd"), rate=pl.lit(RATE_SCALE)
+    )
+    made = {
+        "expansion_cohort": cohorts(history, rates, MONTHS),
+        "cohort_growth": cohort_growth(history, rates, MONTHS),
+    }
+    publish_months(warehouse, made, MONTHS)
 
 
 def _month(place: int, window: int) -> dict[str, pl.DataFrame]:

@@ -18,6 +18,7 @@ from pipeline.months import add_months
 from pipeline.publish.brought import Brought, brought
 from pipeline.publish.page.accounts import Mover, movers
 from pipeline.publish.page.given import Given
+from pipeline.publish.page.growth import Year, growth
 from pipeline.publish.page.notes import Notes, notes
 
 Row = Mapping[str, Any]
@@ -42,6 +43,7 @@ class Month:
         members: dimension -> EXPANSION_METRICS of its members, window of one month, largest expansion first.
         types: month, type, amount and accounts of the total's expansion over the last year.
         cohorts: cohort_month, age_months, accounts, nrr and grr as far as they are over by this month.
+        growth: how fast the cohorts of twelve months grew together, latest first.
         stages: stage, deals, amount and weighted of the open expansion pipeline.
         brought: who brought the expansion; null without a CRM.
         movers: the accounts that grew and shrank most.
@@ -57,6 +59,7 @@ class Month:
     members: Mapping[str, tuple[Row, ...]]
     types: tuple[Row, ...]
     cohorts: tuple[Row, ...]
+    growth: tuple[Year, ...]
     stages: tuple[Row, ...]
     brought: Brought | None
     movers: tuple[Mover, ...]
@@ -98,6 +101,7 @@ def read(connection: Connection, month: date, given: Given) -> Month:
         members={split: _members(connection, month, split) for split in SPLITS},
         types=_types(connection, month),
         cohorts=_cohorts(connection, month),
+        growth=growth(connection, month),
         stages=_stages(connection, month),
         brought=brought(connection, month, YEAR),
         movers=movers(connection, month, given),

@@ -17,7 +17,7 @@ import jinja2
 import vl_convert
 
 from pipeline.months import add_months, key_of
-from pipeline.publish.page import charts, palette, sentences, words
+from pipeline.publish.page import charts, growth_words, palette, sentences, words
 from pipeline.publish.page.figures import YEAR, Month, Row
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.tiles import tiles
@@ -34,7 +34,7 @@ class Figure:
         id: its anchor.
         title: its heading.
         sentence: the same in words.
-        chart: the Vega-Lite document; null where there is nothing to draw.
+        chart: the Vega-Lite document; null where there is nothing to draw, and a table is shown as it is.
         head: headings of its table.
         rows: the same figures as a table.
         wide: it takes the whole width.
@@ -168,6 +168,22 @@ def figures(found: Month, given: Given) -> tuple[Figure, ...]:
             ("First paid", "Accounts", *(f"NRR {age} m." for age in AGES)),
             _cohorts(found),
             wide=True,
+        ),
+        Figure(
+            "pace",
+            "How fast cohorts grow",
+            growth_words.pace(found),
+            charts.pace(found),
+            growth_words.HEAD,
+            growth_words.pace_rows(found),
+        ),
+        Figure(
+            "years",
+            "First 90 days and second year",
+            growth_words.years(found),
+            None,
+            growth_words.YEARS_HEAD,
+            growth_words.year_rows(found),
         ),
     )
 

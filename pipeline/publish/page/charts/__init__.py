@@ -13,7 +13,7 @@ from pipeline.publish.page.charts.bars import (
     quality,
     sold,
 )
-from pipeline.publish.page.charts.cohorts import cohorts
+from pipeline.publish.page.charts.cohorts import cohorts, pace
 from pipeline.publish.page.charts.parts import Chart
 from pipeline.publish.page.charts.series import rate, retention, types
 from pipeline.publish.page.charts.steps import waterfall
@@ -25,6 +25,7 @@ __all__ = [
     "cohorts",
     "concentration",
     "members",
+    "pace",
     "pipeline",
     "quality",
     "rate",
