@@ -10,7 +10,7 @@ from pipeline.alerts.backtest import Backtest, backtest
 from pipeline.alerts.evaluate import Evaluation, evaluate
 from pipeline.alerts.intents import Finding, Intent
 from pipeline.alerts.members import Known, Run
-from pipeline.alerts.messages import Message, compose
+from pipeline.alerts.messages import Letterhead, Message, compose
 from pipeline.alerts.observations import Beside
 from pipeline.alerts.rules import DEFAULT_RULES, active_rules
 from pipeline.alerts.story import Background, Story, story
@@ -24,6 +24,7 @@ __all__ = [
     "Finding",
     "Intent",
     "Known",
+    "Letterhead",
     "Message",
     "Run",
     "Story",

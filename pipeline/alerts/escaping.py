@@ -3,10 +3,14 @@
 Belongs here: Slack's escapes and limits. A customer's name never becomes a mention, a link or a format.
 """
 
+import re
+
 SECTION, HEADER, FIELD, BLOCKS, TOTAL = 3000, 150, 2000, 50, 12_000
 """Characters of a section, of a header, of a field; blocks of a message; characters of all its blocks."""
 FORMATS = str.maketrans("", "", "*~`")
 """Marks that Slack reads as formats."""
+CALLS = re.compile(r"@(?=(?:channel|here|everyone|all)\b)", re.IGNORECASE)
+"""What services that speak like Slack take for a call to everybody, without Slack's brackets."""
 
 
 def escape(text: str) -> str:
@@ -15,9 +19,14 @@ def escape(text: str) -> str:
 
 
 def name(text: str, limit: int = 80) -> str:
-    """A name from outside: shortened, without formats, escaped."""
-    flat = " ".join(text.translate(FORMATS).split())
-    return escape(shorten(flat, limit))
+    """A name from outside: shortened, without formats and unprintable characters, nobody called, escaped."""
+    return escape(shorten(flat(text), limit))
+
+
+def flat(text: str) -> str:
+    """A name from outside in one line, without formats and unprintable characters, nobody called."""
+    shown = "".join(each if each.isprintable() else " " for each in text.translate(FORMATS))
+    return CALLS.sub("@\N{ZERO WIDTH SPACE}", " ".join(shown.split()))
 
 
 def shorten(text: str, limit: int) -> str:

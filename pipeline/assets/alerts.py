@@ -5,7 +5,7 @@ Belongs here: who may alert. Only a nightly run does: a backfill never does, wha
 
 import dagster as dg
 
-from pipeline.alerts import active_rules
+from pipeline.alerts import Letterhead, active_rules
 from pipeline.alerts.delivery import SlackConfig, Voice, deliver, evaluate_and_store
 from pipeline.assets.place import Place
 from pipeline.settings import Settings
@@ -31,11 +31,7 @@ def alert_assets() -> list[dg.AssetsDefinition]:
             context.run.run_id,
             place.settings.now(),
             notify=_nightly(context),
-            voice=Voice(
-                channel=config.slack.channel,
-                storm=config.alerting.storm,
-                currency=config.company.reporting_currency,
-            ),
+            voice=_voice(place, context.run.run_id),
         )
         return dg.MaterializeResult(
             metadata={
@@ -73,6 +69,34 @@ def alert_assets() -> list[dg.AssetsDefinition]:
 
 def _nightly(context: dg.AssetExecutionContext) -> bool:
     return context.run.tags.get(PURPOSE) == NIGHTLY
+
+
+def _voice(place: Place, run_id: str) -> Voice:
+    settings, config = place.settings, place.settings.config
+    return Voice(
+        head=letterhead(settings, run_id),
+        channel=config.slack.channel,
+        operations=config.slack.operations_channel,
+        digests=config.slack.digests,
+        storm=config.alerting.storm,
+        bound=config.slack.restatement_bound,
+        dimensions=config.dimensions,
+    )
+
+
+def letterhead(settings: Settings, run_id: str) -> Letterhead:
+    """What every message of a run knows beside the figures."""
+    config = settings.config
+    domain = settings.salesforce_domain
+    return Letterhead(
+        run_id=run_id,
+        at=settings.now(),
+        currency=config.company.reporting_currency,
+        company=config.company.name,
+        dagster_url=config.slack.dagster_url,
+        salesforce=domain.removesuffix(".salesforce.com") if domain else None,
+        hubspot_portal=config.crm.hubspot_portal,
+    )
 
 
 def _slack(settings: Settings) -> SlackConfig:

@@ -110,6 +110,8 @@ class Crm(Section):
         "crm_account_id",
     )
     shared_domains: tuple[str, ...] = ()
+    hubspot_portal: str | None = Field(default=None, pattern=r"^\d+$")
+    """HubSpot's account number: messages link companies."""
     min_coverage: float = Field(default=0.9, ge=0, le=1)
     """Share of MRR that should be linked."""
     deal_types: DealTypes = DealTypes()
@@ -178,6 +180,25 @@ class Slack(Section):
     channel: str = "#revenue"
     operations_channel: str = "#data-ops"
     digest: bool = True
+    """The monthly digest is sent."""
+    digest_channels: tuple[str, ...] = ()
+    """Who gets it; empty: `channel`."""
+    restatement_bound: float = Field(default=0.01, ge=0)
+    """A closed month's headline that moves by more than this share of itself is told in `channel`."""
+    dagster_url: str | None = None
+    """Where Dagster's pages are: messages link their run."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The channels that get the monthly digest."""
+        return (self.digest_channels or (self.channel,)) if self.digest else ()
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("dagster_url must begin with https:// or http://")
+        return value
 
 
 class Alerting(Section):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, insert, select, text
 
+from pipeline.alerts import Letterhead
 from pipeline.alerts.delivery import (
     Delivered,
     SlackConfig,
@@ -63,7 +64,7 @@ def night(warehouse: Engine, month: int, *, notify: bool = True, day: int = 4) -
         f"run_{month}_{day}_{notify}",
         now,
         notify=notify,
-        voice=Voice(channel="#revenue"),
+        voice=Voice(Letterhead(f"run_{month}_{day}", now), channel="#revenue"),
     )
 
 
@@ -147,8 +148,8 @@ def test_the_message_tells_what_moved_and_which_accounts(warehouse: Engine) -> N
         )
     night(warehouse, 2)
     (row,) = outbox(warehouse)
-    assert "Acme &amp; &lt;Sons&gt; +$700" in row["payload_json"]
-    assert "b -$4,000 (churn)" in row["payload_json"]
+    assert "Acme &amp; &lt;Sons&gt; expanded: +$700" in row["payload_json"]
+    assert "b left: -$4,000" in row["payload_json"]
 
 
 def test_without_credentials_everything_is_kept(warehouse: Engine) -> None:

@@ -6,6 +6,7 @@ unique on the message's key; sending is a later step that may be repeated.
 
 from pipeline.alerts.delivery.outbox import Delivered, deliver
 from pipeline.alerts.delivery.slack import SlackConfig
-from pipeline.alerts.delivery.store import Stored, Voice, evaluate_and_store
+from pipeline.alerts.delivery.store import Stored, evaluate_and_store
+from pipeline.alerts.delivery.telling import Voice
 
 __all__ = ["Delivered", "SlackConfig", "Stored", "Voice", "deliver", "evaluate_and_store"]

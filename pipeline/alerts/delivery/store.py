@@ -14,30 +14,13 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline import schemas
 from pipeline.alerts.delivery.frames import read
+from pipeline.alerts.delivery.telling import Draft, Voice, drafts
 from pipeline.alerts.evaluate import Evaluation, evaluate
-from pipeline.alerts.intents import Finding, Intent
 from pipeline.alerts.members import Known, Run
-from pipeline.alerts.messages import Message, compose
-from pipeline.alerts.story import Background, Story, story
 from pipeline.config import AlertRule
 from pipeline.database import table_of
 from pipeline.database.engine import lock_ledger
 from pipeline.months import Calendar
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """Where rules speak, and how.
-
-    Attributes:
-        channel: Slack channel of rules without one of their own.
-        storm: more fired rules than this at once become one digest.
-        currency: three-letter reporting currency.
-    """
-
-    channel: str = "#revenue"
-    storm: int = 5
-    currency: str = "usd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +50,7 @@ def evaluate_and_store(
     now: datetime,
     *,
     notify: bool,
-    voice: Voice | None = None,
+    voice: Voice,
 ) -> Stored:
     """Evaluate the published, closed months and store what follows, in one transaction.
 
@@ -80,14 +63,24 @@ def evaluate_and_store(
         notify: the run is nightly and may alert; if not, only evaluations are stored.
         voice: where rules speak, and how.
     """
-    how = voice or Voice()
-    run = Run(run_id=run_id, now=now, notify=notify, channel=how.channel, storm=how.storm)
+    run = Run(
+        run_id=run_id,
+        now=now,
+        notify=notify,
+        channel=voice.channel,
+        storm=voice.storm,
+        operations=voice.operations,
+    )
     with target.begin() as connection:
         lock_ledger(connection)
         metrics = _closed_metrics(connection, rules, calendar)
-        found = evaluate(metrics, rules, _known(connection), run)
+        known = _known(connection)
+        found = evaluate(metrics, rules, known, run)
         _store(connection, found, run_id)
-        added = _add_messages(connection, found.intents, how.currency, now)
+        closed = metrics["month"].max()
+        latest = closed if isinstance(closed, date) else None
+        said = drafts(connection, found, known, latest, voice) if notify else []
+        added = _add_messages(connection, said, now)
         states = table_of(schemas.ALERT_STATE)
         firing = connection.execute(select(states).where(states.c.state == "firing")).all()
     return Stored(
@@ -146,55 +139,27 @@ def _add(connection: Connection, table: schemas.Table, frame: pl.DataFrame) -> N
         connection.execute(insert(table_of(table)), frame.to_dicts())
 
 
-def _add_messages(
-    connection: Connection, intents: Sequence[Intent], currency: str, now: datetime
-) -> int:
+def _add_messages(connection: Connection, said: Sequence[Draft], now: datetime) -> int:
     """Put the messages that are not there yet into the outbox."""
     outbox = table_of(schemas.SLACK_OUTBOX)
-    keys = [intent.key for intent in intents]
+    keys = [draft.key for draft in said]
     stored = connection.execute(select(outbox.c.key).where(outbox.c.key.in_(keys))).scalars().all()
-    new = [intent for intent in intents if intent.key not in stored]
-    if not new:
-        return 0
-    tell = _Teller(connection, {each.month for intent in new for each in intent.findings})
-    rows = [_message_row(intent, compose(intent, tell, currency), now) for intent in new]
-    connection.execute(insert(outbox), rows)
+    rows = [_message_row(draft, now) for draft in said if draft.key not in stored]
+    if rows:
+        connection.execute(insert(outbox), rows)
     return len(rows)
 
 
-class _Teller:
-    """Tells what moved, out of the published figures of the months that are spoken of."""
-
-    def __init__(self, connection: Connection, months: set[date]) -> None:
-        types, movement = table_of(schemas.EXPANSION_BY_TYPE), table_of(schemas.MRR_MOVEMENT)
-        self._background = Background(
-            by_type=read(connection, schemas.EXPANSION_BY_TYPE, types.c.month.in_(months)),
-            movement=read(connection, schemas.MRR_MOVEMENT, movement.c.month.in_(months)),
-            account=read(connection, schemas.ACCOUNT),
-        )
-
-    def __call__(self, finding: Finding) -> Story:
-        rule = finding.rule
-        return story(
-            self._background,
-            finding.month,
-            rule.window_months,
-            rule.dimension,
-            finding.state.member,
-        )
-
-
-def _message_row(intent: Intent, message: Message, now: datetime) -> dict[str, object]:
-    first = intent.findings[0]
-    alone = len(intent.findings) == 1
-    payload = {"text": message.text, "blocks": message.blocks, "episodes": intent.episodes}
+def _message_row(draft: Draft, now: datetime) -> dict[str, object]:
+    findings = draft.intent.findings if draft.intent else ()
+    alone = findings[0] if len(findings) == 1 else None
     return {
-        "key": intent.key,
-        "episode_id": first.episode_id if alone else None,
-        "fingerprint": first.state.fingerprint if alone else None,
-        "kind": intent.kind,
-        "channel": intent.channel,
-        "payload_json": json.dumps(payload, ensure_ascii=False),
+        "key": draft.key,
+        "episode_id": alone.episode_id if alone else None,
+        "fingerprint": alone.state.fingerprint if alone else None,
+        "kind": draft.kind,
+        "channel": draft.channel,
+        "payload_json": json.dumps(draft.payload, ensure_ascii=False),
         "status": "pending",
         "attempts": 0,
         "next_at": now,

@@ -1,0 +1,59 @@
+"""Several findings in one message.
+
+Belongs here: a storm, and what is firing already when rules are evaluated for the first time.
+"""
+
+from collections.abc import Callable
+
+from pipeline.alerts.escaping import BLOCKS, SECTION, TOTAL
+from pipeline.alerts.intents import Finding, Intent
+from pipeline.alerts.messages import phrases
+from pipeline.alerts.messages.alert import ICONS, moved
+from pipeline.alerts.messages.form import (
+    Block,
+    Letterhead,
+    Message,
+    context,
+    fitted,
+    header,
+    plain,
+    section,
+    size,
+)
+from pipeline.alerts.story import Story
+
+Tell = Callable[[Finding], Story]
+FULL = 3
+"""Findings that are told with what moved; the others have one line."""
+
+
+def digest(intent: Intent, tell: Tell, head: Letterhead) -> Message:
+    """The message for several findings; those that find no room are counted."""
+    count = len(intent.findings)
+    what = "alerts are firing already" if intent.baseline else "alerts fired at once"
+    title = f"{ICONS['warning']} {count} {what}"
+    blocks: list[Block] = [header(title), section(_why(intent))]
+    room = TOTAL - SECTION
+    listed = 0
+    for place, finding in enumerate(intent.findings):
+        more = [section(phrases.sentence(finding, head))]
+        more += moved(tell(finding), head) if place < FULL else []
+        if len(blocks) + len(more) > BLOCKS - 2 or size(blocks) + size(more) > room:
+            break
+        blocks += more
+        listed += 1
+    if listed < count:
+        left = count - listed
+        blocks.append(section(f"… and {left} more: `expansion alerts status` lists them."))
+    months = max(each.month for each in intent.findings)
+    blocks.append(
+        context(f"{count} alerts · {months:%Y-%m} · {head.run} · as of {head.at:%Y-%m-%d}")
+    )
+    first = phrases.sentence(intent.findings[0], head)
+    return Message(plain(f"{title}: {first}"), fitted(blocks))
+
+
+def _why(intent: Intent) -> str:
+    if intent.baseline:
+        return "These rules were evaluated for the first time. What follows goes into this thread."
+    return "So many at once often have one cause: look at what they share, and at the data, first."
