@@ -1,6 +1,6 @@
 """How often each rule fires where nothing changed, and how often it finds what did.
 
-Usage: python -m bench.alerts [--series 400] [--accounts 100 300 1000 10000] [--table]
+Usage: python -m bench.alerts [--series 1000] [--accounts 100 300 1000 10000] [--table]
 
 Companies are simulated: every account expands in a month with the same probability, by a share of its own size, sizes
 are lognormal. In half of them the probability halves after two years; in a third set one segment of five does, or the
@@ -11,7 +11,7 @@ The result goes to bench/results/; --table prints it for docs/alerts.md.
 import argparse
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,7 +19,7 @@ import polars as pl
 
 from bench.measuring import keep
 from pipeline.alerts.kinds import judge
-from pipeline.alerts.observations import Beside
+from pipeline.alerts.observations import Beside, Observation
 from pipeline.config import AlertRule
 from pipeline.months import add_months
 from pipeline.schemas import EXPANSION_BY_TYPE, EXPANSION_METRICS
@@ -45,41 +45,53 @@ RULES = (
     AlertRule(id="mix_shift", kind="mix_shift"),
     AlertRule(id="concentration, 12 months", kind="concentration", window_months=12),
 )
+AT_ONCE = 100
+"""Companies that are held together."""
+PERMUTED = 200
+"""Companies that are judged by permutations."""
 WORLDS = ("nothing", "all halve", "one segment halves", "types shift")
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """One simulated company: metrics and types, all windows, the total and five segments."""
+class Companies:
+    """Simulated companies: each is a member of `total`, its segments are the members of a dimension of its number."""
 
     metrics: pl.DataFrame
     by_type: pl.DataFrame
 
 
-def company(accounts: int, world: str, seed: int) -> Company:
-    """A company over `QUIET` months, and `AFTER` months in which the world is as `world` says."""
+def companies(accounts: int, world: str, series: int, seed: int) -> Companies:
+    """Companies over `QUIET` months, and `AFTER` months in which the world is as `world` says."""
     dice = random.Random(f"{accounts} {world} {seed}")
     events = [
-        (place, segment, kind, money)
+        (str(number), place, segment, kind, money)
+        for number in range(series)
         for place in range(QUIET + AFTER)
         for segment in SEGMENTS
         for kind, money in _expansions(accounts // len(SEGMENTS), place, segment, world, dice)
     ]
-    frame = pl.DataFrame(
-        events,
-        schema={"place": pl.Int64, "member": pl.String, "type": pl.String, "money": pl.Float64},
-        orient="row",
+    names = ("company", "place", "segment", "type", "money")
+    frame = pl.DataFrame(events, schema=names, orient="row")
+    numbers = [str(number) for number in range(series)]
+    segments = pl.DataFrame({"dimension": numbers}).join(
+        pl.DataFrame({"member": SEGMENTS}), how="cross"
     )
+    total = pl.DataFrame({"member": numbers}).select(pl.lit("total").alias("dimension"), "member")
+    keys = pl.concat([total, segments])
     both = pl.concat(
         [
-            frame.with_columns(dimension=pl.lit("segment")),
-            frame.with_columns(dimension=pl.lit("total"), member=pl.lit("all")),
+            frame.select(pl.lit("total").alias("dimension"), *_as("company")),
+            frame.select(pl.col("company").alias("dimension"), *_as("segment")),
         ]
     )
-    return Company(
-        metrics=pl.concat([_metrics(both, window, accounts) for window in (1, 3, 12)]),
+    return Companies(
+        metrics=pl.concat([_metrics(both, keys, window, accounts) for window in (1, 3, 12)]),
         by_type=_types(both),
     )
+
+
+def _as(member: str) -> list[pl.Expr]:
+    return [pl.col(member).alias("member"), pl.col("place", "type", "money")]
 
 
 def _expansions(
@@ -102,20 +114,23 @@ def _expansions(
         )
 
 
-def _metrics(events: pl.DataFrame, window: int, accounts: int) -> pl.DataFrame:
+def _metrics(events: pl.DataFrame, keys: pl.DataFrame, window: int, accounts: int) -> pl.DataFrame:
     """EXPANSION_METRICS of a window: the last `window` months together, which few accounts share."""
-    members = events.select("dimension", "member").unique()
-    spans = members.join(
-        pl.DataFrame({"place": range(window - 1, QUIET + AFTER)}, schema={"place": pl.Int64}),
-        how="cross",
+    by = ["dimension", "member", "place"]
+    counted = events.group_by(by).agg(
+        k=pl.len().cast(pl.Int64), money=pl.col("money").sum(), largest=pl.col("money").max()
     )
-    back = pl.DataFrame({"back": range(window)}, schema={"back": pl.Int64})
+    places = pl.DataFrame({"place": range(QUIET + AFTER)}, schema={"place": pl.Int64})
     pooled = (
-        spans.join(back, how="cross")
-        .with_columns(at=pl.col("place") - pl.col("back"))
-        .join(events.rename({"place": "at"}), on=["dimension", "member", "at"], how="left")
-        .group_by("dimension", "member", "place")
-        .agg(k=pl.col("money").count(), money=pl.col("money").sum(), largest=pl.col("money").max())
+        keys.join(places, how="cross")
+        .join(counted, on=by, how="left")
+        .with_columns(pl.col("k", "money", "largest").fill_null(0))
+        .sort(by)
+        .with_columns(
+            pl.col("k", "money").rolling_sum(window).over("dimension", "member"),
+            pl.col("largest").rolling_max(window).over("dimension", "member"),
+        )
+        .filter(pl.col("k").is_not_null())
     )
     size = (
         pl.when(pl.col("dimension") == "total").then(accounts).otherwise(accounts // len(SEGMENTS))
@@ -151,13 +166,27 @@ def _types(events: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([EXPANSION_BY_TYPE.empty(), rows], how="diagonal_relaxed")
 
 
-def fires(rule: AlertRule, found: Company) -> list[bool]:
-    """By month: the rule's condition holds for some member, for as many months as the rule asks."""
-    seen = judge(rule, found.metrics, Beside(by_type=found.by_type))
+def fires(rule: AlertRule, found: Companies, series: int) -> list[list[bool]]:
+    """By company and month: the rule's condition holds for some member, for as many months as the rule asks."""
+    if rule.kind != "segment_deterioration":
+        seen = judge(rule, found.metrics, Beside(by_type=found.by_type))
+        return [_fires(rule, [seen[str(number)]]) for number in range(series)]
+    parts = found.metrics.filter(window_months=1).partition_by("dimension", as_dict=True)
+    return [
+        _fires(rule, judge(_on(rule, number), parts[(str(number),)]).values())
+        for number in range(series)
+    ]
+
+
+def _on(rule: AlertRule, number: int) -> AlertRule:
+    return rule.model_copy(update={"dimension": str(number)})
+
+
+def _fires(rule: AlertRule, listed: Iterable[Sequence[Observation]]) -> list[bool]:
     months = [False] * (QUIET + AFTER)
-    for listed in seen.values():
+    for observations in listed:
         run = 0
-        for each in listed:
+        for each in observations:
             run = run + 1 if each.breach and each.guard is None else 0
             place = (each.month.year - FIRST.year) * 12 + each.month.month - FIRST.month
             months[place] |= run >= rule.periods
@@ -170,19 +199,23 @@ def measure(accounts: int, series: int, rules: Sequence[AlertRule]) -> list[dict
         rule.id: {"rule": rule.id, "accounts": accounts} for rule in rules
     }
     for world in WORLDS:
-        fired = {rule.id: [] for rule in rules}  # type: dict[str, list[list[bool]]]
-        for seed in range(series):
-            found = company(accounts, world, seed)
+        fired_by: dict[str, list[list[bool]]] = {rule.id: [] for rule in rules}
+        for seed in range(0, series, AT_ONCE):
+            count = min(AT_ONCE, series - seed)
+            found = companies(accounts, world, count, seed)
             for rule in rules:
-                fired[rule.id].append(fires(rule, found))
-        for name, listed in fired.items():
+                if rule.kind == "mix_shift" and seed >= PERMUTED:
+                    continue
+                fired_by[rule.id] += fires(rule, found, count)
+        for rule in rules:
+            fired = fired_by[rule.id]
             if world == "nothing":
-                judged = [each[12:] for each in listed]
-                rows[name]["false_a_month"] = sum(map(sum, judged)) / sum(map(len, judged))
-            else:
-                for months in (3, AFTER):
-                    share = sum(any(each[QUIET : QUIET + months]) for each in listed) / series
-                    rows[name][f"{world} in {months}"] = share
+                judged = [each[12:] for each in fired]
+                rows[rule.id]["false_a_month"] = sum(map(sum, judged)) / sum(map(len, judged))
+                continue
+            for months in (3, AFTER):
+                share = sum(any(each[QUIET : QUIET + months]) for each in fired) / len(fired)
+                rows[rule.id][f"{world} in {months}"] = share
     return list(rows.values())
 
 
@@ -200,7 +233,7 @@ def table(rows: Sequence[dict[str, object]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--series", type=int, default=400)
+    parser.add_argument("--series", type=int, default=1_000)
     parser.add_argument("--accounts", type=int, nargs="+", default=[100, 300, 1_000, 10_000])
     parser.add_argument("--only", nargs="*", default=[], help="ids of rules")
     parser.add_argument("--table", action="store_true", help="print, and keep nothing")

@@ -45,7 +45,7 @@ KIND_KEYS: Mapping[str, Values] = MappingProxyType(
         },
         "significant_drop": _TESTED | {"p": 0.02},
         "consecutive_declines": {"declines": 3, "threshold": 0.0},
-        "mix_shift": {"threshold": 0.15, "clear": 0.1, "p": 0.01, "months": 6, "min_events": 50},
+        "mix_shift": {"threshold": 0.15, "clear": 0.1, "p": 0.01, "min_events": 50},
         "segment_deterioration": _TESTED | {"q": 0.03, "dimension": "segment"},
         "pacing": {"months": 6},
         "concentration": {"threshold": 0.5, "clear": 0.1, "metric": "top1_share", "min_events": 12},

@@ -146,14 +146,14 @@ def _types(mixes: Sequence[dict[str, int]]) -> Beside:
 
 def test_types_that_shift_are_told_with_the_one_that_moved() -> None:
     rule = AlertRule(id="x", kind="mix_shift")
-    usual, other = {"seat": 60, "plan": 40}, {"seat": 20, "plan": 40, "usage": 40}
-    found = last(rule, metrics([0.03] * 7), _types([usual] * 6 + [other]))
+    usual, other = {"seat": 60, "plan": 40}, {"seat": 20, "plan": 45, "usage": 35}
+    found = last(rule, metrics([0.03] * 12), _types([usual] * 9 + [other] * 3))
     assert (found.observed, found.breach, found.p) == (pytest.approx(0.4), True, 0.001)
-    assert "Seats were 20% of the expansions, 60% in the 6 months before" in found.said
-    same = last(rule, metrics([0.03] * 7), _types([usual] * 7))
+    assert "Seats were 20% of the expansions of three months, 60% in the nine before" in found.said
+    same = last(rule, metrics([0.03] * 12), _types([usual] * 12))
     assert (same.observed, same.breach, same.p) == (pytest.approx(0), False, None)
     small = {kind: count // 10 for kind, count in other.items()}
-    few = last(rule, metrics([0.03] * 7), _types([usual] * 6 + [small]))
+    few = last(rule, metrics([0.03] * 12), _types([usual] * 9 + [small] * 3))
     assert (few.guard, few.breach) == ("insufficient_data", False)
     assert last(rule, metrics([0.03] * 3), _types([usual] * 3)).guard == "insufficient_data"
 

@@ -1,7 +1,7 @@
 """`mix_shift`: expansions are of other types than usual.
 
-Belongs here: the total variation between a month's types and those of the months before, and its test. Amounts are not
-compared: one large account would be a shift.
+Belongs here: the total variation between the types of three months and of the nine before, and its test. Amounts are
+not compared: one large account would be a shift.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.alerts.kinds.counts import BEFORE, LEAST_BEFORE, NOW
 from pipeline.alerts.kinds.series import contiguous, months_of, observations, rows
 from pipeline.alerts.observations import Seen
 from pipeline.config import AlertRule
@@ -29,7 +30,7 @@ TYPES = {
 
 
 def mix_shift(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> Seen:
-    """The share of expansions that are of another type than in the months before, at least `threshold`, not by chance.
+    """The share of expansions that are of another type than before, at least `threshold`, and not by chance.
 
     Args:
         rule: the rule.
@@ -59,7 +60,7 @@ def mix_shift(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> 
         )
         .sort("member", "month")
     )
-    return observations(judged, lambda row: _said(rule, row))
+    return observations(judged, _said)
 
 
 def chance(now: tuple[int, ...], before: tuple[int, ...]) -> float:
@@ -118,7 +119,8 @@ def _mixes(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> pl.
     types = series.select("member", "month").join(
         counted.select(pl.col("type").unique()), how="cross"
     )
-    before = pl.col("accounts").rolling_sum(rule.months or 1).shift(1)
+    now = pl.col("accounts").rolling_sum(NOW)
+    before = pl.col("accounts").rolling_sum(BEFORE, min_samples=LEAST_BEFORE).shift(NOW)
     counts = (
         types.join(
             counted.select("member", "month", "type", "accounts"),
@@ -126,21 +128,24 @@ def _mixes(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> pl.
             how="left",
         )
         .with_columns(pl.col("accounts").fill_null(0))
-        .with_columns(before=before.over("member", "type", order_by="month"))
+        .with_columns(
+            now=now.over("member", "type", order_by="month"),
+            before=before.over("member", "type", order_by="month"),
+        )
     )
-    share = pl.col("accounts") / pl.col("accounts").sum()
+    share = pl.col("now") / pl.col("now").sum()
     usual = pl.col("before") / pl.col("before").sum()
     moved = (share - usual).fill_nan(None)
     mixes = (
         counts.sort("member", "month", "type")
         .group_by("member", "month", maintain_order=True)
         .agg(
-            now="accounts",
+            now="now",
             before="before",
             types="type",
             observed=moved.abs().sum() / 2,
             complete=pl.col("before").is_not_null().all(),
-            events=pl.col("accounts").sum(),
+            events=pl.col("now").sum(),
             moved=pl.col("type").get(moved.abs().arg_max()),
             share=share.get(moved.abs().arg_max()),
             usual=usual.get(moved.abs().arg_max()),
@@ -155,12 +160,13 @@ def _mixes(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> pl.
     )
 
 
-def _said(rule: AlertRule, row: Mapping[str, Any]) -> str:
+def _said(row: Mapping[str, Any]) -> str:
     if row["guard"]:
         return f"{row['events'] or 0} expansions are too few to judge their types, or months before are missing."
+    moved = TYPES.get(row["moved"], row["moved"]).capitalize()
     told = (
-        f"{TYPES.get(row['moved'], row['moved']).capitalize()} were {row['share']:.0%} of the expansions, "
-        f"{row['usual']:.0%} in the {rule.months} months before."
+        f"{moved} were {row['share']:.0%} of the expansions of three months, "
+        f"{row['usual']:.0%} in the nine before."
     )
     if row["p"] is None:
         return told
