@@ -11,7 +11,6 @@ from typing import Literal
 
 import polars as pl
 
-from pipeline.config import AlertRule
 from pipeline.schemas import DATA_QUALITY, EXPANSION_BY_TYPE, EXPANSION_METRICS, SOURCE_SYNC
 
 Guard = Literal["insufficient_data", "no_data", "suppressed"]
@@ -75,8 +74,3 @@ class Beside:
     open_month: pl.DataFrame = field(default_factory=EXPANSION_METRICS.empty)
     quality: pl.DataFrame = field(default_factory=DATA_QUALITY.empty)
     syncs: pl.DataFrame = field(default_factory=SOURCE_SYNC.empty)
-
-
-def shortfall(rule: AlertRule, seen: Observation) -> float | None:
-    """Money that is missing, in major units."""
-    return seen.missing

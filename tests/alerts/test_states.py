@@ -167,6 +167,13 @@ def test_a_warning_holds_nothing_and_is_told_where_a_rule_names_it() -> None:
     assert nights.night(metrics([0.03, 0.01])) == ["operations", "fired"]
 
 
+def test_an_old_rate_holds_nothing() -> None:
+    nights = Nights(rules=(FLOOR, QUALITY))
+    nights.night(metrics([0.03]))
+    nights.beside = _checks("fx_rate fresh")
+    assert nights.night(metrics([0.03, 0.01])) == ["fired"]
+
+
 def test_without_the_rule_nothing_is_held() -> None:
     nights = Nights()
     nights.night(metrics([0.03]))
@@ -179,7 +186,7 @@ def test_a_stale_sync_holds(hours: int, kinds: list[str]) -> None:
     nights = Nights(rules=(FLOOR, QUALITY))
     nights.night(metrics([0.03]))
     row = dict.fromkeys(SOURCE_SYNC.names) | {"source": "stripe", "stream": "events"}
-    rows = [row | {"finished_at": NOW - timedelta(hours=hours)}]
+    rows = [row | {"started_at": NOW - timedelta(hours=hours)}]
     nights.beside = Beside(syncs=pl.DataFrame(rows, schema=SOURCE_SYNC.schema))
     assert nights.night(metrics([0.03, 0.01])) == kinds
 

@@ -13,6 +13,7 @@ import polars as pl
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline import schemas
+from pipeline.alerts.delivery.beside import beside
 from pipeline.alerts.delivery.frames import read
 from pipeline.alerts.delivery.telling import Draft, Voice, drafts
 from pipeline.alerts.evaluate import Evaluation, evaluate
@@ -75,7 +76,7 @@ def evaluate_and_store(
         lock_ledger(connection)
         metrics = _closed_metrics(connection, rules, calendar)
         known = _known(connection)
-        found = evaluate(metrics, rules, known, run)
+        found = evaluate(metrics, rules, known, run, beside(connection, rules, calendar))
         _store(connection, found, run_id)
         closed = metrics["month"].max()
         latest = closed if isinstance(closed, date) else None

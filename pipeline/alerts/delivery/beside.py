@@ -1,0 +1,65 @@
+"""What some kinds of rules read beside the metrics of closed months.
+
+Belongs here: reading it, and only what a rule in force asks for.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+from sqlalchemy import Connection
+
+from pipeline.alerts.delivery.frames import read
+from pipeline.alerts.observations import Beside
+from pipeline.config import AlertRule
+from pipeline.database import table_of
+from pipeline.months import Calendar
+from pipeline.schemas import DATA_QUALITY, EXPANSION_BY_TYPE, EXPANSION_METRICS, SOURCE_SYNC
+
+
+def beside(connection: Connection, rules: Sequence[AlertRule], calendar: Calendar) -> Beside:
+    """The frames that `rules` read; those that none reads are empty."""
+    by_kind: dict[str, set[str]] = {}
+    for rule in rules:
+        by_kind.setdefault(rule.kind, set()).add(rule.dimension)
+    found = Beside()
+    return Beside(
+        by_type=_types(connection, by_kind["mix_shift"], calendar.last_closed)
+        if "mix_shift" in by_kind
+        else found.by_type,
+        open_month=_open(connection, by_kind["pacing"], calendar.current)
+        if "pacing" in by_kind
+        else found.open_month,
+        quality=_checks(connection, calendar.current)
+        if "data_quality" in by_kind
+        else found.quality,
+        syncs=read(connection, SOURCE_SYNC) if "data_quality" in by_kind else found.syncs,
+    )
+
+
+def _types(connection: Connection, dimensions: set[str], last: date) -> pl.DataFrame:
+    types = table_of(EXPANSION_BY_TYPE)
+    return read(
+        connection,
+        EXPANSION_BY_TYPE,
+        types.c.dimension.in_(dimensions),
+        types.c.window_months == 1,
+        types.c.month <= last,
+    )
+
+
+def _open(connection: Connection, dimensions: set[str], month: date) -> pl.DataFrame:
+    metrics = table_of(EXPANSION_METRICS)
+    return read(
+        connection,
+        EXPANSION_METRICS,
+        metrics.c.dimension.in_(dimensions),
+        metrics.c.window_months == 1,
+        metrics.c.month == month,
+    )
+
+
+def _checks(connection: Connection, month: date) -> pl.DataFrame:
+    """The latest row of each check of the current month: run ids have no order, so the one stored last."""
+    rows = read(connection, DATA_QUALITY, table_of(DATA_QUALITY).c.month == month)
+    return rows.unique("check", keep="last", maintain_order=True)
