@@ -61,6 +61,9 @@ def alert_assets() -> list[dg.AssetsDefinition]:
                 "waiting": found.pending + found.unknown,
                 "undeliverable": found.dead,
                 "no destination": found.no_destination,
+                "charts": found.charts,
+                "charts that failed": found.charts_failed,
+                "another delivery was under way": found.elsewhere,
             }
         )
 

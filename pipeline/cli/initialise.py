@@ -54,7 +54,9 @@ def init(force: bool) -> None:
     click.echo("\nOptional: leave empty what you do not use.")
     secrets["HUBSPOT_SERVICE_KEY"] = _secret("HubSpot service key")
     secrets |= _salesforce()
-    secrets["SLACK_BOT_TOKEN"] = _secret("Slack bot token (scopes chat:write, channels:history)")
+    secrets["SLACK_BOT_TOKEN"] = _secret(
+        "Slack bot token (scopes chat:write, channels:history, channels:read, files:write)"
+    )
     answers["channel"] = click.prompt("Slack channel", default="#revenue")
     _write(config, CONFIG.format(**{key: _quoted(value) for key, value in answers.items()}))
     try:

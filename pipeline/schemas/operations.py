@@ -109,6 +109,8 @@ _OUTBOX = (
     text("slack_ts", "Timestamp of the message."),
     instant("created_at", "When it was decided."),
     instant("sent_at", "When it was delivered."),
+    text("slack_channel", "Id of the channel that it is in."),
+    text("chart", "Its chart's way into the thread: pending, sending, sent or failed; null: none."),
 )
 SLACK_OUTBOX = Table(
     name="slack_outbox",

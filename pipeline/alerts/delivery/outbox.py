@@ -1,40 +1,49 @@
 """The outbox: every message that waits is sent, each once.
 
-Belongs here: which messages are due, in which order, and what is remembered of each attempt. A message is marked
-`sending` before it leaves; one that is found so, or `unknown`, is looked up before it is sent again. A dead delivery is
-a warning and never an error: the figures are there.
+Belongs here: which messages are due, in which order, and what is done with each. A message is marked `sending` before
+it leaves; one that is found so, or `unknown`, is looked up before it is sent again. A dead delivery is a warning and
+never an error: the figures are there.
 """
 
-import json
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Connection, Engine, RowMapping, or_, select, update
+from sqlalchemy import Engine
 
-from pipeline.alerts.delivery.slack import Letter, Outcome, Post, SlackConfig, connect
-from pipeline.database import reading, table_of
-from pipeline.schemas import ALERT_STATE, SLACK_OUTBOX
+from pipeline.alerts.delivery import queue
+from pipeline.alerts.delivery.charts import attach
+from pipeline.alerts.delivery.letters import Letter, Outcome, Place, Post
+from pipeline.alerts.delivery.queue import BACKOFF, Waiting
+from pipeline.alerts.delivery.slack import SlackConfig, connect
+from pipeline.alerts.delivery.turn import turn
 
-WAITING = ("pending", "sending", "unknown")
-PARENTS = ("fired", "digest")
-ATTEMPTS = 10
-"""Attempts after which a message that cannot be sent is dead."""
 ROUNDS = 3
-"""An ambiguous failure is settled in the same delivery, if Slack lets it."""
-BACKOFF = timedelta(minutes=5)
+"""An unclear failure is settled in the same delivery, if Slack lets it."""
+GONE = frozenset({"thread_not_found", "message_not_found"})
+"""Somebody deleted the message that is to be answered."""
+DOUBT = "possible duplicate"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of the messages that waited."""
+    """What became of the messages that waited.
+
+    Attributes:
+        charts: charts that reached their thread.
+        charts_failed: charts that did not and will not; their messages did.
+        elsewhere: another delivery is under way, and this one did nothing.
+    """
 
     sent: int = 0
     pending: int = 0
     unknown: int = 0
     dead: int = 0
     no_destination: int = 0
+    charts: int = 0
+    charts_failed: int = 0
+    elsewhere: bool = False
 
 
 def deliver(target: Engine, slack: SlackConfig, now: datetime) -> Delivered:
@@ -45,131 +54,148 @@ def deliver(target: Engine, slack: SlackConfig, now: datetime) -> Delivered:
         slack: where to; without credentials messages get the status `no_destination`.
         now: when.
     """
-    post = connect(slack)
-    settled: dict[str, str] = {}
-    for _ in range(ROUNDS):
-        due = _due(target, now)
-        if not due:
-            break
-        for row in due:
-            outcome = (
-                _no_destination(target, row) if post is None else _attempt(target, post, row, now)
-            )
-            settled[row["key"]] = outcome
-    return Delivered(**Counter(settled.values()))
+    with turn(target) as mine:
+        if not mine:
+            return Delivered(elsewhere=True)
+        post = connect(slack)
+        if post is None:
+            return _shelved(target, now)
+        return _Delivery(target, post, slack.settling, now).run()
 
 
-def _due(target: Engine, now: datetime) -> list[RowMapping]:
-    """Messages to send, parents before what belongs into their threads."""
-    outbox = table_of(SLACK_OUTBOX)
-    query = select(outbox).where(
-        outbox.c.status.in_(WAITING), or_(outbox.c.next_at.is_(None), outbox.c.next_at <= now)
+def _shelved(target: Engine, now: datetime) -> Delivered:
+    due = [each for each in queue.waiting(target) if _due(each, now)]
+    for each in due:
+        queue.shelve(target, each)
+    return Delivered(no_destination=len(due))
+
+
+def _due(each: Waiting, now: datetime) -> bool:
+    return each.next_at is None or each.next_at <= now
+
+
+class _Delivery:
+    """One delivery, from the first message to the last chart."""
+
+    def __init__(self, target: Engine, post: Post, settling: float, now: datetime) -> None:
+        self._target = target
+        self._post = post
+        self._settling = settling
+        self._now = now
+        self._doubted = time.monotonic()
+        """When something unclear happened last; before this delivery it may have been just now."""
+
+    def run(self) -> Delivered:
+        settled: dict[str, str] = {}
+        charts: dict[str, str] = {}
+        for _ in range(ROUNDS):
+            tried = self._messages() | {
+                f"chart {each.key}": self._chart(each) for each in queue.charts(self._target)
+            }
+            if not tried:
+                break
+            settled |= {key: end for key, end in tried.items() if not key.startswith("chart ")}
+            charts |= {key: end for key, end in tried.items() if key.startswith("chart ")}
+        ends, shown = Counter(settled.values()), Counter(charts.values())
+        return Delivered(
+            sent=ends["sent"],
+            pending=ends["pending"],
+            unknown=ends["unknown"],
+            dead=ends["dead"],
+            charts=shown["sent"],
+            charts_failed=shown["failed"],
+        )
+
+    def _messages(self) -> dict[str, str]:
+        """Every due message once; the messages of an episode in their order, each after the one before is settled."""
+        tried: dict[str, str] = {}
+        held: set[str] = set()
+        for each in queue.waiting(self._target):
+            if _due(each, self._now) and held.isdisjoint(each.episodes):
+                tried[each.key] = self._message(each)
+            if tried.get(each.key) not in {"sent", "dead"}:
+                held.update(each.episodes)
+        return tried
+
+    def _message(self, each: Waiting) -> str:
+        if not queue.claim(self._target, each):
+            return "pending"
+        thread = queue.parent(self._target, each) if self._post.threads else None
+        letter = Letter(
+            key=each.key,
+            channel=each.channel,
+            text=each.payload["text"],
+            blocks=tuple(each.payload["blocks"]),
+            thread=thread,
+            broadcast=bool(each.payload.get("broadcast")),
+            answer=not each.opens,
+            since=each.created_at,
+        )
+        outcome = (
+            self._sent(each, letter) if each.status == "pending" else self._sought(each, letter)
+        )
+        if outcome.status == "unknown":
+            self._doubted = time.monotonic()
+        chart = bool(each.payload.get("picture")) and self._post.threads
+        return queue.settle(self._target, each, outcome, self._now, chart=chart)
+
+    def _sought(self, each: Waiting, letter: Letter) -> Outcome:
+        """It may have been posted: look, and only then post."""
+        self.settle()
+        found = self._post.find(letter, queue.channel_id(self._target, letter.channel))
+        if found.status == "sent":
+            return found
+        if found.status == "absent":
+            return self._sent(each, letter)
+        later = BACKOFF.total_seconds()
+        if found.status == "pending":
+            return Outcome("unknown", error=found.error, wait=found.wait or later)
+        # Nobody may look: at least once, and said so; another attempt is not in this delivery.
+        outcome = self._sent(each, _doubtful(letter))
+        return replace(
+            outcome, wait=outcome.wait or later, error=outcome.error or f"{DOUBT}: {found.error}"
+        )
+
+    def _sent(self, each: Waiting, letter: Letter) -> Outcome:
+        """Bring the message that opened the episode up to date, then post."""
+        noted = None
+        if letter.thread is not None and each.payload.get("parent"):
+            changed = self._changed(letter.thread, each)
+            if changed.status in {"pending", "unknown"} and each.attempts < ROUNDS - 1:
+                return Outcome("pending", error=f"update: {changed.error}", wait=changed.wait or 0)
+            noted = f"update: {changed.error}" if changed.status != "sent" else None
+        outcome = self._post.send(letter)
+        if outcome.status == "dead" and outcome.error in GONE and letter.thread is not None:
+            outcome = self._post.send(replace(letter, channel=letter.thread.channel, thread=None))
+        return replace(outcome, error=outcome.error or noted)
+
+    def _changed(self, thread: Place, each: Waiting) -> Outcome:
+        said = each.payload["parent"]
+        key = queue.key_at(self._target, thread) or each.key
+        return self._post.change(
+            thread, Letter(key, thread.channel, said["text"], tuple(said["blocks"]))
+        )
+
+    def _chart(self, each: Waiting) -> str:
+        thread = queue.parent(self._target, each) or each.place
+        if each.chart == "sending":
+            self.settle()
+        end = attach(self._target, self._post, each, thread, self._now)
+        if end == "sending":
+            self._doubted = time.monotonic()
+        return end
+
+    def settle(self) -> None:
+        """Let a request that is still on its way arrive before Slack is asked for it."""
+        left = self._doubted + self._settling - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+
+
+def _doubtful(letter: Letter) -> Letter:
+    element = {"type": "mrkdwn", "text": f"{DOUBT}: Slack did not confirm the first attempt"}
+    return replace(
+        letter,
+        text=f"({DOUBT}) {letter.text}",
+        blocks=(*letter.blocks, {"type": "context", "elements": [element]}),
     )
-    with reading(target) as connection:
-        rows = connection.execute(query).mappings().all()
-    return sorted(rows, key=lambda row: (row["created_at"], row["kind"] not in PARENTS, row["key"]))
-
-
-def _attempt(target: Engine, post: Post, row: RowMapping, now: datetime) -> str:
-    ambiguous = row["status"] != "pending"
-    if not _claim(target, row):
-        return "pending"
-    payload = json.loads(row["payload_json"])
-    with reading(target) as connection:
-        parent = _parent(connection, row, payload)
-    letter = Letter(
-        key=row["key"],
-        channel=(parent[0] if parent else None) or row["channel"],
-        text=payload["text"],
-        blocks=tuple(payload["blocks"]),
-        thread_ts=parent[1] if parent else None,
-    )
-    found = post.find(letter, parent[0] if parent else None) if ambiguous else None
-    if found is None:
-        outcome = post.send(letter)
-    elif found.status == "unknown":
-        # Nobody may look: at least once, and said so; the next attempt is not in this delivery.
-        outcome = post.send(replace(letter, doubtful=True))
-        outcome = replace(outcome, wait=outcome.wait or BACKOFF.total_seconds())
-    elif found.status == "sent":
-        outcome = found
-    else:
-        outcome = Outcome("unknown", error=found.error, wait=BACKOFF.total_seconds())
-    return _remember(target, row, payload, outcome, now)
-
-
-def _claim(target: Engine, row: RowMapping) -> bool:
-    """Mark the message as leaving; false when somebody else has it."""
-    outbox = table_of(SLACK_OUTBOX)
-    with target.begin() as connection:
-        claimed = connection.execute(
-            update(outbox)
-            .where(
-                outbox.c.key == row["key"],
-                outbox.c.status == row["status"],
-                outbox.c.attempts == row["attempts"],
-            )
-            .values(status="sending", attempts=row["attempts"] + 1)
-        )
-    return claimed.rowcount == 1
-
-
-def _remember(
-    target: Engine, row: RowMapping, payload: dict[str, Any], outcome: Outcome, now: datetime
-) -> str:
-    """Store what came of an attempt; the parent's timestamp goes to the states of its episodes."""
-    outbox, states = table_of(SLACK_OUTBOX), table_of(ALERT_STATE)
-    attempts = row["attempts"] + 1
-    status = outcome.status
-    if status in {"pending", "unknown"} and attempts >= ATTEMPTS:
-        status = "dead"
-    wait = BACKOFF * 2 ** min(attempts, 8) if status == "pending" else timedelta()
-    if outcome.wait is not None:
-        wait = timedelta(seconds=outcome.wait)
-    values: dict[str, Any] = {"status": status, "last_error": outcome.error, "next_at": now + wait}
-    if status == "sent":
-        values |= {"slack_ts": outcome.ts, "sent_at": now, "channel": row["channel"]}
-    with target.begin() as connection:
-        connection.execute(update(outbox).where(outbox.c.key == row["key"]).values(values))
-        if status == "sent" and row["kind"] in PARENTS and outcome.ts:
-            connection.execute(
-                update(states)
-                .where(states.c.episode_id.in_(payload["episodes"]))
-                .values(slack_channel=outcome.channel or row["channel"], slack_ts=outcome.ts)
-            )
-    return status
-
-
-def _parent(
-    connection: Connection, row: RowMapping, payload: dict[str, Any]
-) -> tuple[str | None, str] | None:
-    """Channel and timestamp of the message that opened the episode; None for such a message itself."""
-    if row["kind"] in PARENTS or not payload["episodes"]:
-        return None
-    states, outbox = table_of(ALERT_STATE), table_of(SLACK_OUTBOX)
-    episode = payload["episodes"][0]
-    state = connection.execute(
-        select(states.c.slack_channel, states.c.slack_ts).where(
-            states.c.episode_id == episode, states.c.slack_ts.is_not(None)
-        )
-    ).first()
-    if state is not None:
-        return state.slack_channel, state.slack_ts
-    opened = connection.execute(
-        select(outbox)
-        .where(outbox.c.kind.in_(PARENTS), outbox.c.slack_ts.is_not(None))
-        .order_by(outbox.c.created_at.desc())
-    ).mappings()
-    for each in opened:
-        if episode in json.loads(each["payload_json"]).get("episodes", []):
-            return None, each["slack_ts"]
-    return None
-
-
-def _no_destination(target: Engine, row: RowMapping) -> str:
-    outbox = table_of(SLACK_OUTBOX)
-    with target.begin() as connection:
-        connection.execute(
-            update(outbox).where(outbox.c.key == row["key"]).values(status="no_destination")
-        )
-    return "no_destination"

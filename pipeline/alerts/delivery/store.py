@@ -7,7 +7,7 @@ A kill at any point leaves all of them or none; repeating it adds nothing.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 from sqlalchemy import Connection, Engine, delete, insert, select
@@ -145,13 +145,18 @@ def _add_messages(connection: Connection, said: Sequence[Draft], now: datetime) 
     outbox = table_of(schemas.SLACK_OUTBOX)
     keys = [draft.key for draft in said]
     stored = connection.execute(select(outbox.c.key).where(outbox.c.key.in_(keys))).scalars().all()
-    rows = [_message_row(draft, now) for draft in said if draft.key not in stored]
+    new = [draft for draft in said if draft.key not in stored]
+    # They are sent in the order in which they were decided, which `created_at` alone keeps.
+    rows = [
+        _message_row(draft, now, now + timedelta(microseconds=place))
+        for place, draft in enumerate(new)
+    ]
     if rows:
         connection.execute(insert(outbox), rows)
     return len(rows)
 
 
-def _message_row(draft: Draft, now: datetime) -> dict[str, object]:
+def _message_row(draft: Draft, now: datetime, created: datetime) -> dict[str, object]:
     findings = draft.intent.findings if draft.intent else ()
     alone = findings[0] if len(findings) == 1 else None
     return {
@@ -166,6 +171,6 @@ def _message_row(draft: Draft, now: datetime) -> dict[str, object]:
         "next_at": now,
         "last_error": None,
         "slack_ts": None,
-        "created_at": now,
+        "created_at": created,
         "sent_at": None,
     }

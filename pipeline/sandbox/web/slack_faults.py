@@ -27,7 +27,8 @@ class SlackFaults(Conditions):
     Args:
         seed: which ones.
         share: how many of them, 0 to 1.
-        script: faults of the next calls that post, in this order, before chance begins; `ok` is none.
+        script: faults of the next calls that post, in this order, before chance begins: one of KINDS, a word with which
+            Slack refuses, or `ok`.
         silence: seconds without an answer, where there is none: longer than the client waits.
         wait: seconds that a limit asks to wait.
     """
@@ -43,8 +44,8 @@ class SlackFaults(Conditions):
         self._draw = random.Random(seed)  # noqa: S311 - draws faults, guards nothing
         self.share = share
         self.script = list(script)
-        self.calls: list[str] = []
-        """The methods that were called."""
+        self.of: dict[str, list[str]] = {}
+        """Faults of the next calls of a method, as `script` is for those that post."""
         self.spoilt: dict[str, int] = dict.fromkeys(KINDS, 0)
         """Kind -> how many answers."""
         self._silence = silence
@@ -52,18 +53,21 @@ class SlackFaults(Conditions):
 
     async def around(self, call: Call, answer: Callable[[], Response]) -> Response:
         """The answer, or what is left of it."""
-        self.calls.append(call.endpoint)
         kind = self._kind(call)
         if kind is None:
             return answer()
+        if kind not in KINDS:
+            return _json({"ok": False, "error": kind})
         self.spoilt[kind] += 1
         if kind in REFUSED:
             return await self._refusal(kind)
         return await self._lost(kind, answer())
 
     def _kind(self, call: Call) -> str | None:
-        if self.script and call.endpoint in {"chat.postMessage", "webhook"}:
-            kind = self.script.pop(0)
+        posts = call.endpoint in {"chat.postMessage", "webhook"}
+        given = self.of.get(call.endpoint) or (self.script if posts else [])
+        if given:
+            kind = given.pop(0)
             return None if kind == "ok" else kind
         if self.script or self._draw.random() >= self.share:
             return None
