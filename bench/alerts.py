@@ -43,7 +43,9 @@ RULES = (
     AlertRule(id="floor over 3 months", kind="floor", threshold=0.75 * USUAL, window_months=3),
     AlertRule(id="consecutive_declines", kind="consecutive_declines"),
     AlertRule(id="mix_shift", kind="mix_shift"),
-    AlertRule(id="concentration, 12 months", kind="concentration", window_months=12),
+    AlertRule(
+        id="concentration, 12 months", kind="concentration", window_months=12, threshold=1 / 3
+    ),
 )
 AT_ONCE = 100
 """Companies that are held together."""

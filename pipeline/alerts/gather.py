@@ -94,9 +94,14 @@ def _open_months(member: Member, months: Sequence[date]) -> frozenset[date]:
 
 
 def _judged(evaluated: pl.DataFrame) -> dict[str, dict[date, tuple[int, bool]]]:
-    """The verdicts: fingerprint -> month -> the latest version that was judged, and the verdict."""
+    """The verdicts: fingerprint -> month -> the latest version that was judged, and the verdict.
+
+    A month that was suppressed has none: what changed meanwhile is told when it is judged again.
+    """
     latest = (
-        evaluated.filter(pl.col("data_version").is_not_null())
+        evaluated.filter(
+            pl.col("data_version").is_not_null(), pl.col("guard").ne_missing("suppressed")
+        )
         .sort("fingerprint", "month", "data_version", "at")
         .unique(["fingerprint", "month"], keep="last", maintain_order=True)
         .select("fingerprint", "month", "data_version", "breach")

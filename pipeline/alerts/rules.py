@@ -15,7 +15,11 @@ DEFAULT_RULES = (
     AlertRule(id="expansion-drop", kind="significant_drop"),
     AlertRule(id="segment-deterioration", kind="segment_deterioration"),
     AlertRule(
-        id="expansion-concentration", kind="concentration", window_months=12, severity="info"
+        id="expansion-concentration",
+        kind="concentration",
+        window_months=12,
+        threshold=1 / 3,
+        severity="info",
     ),
     AlertRule(id="data-quality", kind="data_quality", severity="critical"),
 )

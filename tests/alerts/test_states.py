@@ -159,6 +159,18 @@ def test_a_failed_check_holds_every_alert_and_says_so_once() -> None:
     assert nights.night(metrics([0.03, 0.01])) == ["operations"]
 
 
+def test_what_was_restated_while_held_is_told_afterwards() -> None:
+    nights = Nights(rules=(FLOOR, QUALITY))
+    nights.night(metrics([0.03]))
+    nights.night(metrics([0.03, 0.01]))
+    nights.beside = _checks("crm answered")
+    better = metrics([0.03, 0.025], version=2)
+    assert nights.night(better) == ["operations"]
+    nights.beside = _checks()
+    assert nights.night(better) == ["restated"]
+    assert nights.night(better) == []
+
+
 def test_a_warning_holds_nothing_and_is_told_where_a_rule_names_it() -> None:
     named = AlertRule(id="links", kind="data_quality", member="links covered")
     nights = Nights(rules=(FLOOR, QUALITY, named))

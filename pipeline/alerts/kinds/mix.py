@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.alerts import words
 from pipeline.alerts.kinds.counts import BEFORE, LEAST_BEFORE, NOW
 from pipeline.alerts.kinds.series import contiguous, months_of, observations, rows
 from pipeline.alerts.observations import Seen
@@ -17,16 +18,6 @@ from pipeline.config import AlertRule
 DRAWS = 999
 """Permutations: a probability down to one in a thousand."""
 SEED = 1
-TYPES = {
-    "seat": "seats",
-    "plan": "plan upgrades",
-    "interval": "billing intervals",
-    "price": "price increases",
-    "discount": "ended discounts",
-    "usage": "usage",
-    "add_on": "add-ons",
-    "cross_sell": "cross-sell",
-}
 
 
 def mix_shift(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> Seen:
@@ -163,7 +154,7 @@ def _mixes(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> pl.
 def _said(row: Mapping[str, Any]) -> str:
     if row["guard"]:
         return f"{row['events'] or 0} expansions are too few to judge their types, or months before are missing."
-    moved = TYPES.get(row["moved"], row["moved"]).capitalize()
+    moved = words.TYPES.get(row["moved"], row["moved"]).capitalize()
     told = (
         f"{moved} were {row['share']:.0%} of the expansions of three months, "
         f"{row['usual']:.0%} in the nine before."
