@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from pipeline.crm import dangling, deals, domains, levels, links, merges, past
 from pipeline.crm.countries import iso_country
 from pipeline.crm.protocol import Told
 from pipeline.crm.rules import LinkRules
+from pipeline.names import one_line
 from pipeline.schemas import ACCOUNT, ACCOUNT_LINK
 from pipeline.schemas.override import OVERRIDE
 
@@ -123,11 +125,13 @@ def with_first_paid(account: pl.DataFrame, mrr: pl.LazyFrame, links: pl.LazyFram
 
 
 def _together(told: Sequence[Told]) -> Told:
-    """One frame of each kind, read once."""
+    """One frame of each kind, read once; every name in it on one line."""
     nothing = Told.nothing()
     kinds = ("account", "account_change", "deal", "deal_change", "contact")
     frames = [
-        pl.concat([getattr(each, kind) for each in (nothing, *told)], how="vertical")
+        pl.concat([getattr(each, kind) for each in (nothing, *told)], how="vertical").with_columns(
+            one_line(cs.string() - cs.matches("(^|_)id$"))
+        )
         for kind in kinds
     ]
     return Told(*(frame.lazy() for frame in pl.collect_all(frames)))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from pipeline.billing.decoding import payload as p
+from pipeline.names import one_line
 
 COUPON_PPM = 10_000
 """A percent_off of 1 is 10,000 millionths."""
@@ -29,7 +30,7 @@ def customers(raw: pl.LazyFrame) -> pl.LazyFrame:
         "source_account",
         "metadata",
         customer_id="id",
-        name=p.field("name"),
+        name=one_line(p.field("name")),
         email=p.field("email"),
         country=p.field("address", "country").str.to_uppercase(),
         currency=p.field("currency"),
@@ -43,7 +44,7 @@ def products(raw: pl.LazyFrame) -> pl.LazyFrame:
     """OBSERVED_PRODUCT."""
     rows = p.stream(raw, "product").with_columns(metadata=_metadata())
     return p.decoded(rows, p.PRODUCT).select(
-        *SEEN, "metadata", product_id="id", name=p.field("name")
+        *SEEN, "metadata", product_id="id", name=one_line(p.field("name"))
     )
 
 
