@@ -27,6 +27,11 @@ channel = {channel}
 # kind = "floor"
 # threshold = 0.02
 """
+FILES = """
+[crm.files]
+{lines}
+# [crm.files.account_columns]   # our name = their column, where they differ: docs/configuration.md
+"""
 READ_ONLY = 0o600
 
 
@@ -54,11 +59,13 @@ def init(force: bool) -> None:
     click.echo("\nOptional: leave empty what you do not use.")
     secrets["HUBSPOT_SERVICE_KEY"] = _secret("HubSpot service key")
     secrets |= _salesforce()
+    files = _files()
     secrets["SLACK_BOT_TOKEN"] = _secret(
         "Slack bot token (scopes chat:write, channels:history, channels:read, files:write)"
     )
     answers["channel"] = click.prompt("Slack channel", default="#revenue")
-    _write(config, CONFIG.format(**{key: _quoted(value) for key, value in answers.items()}))
+    text = CONFIG.format(**{key: _quoted(value) for key, value in answers.items()})
+    _write(config, text + files)
     try:
         load_config(config)
     except ConfigError:
@@ -82,6 +89,24 @@ def _salesforce() -> dict[str, str]:
         "SALESFORCE_CLIENT_ID": _secret("Salesforce consumer key"),
         "SALESFORCE_CLIENT_SECRET": _secret("Salesforce consumer secret"),
     }
+
+
+def _files() -> str:
+    """The section of `pipeline.toml` for exports of a CRM; empty where there are none."""
+    told = {
+        key: str(click.prompt(f"{what}, CSV or Parquet", default="", show_default=False)).strip()
+        for key, what in (
+            ("accounts", "Any other CRM, or a spreadsheet: the file of accounts"),
+            ("deals", "The file of deals"),
+        )
+    }
+    for path in told.values():
+        if path and not Path(path).is_file():
+            click.echo(
+                f"Note: {path} does not exist yet; `expansion doctor` reads it as a sync would."
+            )
+    lines = [f"{key} = {_quoted(path)}" for key, path in told.items() if path]
+    return FILES.format(lines="\n".join(lines)) if lines else ""
 
 
 def _secret(question: str) -> str:

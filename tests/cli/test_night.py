@@ -182,7 +182,7 @@ def test_help_names_every_command(desk: Desk) -> None:
 
 def test_init_asks_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    answers = ["Acme", "EUR", "Europe/Berlin", "rk_test_x", "", "", "", "#growth"]
+    answers = ["Acme", "EUR", "Europe/Berlin", "rk_test_x", "", "", "", "", "", "#growth"]
     said = CliRunner().invoke(cli, ["init"], input="\n".join(answers) + "\n")
     assert said.exit_code == 0, said.output
     assert "rk_test_x" not in said.output

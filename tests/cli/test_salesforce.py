@@ -183,6 +183,8 @@ def test_init_asks_for_salesforce(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "3MVG.key",
         "s3cret",
         "",
+        "",
+        "",
         "#growth",
     ]
     said = CliRunner().invoke(cli, ["init"], input="\n".join(answers) + "\n")

@@ -1,0 +1,51 @@
+"""`expansion init` as a person answers it; what it writes is what the next command reads."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli.main import cli
+from pipeline.settings import Settings
+
+KEY = "rk_live_51Asked"
+
+
+def _answers(accounts: str = "", deals: str = "", company: str = "Acme") -> str:
+    """In the order of the questions: company, currency, zone, Stripe, HubSpot, Salesforce, two files, Slack, channel."""
+    return "\n".join(
+        [company, "EUR", "Europe/Berlin", KEY, "", "", accounts, deals, "", "#money", ""]
+    )
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_is_answered_is_what_the_next_command_reads(tmp_path: Path) -> None:
+    company = 'Acme "Nord" \\ Söhne'
+    said = CliRunner().invoke(cli, ["init"], input=_answers(company=company))
+    assert said.exit_code == 0, said.output
+    assert KEY not in said.output
+    settings = Settings.load({}, tmp_path)
+    assert settings.config.company.name == company
+    assert settings.config.company.reporting_currency == "eur"
+    assert settings.config.slack.channel == "#money"
+    assert settings.config.crm.files is None or settings.config.crm.files.accounts is None
+    assert settings.stripe_api_key is not None
+    assert settings.stripe_api_key.get_secret_value() == KEY
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert KEY not in (tmp_path / "pipeline.toml").read_text()
+
+
+def test_files_of_a_crm_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text("account_id,owner\na1,Ann\n")
+    said = CliRunner().invoke(cli, ["init"], input=_answers("accounts.csv", "deals of 2026.csv"))
+    assert said.exit_code == 0, said.output
+    assert "Note: deals of 2026.csv does not exist yet" in said.output
+    assert "Note: accounts.csv" not in said.output
+    files = Settings.load({}, tmp_path).config.crm.files
+    assert files is not None
+    assert files.accounts == tmp_path / "accounts.csv"
+    assert files.deals == tmp_path / "deals of 2026.csv"
