@@ -67,6 +67,7 @@ def test_back_from_a_backup_on_sqlite(worked: Desk, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.postgres
 def test_back_from_a_backup_on_postgresql(
     desk: Desk, postgres_url: str, postgres_tools: dict[str, str], tmp_path: Path

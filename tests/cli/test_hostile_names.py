@@ -62,6 +62,7 @@ def _name(key: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_name_is_a_name_and_nothing_else(
     kind: str,

@@ -55,6 +55,7 @@ def _code(desk: Desk) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_first_night_after_an_upgrade(worked: Desk) -> None:
     before, sent, code = _figures(worked), worked.messages, _code(worked)
     for name in LATER:
