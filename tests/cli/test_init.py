@@ -12,7 +12,7 @@ KEY = "rk_live_51Asked"
 
 
 def _answers(accounts: str = "", deals: str = "", company: str = "Acme") -> str:
-    """In the order of the questions: company, currency, zone, Stripe, HubSpot, Salesforce, two files, Slack, channel."""
+    """As asked: company, currency, zone, Stripe, HubSpot, Salesforce, two files, Slack, channel."""
     return "\n".join(
         [company, "EUR", "Europe/Berlin", KEY, "", "", accounts, deals, "", "#money", ""]
     )
