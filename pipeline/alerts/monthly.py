@@ -58,15 +58,18 @@ class MonthTold:
     version: int
 
 
-def newly_closed(states: pl.DataFrame, closed: date | None) -> bool:
-    """Whether `closed` is a month that closed since the last night; false on the first one.
+def newly_judged(before: pl.DataFrame, after: pl.DataFrame, closed: date | None) -> bool:
+    """Whether `closed` is a month that the night was the first to judge; false on the first night of all.
+
+    Figures that are not to be trusted are not judged, so they have no digest until they are.
 
     Args:
-        states: ALERT_STATE before the night.
+        before: ALERT_STATE before the night.
+        after: the states that the night changed.
         closed: the latest closed month that is published.
     """
-    last = states["last_month"].max()
-    return closed is not None and isinstance(last, date) and last < closed
+    last, now = before["last_month"].max(), after["last_month"].max()
+    return closed is not None and now == closed and isinstance(last, date) and last < closed
 
 
 def told(

@@ -51,7 +51,7 @@ def alert_assets() -> list[dg.AssetsDefinition]:
         """The messages that wait, sent to Slack; one that cannot be delivered is a warning, not a failure."""
         if not _nightly(context):
             return dg.MaterializeResult(metadata={"nightly": False})
-        found = deliver(place.engine, _slack(place.settings), place.settings.now())
+        found = deliver(place.engine, slack(place.settings), place.settings.now())
         if found.dead:
             context.log.warning("%s messages could not be delivered to Slack", found.dead)
         return dg.MaterializeResult(
@@ -102,7 +102,8 @@ def letterhead(settings: Settings, run_id: str) -> Letterhead:
     )
 
 
-def _slack(settings: Settings) -> SlackConfig:
+def slack(settings: Settings) -> SlackConfig:
+    """Where messages go."""
     token, webhook = settings.slack_bot_token, settings.slack_webhook_url
     return SlackConfig(
         token=token.get_secret_value() if token else None,

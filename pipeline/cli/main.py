@@ -12,6 +12,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.cli import outside
+from pipeline.cli.alerts import alerts
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
 from pipeline.cli.explain import explain
@@ -35,7 +36,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    *(demo, init, doctor, sync, run, backfill, explain, report, restatements, export),
+    *(demo, init, doctor, sync, run, backfill, explain, report, restatements, export, alerts),
     *(db, forget, sandbox),
 )
 for _command in COMMANDS:

@@ -65,7 +65,7 @@ _EVENT = (
     text("episode_id", "The episode."),
     text("fingerprint", "rule|dimension|member."),
     text("from_state", "State before."),
-    text("to_state", "State after."),
+    text("to_state", "State after; acknowledged: somebody has taken the episode on."),
     month_column("The month that caused it."),
     text("reason", "Why, for people."),
     instant("at", "When."),

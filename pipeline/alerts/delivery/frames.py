@@ -3,15 +3,17 @@
 Belongs here: published columns, money in micro-units; the columns that are not published are null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, select
 
+from pipeline.config import AlertRule
 from pipeline.database import table_of
 from pipeline.money import MICRO
-from pipeline.schemas import Table
+from pipeline.months import Calendar
+from pipeline.schemas import EXPANSION_METRICS, Table
 
 
 def read(connection: Connection, table: Table, *where: ColumnElement[bool]) -> pl.DataFrame:
@@ -22,6 +24,21 @@ def read(connection: Connection, table: Table, *where: ColumnElement[bool]) -> p
         [[_value(row, name, money) for name in table.names] for row in rows],
         schema=table.schema,
         orient="row",
+    )
+
+
+def closed_metrics(
+    connection: Connection, rules: Sequence[AlertRule], calendar: Calendar
+) -> pl.DataFrame:
+    """The figures that the rules read, of closed months only: EXPANSION_METRICS."""
+    metrics = table_of(EXPANSION_METRICS)
+    return read(
+        connection,
+        EXPANSION_METRICS,
+        metrics.c.dimension.in_({rule.dimension for rule in rules}),
+        metrics.c.window_months.in_({rule.window_months for rule in rules}),
+        metrics.c.month <= calendar.last_closed,
+        metrics.c.provisional.is_(False),
     )
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline import schemas
 from pipeline.alerts.delivery.beside import beside
-from pipeline.alerts.delivery.frames import read
+from pipeline.alerts.delivery.frames import closed_metrics, read
+from pipeline.alerts.delivery.hushing import acknowledged
 from pipeline.alerts.delivery.telling import Draft, Voice, drafts
 from pipeline.alerts.evaluate import Evaluation, evaluate
 from pipeline.alerts.members import Known, Run
@@ -74,7 +75,7 @@ def evaluate_and_store(
     )
     with target.begin() as connection:
         lock_ledger(connection)
-        metrics = _closed_metrics(connection, rules, calendar)
+        metrics = closed_metrics(connection, rules, calendar)
         known = _known(connection)
         found = evaluate(metrics, rules, known, run, beside(connection, rules, calendar))
         _store(connection, found, run_id)
@@ -93,26 +94,12 @@ def evaluate_and_store(
     )
 
 
-def _closed_metrics(
-    connection: Connection, rules: Sequence[AlertRule], calendar: Calendar
-) -> pl.DataFrame:
-    """The figures that the rules read, of closed months only."""
-    metrics = table_of(schemas.EXPANSION_METRICS)
-    return read(
-        connection,
-        schemas.EXPANSION_METRICS,
-        metrics.c.dimension.in_({rule.dimension for rule in rules}),
-        metrics.c.window_months.in_({rule.window_months for rule in rules}),
-        metrics.c.month <= calendar.last_closed,
-        metrics.c.provisional.is_(False),
-    )
-
-
 def _known(connection: Connection) -> Known:
     return Known(
         states=read(connection, schemas.ALERT_STATE),
         evaluated=read(connection, schemas.ALERT_EVALUATION),
         silences=read(connection, schemas.SILENCE),
+        acknowledged=acknowledged(connection),
     )
 
 

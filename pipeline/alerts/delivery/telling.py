@@ -20,7 +20,7 @@ from pipeline.alerts.evaluate import Evaluation
 from pipeline.alerts.intents import Finding, Intent
 from pipeline.alerts.members import Known
 from pipeline.alerts.messages import Letterhead, Message, compose, monthly, restatement
-from pipeline.alerts.monthly import YEAR, newly_closed, told
+from pipeline.alerts.monthly import YEAR, newly_judged, told
 from pipeline.alerts.story import BEFORE, Background, Story, story
 from pipeline.config import Dimensions
 from pipeline.database import table_of
@@ -96,7 +96,7 @@ def drafts(
         voice: where rules speak, and how.
     """
     said = [*_alerts(connection, new(connection, found.intents), voice)]
-    if voice.digests and closed is not None and newly_closed(known.states, closed):
+    if voice.digests and closed is not None and newly_judged(known.states, found.states, closed):
         said += _digests(connection, found, known, closed, voice)
     return said + _notes(connection, voice)
 

@@ -1,0 +1,91 @@
+"""How alerts stand: states, silences and messages, as an operator wants to know them.
+
+Belongs here: reading. Nothing is changed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Engine, func, select
+
+from pipeline import schemas
+from pipeline.alerts.delivery.frames import read
+from pipeline.alerts.delivery.hushing import acknowledged
+from pipeline.database import reading, table_of
+
+UNDELIVERED = ("dead", "no_destination", "unknown")
+LATEST = 20
+"""Messages without a way to Slack that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How alerts stand.
+
+    Attributes:
+        states: one row per rule and member: fingerprint, rule_id, dimension, member, state, since_month, last_month,
+            severity, episode_id, slack_ts, acknowledged, and of the latest evaluation observed, expected, p, guard.
+        silences: SILENCE rows that are in force.
+        messages: status -> how many messages of the outbox.
+        undelivered: key, kind, channel, status, attempts, last_error, created_at of the latest messages that did not
+            reach Slack.
+    """
+
+    states: pl.DataFrame
+    silences: pl.DataFrame
+    messages: dict[str, int]
+    undelivered: list[dict[str, Any]]
+
+
+def standing(target: Engine, now: datetime) -> Standing:
+    """How alerts stand at `now`."""
+    outbox, silences = table_of(schemas.SLACK_OUTBOX), table_of(schemas.SILENCE)
+    with reading(target) as connection:
+        states = _states(connection)
+        counted = connection.execute(
+            select(outbox.c.status, func.count()).group_by(outbox.c.status)
+        ).all()
+        lost = connection.execute(
+            select(
+                outbox.c.key,
+                outbox.c.kind,
+                outbox.c.channel,
+                outbox.c.status,
+                outbox.c.attempts,
+                outbox.c.last_error,
+                outbox.c.created_at,
+            )
+            .where(outbox.c.status.in_(UNDELIVERED))
+            .order_by(outbox.c.created_at.desc(), outbox.c.key)
+            .limit(LATEST)
+        ).mappings()
+        return Standing(
+            states=states,
+            silences=read(connection, schemas.SILENCE, silences.c.until > now),
+            messages={str(status): int(count) for status, count in sorted(counted)},
+            undelivered=[dict(row) for row in lost],
+        )
+
+
+def _states(connection: Connection) -> pl.DataFrame:
+    states = read(connection, schemas.ALERT_STATE)
+    judged = table_of(schemas.ALERT_EVALUATION)
+    last = states["last_month"].max()
+    latest = (
+        read(connection, schemas.ALERT_EVALUATION, judged.c.month == last)
+        .sort("month", "at")
+        .unique("fingerprint", keep="last", maintain_order=True)
+        .select("fingerprint", "observed", "p", "guard", expected="baseline")
+    )
+    known = list(acknowledged(connection))
+    return (
+        states.select(
+            *("fingerprint", "rule_id", "dimension", "member", "state", "since_month"),
+            *("last_month", "severity", "episode_id", "slack_ts"),
+            acknowledged=pl.col("episode_id").is_in(known).fill_null(value=False),
+        )
+        .join(latest, on="fingerprint", how="left")
+        .sort("rule_id", "dimension", "member")
+    )

@@ -1,0 +1,127 @@
+"""`alerts status`: how alerts stand.
+
+Belongs here: showing it. Reading it is in `pipeline.alerts.delivery.standing`.
+"""
+
+import json as json_module
+from datetime import date, datetime
+from typing import Any
+
+import click
+import polars as pl
+from rich.table import Table
+
+from pipeline.alerts import words
+from pipeline.alerts.delivery.standing import Standing, standing
+from pipeline.assets.place import Place
+from pipeline.cli import terminal
+from pipeline.cli.alerts.rules import in_force
+from pipeline.config import AlertRule
+from pipeline.months import key_of
+from pipeline.settings import Settings
+
+QUIET = ("ok",)
+LONGEST = 60
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every rule and member, quiet ones too.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def status(everything: bool, as_json: bool) -> None:
+    """Which rules fire, which are silenced, and which messages did not reach Slack."""
+    settings = Settings.load()
+    place = Place(settings)
+    try:
+        found = standing(place.engine, settings.now())
+    finally:
+        place.close()
+    if as_json:
+        click.echo(json_module.dumps(_told(found), default=_plain))
+        return
+    _show_states(found, settings, everything)
+    _show_silences(found)
+    _show_messages(found)
+
+
+def _told(found: Standing) -> dict[str, Any]:
+    states = found.states
+    return {
+        "states": states.to_dicts(),
+        "open": states.filter(_open()).to_dicts(),
+        "silences": found.silences.to_dicts(),
+        "messages": found.messages,
+        "undelivered": found.undelivered,
+    }
+
+
+def _open() -> pl.Expr:
+    return pl.col("episode_id").is_not_null() & (pl.col("state") != "pending")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _show_states(found: Standing, settings: Settings, everything: bool) -> None:
+    states = found.states
+    if states.is_empty():
+        click.echo("No night has judged a rule yet. Type: expansion run")
+        return
+    counted = ", ".join(
+        f"{count} {state}" for state, count in states.group_by("state").len().sort("state").rows()
+    )
+    month = states["last_month"].max()
+    judged = f" (closed months up to {key_of(month)})" if isinstance(month, date) else ""
+    click.echo(f"{states.height} rules and members watched{judged}: {counted}.")
+    shown = states if everything else states.filter(~pl.col("state").is_in(QUIET))
+    if shown.is_empty():
+        return
+    rules = {rule.id: rule for rule in in_force(settings)}
+    table = Table(box=None, pad_edge=False)
+    for name in ("rule", "member", "state", "since"):
+        table.add_column(name, no_wrap=name != "member")
+    for name in ("figure", "expected", "chance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in shown.iter_rows(named=True):
+        table.add_row(*_cells(row, rules.get(row["rule_id"]), settings))
+    terminal.out().print(table)
+
+
+def _cells(row: dict[str, Any], rule: AlertRule | None, settings: Settings) -> list[str]:
+    currency = settings.config.company.reporting_currency
+    state = f"{row['state']}, acknowledged" if row["acknowledged"] else row["state"]
+
+    def figure(value: float | None) -> str:
+        return "-" if value is None or rule is None else words.figure(rule, value, currency)
+
+    return [
+        row["rule_id"],
+        "total" if row["dimension"] == "total" else f"{row['dimension']} {row['member']}",
+        state,
+        key_of(row["since_month"]) if row["since_month"] else "-",
+        figure(row["observed"]),
+        figure(row["expected"]),
+        "-" if row["p"] is None else words.chance(row["p"]),
+    ]
+
+
+def _show_silences(found: Standing) -> None:
+    for row in found.silences.iter_rows(named=True):
+        whose = f" on {row['member']}" if row["member"] else ""
+        click.echo(
+            f"Silent: {row['rule_id']}{whose} until {row['until']:%Y-%m-%d %H:%M} UTC, "
+            f"by {row['created_by']}: {row['reason']}"
+        )
+
+
+def _show_messages(found: Standing) -> None:
+    if not found.messages:
+        click.echo("Messages: none yet.")
+        return
+    counted = ", ".join(f"{count} {status}" for status, count in found.messages.items())
+    click.echo(f"Messages: {counted}.")
+    for row in found.undelivered:
+        why = f": {row['last_error']}" if row["last_error"] else ""
+        click.echo(
+            f"  {row['status']}: {row['kind']} of {row['created_at']:%Y-%m-%d} to {row['channel']}{why}"
+        )
