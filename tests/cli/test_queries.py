@@ -15,7 +15,11 @@ from pipeline.database import table_of
 from pipeline.schemas import PUBLISHED
 from tests.cli.desk import Desk
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "queries.md").read_text(encoding="utf-8")
+DOCUMENT, LAKE = (
+    (Path(__file__).resolve().parents[2] / "docs" / "queries.md")
+    .read_text(encoding="utf-8")
+    .split("\n## The lake, with DuckDB\n")
+)
 QUERIES = re.findall(r"```sql\n(.*?);\n```", DOCUMENT, re.DOTALL)
 MAY_BE_EMPTY = re.compile(
     r"from (restatement|expansion_attribution|attribution_sensitivity|deal_reconciliation|data_quality)"
