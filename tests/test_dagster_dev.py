@@ -35,6 +35,7 @@ MONTHLY = (
     "mrr_movement",
     "mrr_item_movement",
     "mrr_movement_component",
+    "intra_month_activity",
     "expansion_metrics",
     "expansion_by_type",
     "expansion_cohort",

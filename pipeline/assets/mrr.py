@@ -1,4 +1,4 @@
-"""MRR: snapshots at month ends, movements and components between them.
+"""MRR: snapshots at month ends, movements and components between them, and what the ends do not show.
 
 Belongs here: one pass over all months of the run, from the timeline. Identities are checked before anything is shown.
 Movements value the states of both month ends themselves, so they depend on the timeline, not on the stored snapshots.
@@ -14,6 +14,7 @@ from pipeline.assets import checked, inputs, night, shown
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.schemas import (
+    INTRA_MONTH_ACTIVITY,
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
@@ -22,7 +23,7 @@ from pipeline.schemas import (
 
 GROUP = "mrr"
 DEPS = [dg.AssetDep(name) for name in ("item_timeline", "accounts", "fx_rate")]
-TABLES = (MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT)
+TABLES = (MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT, INTRA_MONTH_ACTIVITY)
 
 VALUED = checked.check(
     MRR_SNAPSHOT.name, "valued", "Every item that counts has a value in the reporting currency."
@@ -33,10 +34,15 @@ ROLL_FORWARD = checked.check(
 COMPONENTS = checked.check(
     MRR_MOVEMENT_COMPONENT.name, "components", "An account's components sum to its delta."
 )
+WITHIN = checked.check(
+    INTRA_MONTH_ACTIVITY.name,
+    "within",
+    "What went up less what went down within the month is the account's delta.",
+)
 
 
 def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """`mrr_snapshot`; `mrr_movement` with item movements and components."""
+    """`mrr_snapshot`; `mrr_movement` with item movements, components and what happens within a month."""
 
     @dg.multi_asset(
         specs=[shown.spec(MRR_SNAPSHOT, months, GROUP, DEPS)],
@@ -66,7 +72,7 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
 
     @dg.multi_asset(
         specs=[shown.spec(table, months, GROUP, DEPS) for table in TABLES],
-        check_specs=[ROLL_FORWARD, COMPONENTS],
+        check_specs=[ROLL_FORWARD, COMPONENTS, WITHIN],
         backfill_policy=dg.BackfillPolicy.single_run(),
         name="mrr_movement",
     )
@@ -79,16 +85,17 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         results: list[dg.AssetCheckResult] = []
         for part in mrr.parts(valued.spans.lazy(), calendar, months_in(context)):
             found = mrr.moved(valued, calendar, part)
-            moved = found.movement.lazy()
+            moved, activity = found.movement.lazy(), mrr.within(valued, calendar, part)
             identities = [
                 (ROLL_FORWARD, metrics.check_roll_forward(moved)),
                 (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
+                (WITHIN, metrics.check_within(moved, activity.lazy())),
             ]
             results = checked.results(identities)
             if error := checked.broken(identities):
                 yield from results
                 raise error
-            frames = (found.movement, found.item_movement, found.component)
+            frames = (found.movement, found.item_movement, found.component, activity)
             written.add(dict(zip(TABLES, frames, strict=True)), part)
         written.commit(context, (night.TIMELINE, generation))
         yield from results

@@ -14,6 +14,7 @@ from pipeline.metrics.identities import (
     check_members,
     check_roll_forward,
     check_types,
+    check_within,
 )
 from pipeline.metrics.past import Past, inferred
 from pipeline.metrics.spec import MetricsSpec
@@ -26,6 +27,7 @@ __all__ = [
     "check_members",
     "check_roll_forward",
     "check_types",
+    "check_within",
     "cohort_growth",
     "cohorts",
     "counted",

@@ -36,6 +36,29 @@ def check_components(movement: pl.LazyFrame, component: pl.LazyFrame) -> pl.Data
     )
 
 
+def check_within(movement: pl.LazyFrame, activity: pl.LazyFrame) -> pl.DataFrame:
+    """Rows of INTRA_MONTH_ACTIVITY that say something else (`found`) than the account's movement (`expected`).
+
+    Ups less downs are the delta of one month, and what is netted is the smaller of both.
+    """
+    keys = ["month", "account_id"]
+    up, down = pl.col("up_mrr"), pl.col("down_mrr")
+    moved = movement.filter(pl.col("window_months") == 1).select(*keys, expected="delta_mrr")
+    return (
+        activity.join(moved, on=keys, how="left")
+        .with_columns(pl.col("expected").fill_null(0), found=up - down)
+        .filter(
+            (pl.col("found") != pl.col("expected"))
+            | (pl.col("delta_mrr") != pl.col("expected"))
+            | (pl.col("netted_mrr") != pl.min_horizontal(up, down))
+            | (pl.min_horizontal(up, down) < 0)
+        )
+        .select(*keys, "expected", "found", "up_mrr", "down_mrr", "delta_mrr", "netted_mrr")
+        .sort(keys)
+        .collect()
+    )
+
+
 def check_members(expansion_metrics: pl.LazyFrame) -> pl.DataFrame:
     """Rows of EXPANSION_METRICS whose roll-forward does not close, and dimensions that do not sum to the total.
 

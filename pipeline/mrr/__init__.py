@@ -17,6 +17,7 @@ from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import snapshot, snapshot_of
 from pipeline.mrr.valued import Valued
+from pipeline.mrr.within import within
 from pipeline.mrr.worth import worth
 
 
@@ -42,5 +43,6 @@ __all__ = [
     "snapshot",
     "snapshot_of",
     "unvalued",
+    "within",
     "worth",
 ]

@@ -193,7 +193,7 @@ MRR_MOVEMENT_COMPONENT = Table(
 
 INTRA_MONTH_ACTIVITY = Table(
     name="intra_month_activity",
-    grain="one row per month and account whose MRR went up and down within the month",
+    grain="one row per month and account that went up and down, or had items that came and left, within the month",
     key=("month", "account_id"),
     partitioned=True,
     columns=(

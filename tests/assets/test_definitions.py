@@ -19,7 +19,13 @@ GROUPS = {
     "billing": {"item_timeline"},
     "fx": {"fx_rate"},
     "crm": {"accounts"},
-    "mrr": {"mrr_snapshot", "mrr_movement", "mrr_item_movement", "mrr_movement_component"},
+    "mrr": {
+        "mrr_snapshot",
+        "mrr_movement",
+        "mrr_item_movement",
+        "mrr_movement_component",
+        "intra_month_activity",
+    },
     "metrics": {"expansion_metrics", "expansion_by_type", "expansion_cohort", "cohort_growth"},
     "attribution": {
         "expansion_attribution",

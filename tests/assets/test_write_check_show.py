@@ -13,6 +13,7 @@ import pytest
 from pipeline import publish
 from pipeline.assets import forgetting
 from pipeline.assets.jobs import RANGE_END, RANGE_START
+from pipeline.assets.mrr import TABLES as MOVEMENTS
 from pipeline.assets.place import Place
 from pipeline.assets.publish import MONTHLY
 from pipeline.cli import running
@@ -66,7 +67,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_a_broken_identity_shows_nothing(bench: Bench) -> None:
-    bench.materialize("mrr_snapshot", "mrr_movement", "mrr_item_movement", "mrr_movement_component")
+    bench.materialize("mrr_snapshot", *(table.name for table in MOVEMENTS))
     place = bench.place
     try:
         spoiled = place.lake.scan(MRR_MOVEMENT, [MONTH]).with_columns(

@@ -16,6 +16,7 @@ FIGURES = (
     schemas.MRR_SNAPSHOT,
     schemas.MRR_MOVEMENT,
     schemas.MRR_MOVEMENT_COMPONENT,
+    schemas.INTRA_MONTH_ACTIVITY,
     schemas.EXPANSION_METRICS,
     schemas.EXPANSION_BY_TYPE,
     schemas.EXPANSION_COHORT,

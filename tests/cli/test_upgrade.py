@@ -16,7 +16,7 @@ from tests.cli.desk import Desk
 
 OLDER = "0003"
 """A revision that earlier versions left behind; later ones added tables of months to it."""
-LATER = ("cohort_growth",)
+LATER = ("cohort_growth", "intra_month_activity")
 PERISHABLE = {"source_sync", "data_quality", "alert_evaluation", "alert_event", "slack_outbox"}
 """What tells of nights, not of the company: a second night adds to it."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -236,6 +236,41 @@ def movements() -> Rows:
     }  # fmt: skip
 
 
+def _within(made: History) -> tuple[Figure, ...]:
+    found = mrr.within(mrr.Valued.of(made.mrr_book(), mrr.Policy()), CALENDAR, [MARCH])
+    if found.is_empty():
+        return ("none",)
+    only = found.row(0, named=True)
+    money = [dollars(only[f"{name}_mrr"]) for name in ("up", "down", "netted", "delta")]
+    return *money, only["passing_items"]
+
+
+def within() -> Rows:
+    paused = state(ONE, pause_collection={"behavior": "void", "resumes_at": None})
+    five, three = (item("si", "p100", quantity) for quantity in (5, 3))
+
+    def replaced(begins: datetime) -> History:
+        made = history((BEGUN, state(ONE)), (MOVED, state(ONE, **GONE)))
+        return made.states((begins, state(item("si_2", "p100"))), name="_2")
+
+    return {
+        "up on 3 March, down again on 20 March": _within(
+            history((BEGUN, state(ONE)), (MOVED, state(TWO)), (at(3, 20), state(ONE)))
+        ),
+        "1 seat becomes 5, then 3": _within(
+            history((BEGUN, state(ONE)), (MOVED, state(five)), (at(3, 20), state(three)))
+        ),
+        "came on 3 March, left on 20 March": _within(
+            history((MOVED, state(ONE)), (at(3, 20), state(ONE, **GONE)))
+        ),
+        "collection paused on 3 March, resumed on 20 March": _within(
+            history((BEGUN, state(ONE)), (MOVED, paused), (at(3, 20), state(ONE)))
+        ),
+        "one subscription ends, another begins in the same second": _within(replaced(MOVED)),
+        "the other one begins a second later": _within(replaced(MOVED + timedelta(seconds=1))),
+    }
+
+
 def first_paid() -> Rows:
     made = history((MOVED, state(ONE)))
     migrated = replace(made.mrr_book(), first_paid_on={"cus_a": "2024-05-31"})
@@ -341,5 +376,5 @@ def pairing() -> Rows:
 
 
 EXAMPLES: list[Example] = [
-    grades, missed_event, accounts, movements, first_paid, churn_kinds, components, path, pairing,
+    grades, missed_event, accounts, movements, within, first_paid, churn_kinds, components, path, pairing,
 ]  # fmt: skip

@@ -66,7 +66,7 @@ class Price:
         """The amounts that a subscription in `currency` pays."""
         return self.amounts if currency == self.currency else self.options[currency]
 
-    def just_before(self, bound: int) -> "Price":
+    def just_before(self, bound: float) -> "Price":
         """The price with its options as they were just before an instant."""
         if not self.earlier:
             return self

@@ -73,16 +73,16 @@ class History:
         for ledger in books.ledgers.values():
             self.subscriptions.setdefault(ledger.subscription, []).append(ledger)
 
-    def exists(self, ledger: ItemLedger, bound: int) -> bool:
+    def exists(self, ledger: ItemLedger, bound: float) -> bool:
         """Whether the item was there just before `bound`, counting or not."""
         return _state(ledger, bound) is not None
 
-    def standing(self, bound: int) -> Iterator[Standing]:
+    def standing(self, bound: float) -> Iterator[Standing]:
         """Every item that counts just before `bound`."""
         for ledgers in self.subscriptions.values():
             yield from self.of_subscription(ledgers, bound)
 
-    def of_subscription(self, ledgers: list[ItemLedger], bound: int) -> list[Standing]:
+    def of_subscription(self, ledgers: list[ItemLedger], bound: float) -> list[Standing]:
         """The counting items of one subscription just before `bound`."""
         drafts = []
         for ledger in ledgers:
@@ -92,7 +92,7 @@ class History:
         amounts = self._shared_amounts(drafts)
         return [self._value(draft, amounts) for draft in drafts]
 
-    def _draft(self, ledger: ItemLedger, state: ItemState, bound: int) -> _Draft:
+    def _draft(self, ledger: ItemLedger, state: ItemState, bound: float) -> _Draft:
         price = self.prices[state.price].just_before(bound)
         cents = None
         net = _net(ledger, bound)
@@ -166,6 +166,18 @@ class History:
             discount,
         )
 
+    def changes(self, ledgers: list[ItemLedger]) -> set[int]:
+        """The seconds in which a subscription's value may change: half a second later it did."""
+        found = set()
+        for ledger in ledgers:
+            found |= {start for start, _ in ledger.states}
+            found |= {start for start, _ in ledger.nets}
+            found |= {period.start for period in ledger.periods}
+            found |= {usage.end for usage in ledger.usages}
+            for price in {state.price for _, state in ledger.states if state is not None}:
+                found |= {until for until, *_ in self.prices[price].earlier}
+        return found
+
     def first_paid(self, ledgers: list[ItemLedger]) -> int | None:
         """The first bound at which a subscription had a value over zero."""
         bounds = set()
@@ -195,12 +207,12 @@ def _own(record: Discount, draft: _Draft) -> Reduction:
     return Amount(half_even(cents * micros(draft.ledger.currency) * monthly(draft.price)))
 
 
-def _state(ledger: ItemLedger, bound: int) -> ItemState | None:
+def _state(ledger: ItemLedger, bound: float) -> ItemState | None:
     index = bisect_left(ledger.states, bound, key=lambda entry: entry[0]) - 1
     return ledger.states[index][1] if index >= 0 else None
 
 
-def _net(ledger: ItemLedger, bound: int) -> Fraction | None:
+def _net(ledger: ItemLedger, bound: float) -> Fraction | None:
     """What inclusive tax leaves of the price; None: each usage bill tells it."""
     index = bisect_left(ledger.nets, bound, key=lambda entry: entry[0]) - 1
     return ledger.nets[index][1] if index >= 0 else Fraction(1)

@@ -10,10 +10,12 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from pipeline.sandbox.company import Company
+from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.truth.components import Component, Pairing, components_of
-from pipeline.sandbox.truth.history import History
+from pipeline.sandbox.truth.history import History, Standing
 from pipeline.sandbox.truth.movements import AccountEnds, AccountMovement, movement_of
 from pipeline.sandbox.truth.snapshot import ItemValue, item_value
+from pipeline.sandbox.truth.within import Activity, activity_of
 
 Rates = Callable[[date, str], Decimal]
 
@@ -89,15 +91,15 @@ class Truth:
         key = (month, rates_of)
         if key not in self._valued:
             self._valued[key] = {
-                each.ledger.item: item_value(
-                    each,
-                    self.accounts.get(each.ledger.customer, each.ledger.customer),
-                    self.plans,
-                    self.rates(rates_of, each.ledger.currency),
-                )
+                each.ledger.item: self._valued_at(each, rates_of)
                 for each in self.history.standing(self.bound(month))
             }
         return self._valued[key]
+
+    def _valued_at(self, standing: Standing, rates_of: date) -> ItemValue:
+        customer, currency = standing.ledger.customer, standing.ledger.currency
+        account = self.accounts.get(customer, customer)
+        return item_value(standing, account, self.plans, self.rates(rates_of, currency))
 
     @cached_property
     def _first_paid(self) -> dict[str, int]:
@@ -135,6 +137,30 @@ class Truth:
     def movements(self, month: date, window: int = 1) -> dict[str, AccountMovement]:
         """Per account that counts at either end: from the end of `month - window` to its end."""
         return {account: movement_of(ends) for account, ends in self._ends(month, window).items()}
+
+    def within(self, month: date) -> dict[str, Activity]:
+        """Per account that went up and down within the month, or had items that counted within it alone."""
+        opened, closed = self.bound(shift(month, -1)), self.bound(month)
+        owned: dict[str, list[list[ItemLedger]]] = {}
+        for ledgers in self.history.subscriptions.values():
+            customer = ledgers[0].customer
+            owned.setdefault(self.accounts.get(customer, customer), []).append(ledgers)
+        found = {}
+        for account, group in owned.items():
+            seconds = set().union(*(self.history.changes(ledgers) for ledgers in group))
+            after = sorted(second + 0.5 for second in seconds if opened <= second < closed)
+            values = [
+                {
+                    each.ledger.item: self._valued_at(each, month).mrr
+                    for ledgers in group
+                    for each in self.history.of_subscription(ledgers, bound)
+                }
+                for bound in (opened, *after, closed)
+            ]
+            activity = activity_of(values)
+            if activity.netted_mrr or activity.passing_items:
+                found[account] = activity
+        return found
 
     def components(self, month: date, window: int = 1) -> dict[tuple[str, str, str], Component]:
         """By account, item and type; they sum to the accounts' deltas."""
