@@ -20,6 +20,7 @@ from pipeline.publish.page.accounts import Mover, movers
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.growth import Year, growth
 from pipeline.publish.page.notes import Notes, notes
+from pipeline.publish.page.within import Within, within
 
 Row = Mapping[str, Any]
 SERIES = 25
@@ -47,6 +48,7 @@ class Month:
         stages: stage, deals, amount and weighted of the open expansion pipeline.
         brought: who brought the expansion; null without a CRM.
         movers: the accounts that grew and shrank most.
+        within: what accounts did within the month and took back.
         notes: alerts, checks, restatements and evidence.
     """
 
@@ -63,6 +65,7 @@ class Month:
     stages: tuple[Row, ...]
     brought: Brought | None
     movers: tuple[Mover, ...]
+    within: Within
     notes: Notes
 
 
@@ -105,6 +108,7 @@ def read(connection: Connection, month: date, given: Given) -> Month:
         stages=_stages(connection, month),
         brought=brought(connection, month, YEAR),
         movers=movers(connection, month, given),
+        within=within(connection, month),
         notes=notes(connection, month),
     )
 

@@ -161,6 +161,24 @@ def figures(found: Month, given: Given) -> tuple[Figure, ...]:
             charts.quality(found) if found.total["ending_mrr"] else None,
         ),
         Figure(
+            "within",
+            "Up and down within the month",
+            sentences.within(found),
+            None,
+            ("Account", "Up", "Down", "Netted", "Items passing"),
+            tuple(
+                (
+                    each.name,
+                    words.money(each.up),
+                    words.money(each.down),
+                    words.money(each.netted),
+                    f"{each.passing:,}",
+                )
+                for each in found.within.top
+            ),
+            wide=True,
+        ),
+        Figure(
             "cohorts",
             "NRR of cohorts by age",
             sentences.cohorts(found),

@@ -139,6 +139,24 @@ def quality(found: Month) -> str:
     )
 
 
+def within(found: Month) -> str:
+    """What the movements do not show, as it was undone before the month's end."""
+    seen = found.within
+    if not seen.accounts and not seen.passing:
+        return "No account went up and down within the month, and no item came and left."
+    told = []
+    if seen.accounts:
+        told.append(
+            f"{words.counted(seen.accounts, 'account')} went up and down within the month: "
+            f"{words.money(seen.netted)} of MRR that no movement shows, as it was undone before the month's end"
+        )
+    if seen.passing:
+        came = f"{words.counted(seen.passing, 'item')} of {words.counted(seen.hosts, 'account')}"
+        told.append(f"{came} came and left between the two month ends")
+    rest = f" The {len(seen.top)} largest of {len(seen.top) + seen.more}:" if seen.more else ""
+    return f"{'; '.join(told)}.{rest}"
+
+
 def sold(found: Month) -> str:
     """Who brought the expansion, and how much hangs on the windows."""
     if found.brought is None:
