@@ -10,6 +10,7 @@ from pipeline.assets.alerts import alert_assets
 from pipeline.assets.attribution import attribution_assets
 from pipeline.assets.billing import billing_assets
 from pipeline.assets.crm import crm_assets
+from pipeline.assets.failures import run_failed
 from pipeline.assets.fx import fx_assets
 from pipeline.assets.jobs import months_due, months_job, nightly, sync_job
 from pipeline.assets.metrics import metric_assets
@@ -45,7 +46,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
         ],
         jobs=[sync_job, months_job],
         schedules=[nightly(settings)],
-        sensors=[months_due(settings)],
+        sensors=[months_due(settings), run_failed(settings)],
         resources={"place": place or Place(settings)},
         # One process for a run: the steps are short, a process each would cost more than they do.
         executor=dg.in_process_executor,

@@ -6,13 +6,25 @@ Belongs here: who may alert. Only a nightly run does: a backfill never does, wha
 import dagster as dg
 
 from pipeline.alerts import Letterhead, active_rules
-from pipeline.alerts.delivery import SlackConfig, Voice, deliver, evaluate_and_store
+from pipeline.alerts.delivery import (
+    SlackConfig,
+    Voice,
+    deliver,
+    evaluate_and_store,
+    undelivered,
+)
 from pipeline.assets.place import Place
 from pipeline.settings import Settings
 
 GROUP = "alerts"
 PURPOSE = "expansion/purpose"
 NIGHTLY = "nightly"
+DELIVERED = dg.AssetCheckSpec(
+    "messages_delivered",
+    asset="slack_delivery",
+    description="Every message of the last 30 days reached Slack, and none waits for more than two days.",
+)
+"""A warning: the figures are there, and somebody has to know that nobody was told."""
 
 
 def alert_assets() -> list[dg.AssetsDefinition]:
@@ -44,13 +56,21 @@ def alert_assets() -> list[dg.AssetsDefinition]:
             }
         )
 
-    @dg.asset(group_name=GROUP, deps=["alert_evaluation"], kinds={"slack"}, pool="publish")
+    @dg.asset(
+        group_name=GROUP,
+        deps=["alert_evaluation"],
+        kinds={"slack"},
+        pool="publish",
+        check_specs=[DELIVERED],
+    )
     def slack_delivery(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> dg.MaterializeResult[None]:
         """The messages that wait, sent to Slack; one that cannot be delivered is a warning, not a failure."""
         if not _nightly(context):
-            return dg.MaterializeResult(metadata={"nightly": False})
+            return dg.MaterializeResult(
+                metadata={"nightly": False}, check_results=[_delivered(place)]
+            )
         found = deliver(place.engine, slack(place.settings), place.settings.now())
         if found.dead:
             context.log.warning("%s messages could not be delivered to Slack", found.dead)
@@ -64,7 +84,8 @@ def alert_assets() -> list[dg.AssetsDefinition]:
                 "charts": found.charts,
                 "charts that failed": found.charts_failed,
                 "another delivery was under way": found.elsewhere,
-            }
+            },
+            check_results=[_delivered(place)],
         )
 
     return [alert_evaluation, slack_delivery]
@@ -72,6 +93,18 @@ def alert_assets() -> list[dg.AssetsDefinition]:
 
 def _nightly(context: dg.AssetExecutionContext) -> bool:
     return context.run.tags.get(PURPOSE) == NIGHTLY
+
+
+def _delivered(place: Place) -> dg.AssetCheckResult:
+    found = undelivered(place.engine, place.settings.now())
+    return dg.AssetCheckResult(
+        asset_key=DELIVERED.asset_key,
+        check_name=DELIVERED.name,
+        passed=not found.any,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=found.told if found.any else None,
+        metadata={"dead": found.dead, "waiting": found.late},
+    )
 
 
 def _voice(place: Place, run_id: str) -> Voice:

@@ -17,7 +17,7 @@ from pipeline.alerts.delivery.charts import attach
 from pipeline.alerts.delivery.letters import Letter, Outcome, Place, Post
 from pipeline.alerts.delivery.queue import BACKOFF, Waiting
 from pipeline.alerts.delivery.slack import SlackConfig, connect
-from pipeline.alerts.delivery.turn import turn
+from pipeline.alerts.delivery.turn import PATIENCE, turn
 
 ROUNDS = 3
 """An unclear failure is settled in the same delivery, if Slack lets it."""
@@ -46,21 +46,30 @@ class Delivered:
     elsewhere: bool = False
 
 
-def deliver(target: Engine, slack: SlackConfig, now: datetime) -> Delivered:
+def deliver(
+    target: Engine,
+    slack: SlackConfig,
+    now: datetime,
+    *,
+    only: str | None = None,
+    patience: float = PATIENCE,
+) -> Delivered:
     """Send every message that is due.
 
     Args:
         target: the warehouse.
         slack: where to; without credentials messages get the status `no_destination`.
         now: when.
+        only: the key of one message, and none of the others.
+        patience: seconds that another delivery is waited for.
     """
-    with turn(target) as mine:
+    with turn(target, patience) as mine:
         if not mine:
             return Delivered(elsewhere=True)
         post = connect(slack)
         if post is None:
             return _shelved(target, now)
-        return _Delivery(target, post, slack.settling, now).run()
+        return _Delivery(target, post, slack.settling, now, only).run()
 
 
 def _shelved(target: Engine, now: datetime) -> Delivered:
@@ -77,11 +86,14 @@ def _due(each: Waiting, now: datetime) -> bool:
 class _Delivery:
     """One delivery, from the first message to the last chart."""
 
-    def __init__(self, target: Engine, post: Post, settling: float, now: datetime) -> None:
+    def __init__(
+        self, target: Engine, post: Post, settling: float, now: datetime, only: str | None
+    ) -> None:
         self._target = target
         self._post = post
         self._settling = settling
         self._now = now
+        self._only = only
         self._doubted = time.monotonic()
         """When something unclear happened last; before this delivery it may have been just now."""
 
@@ -89,13 +101,11 @@ class _Delivery:
         settled: dict[str, str] = {}
         charts: dict[str, str] = {}
         for _ in range(ROUNDS):
-            tried = self._messages() | {
-                f"chart {each.key}": self._chart(each) for each in queue.charts(self._target)
-            }
-            if not tried:
+            tried, drawn = self._messages(), self._charts()
+            if not tried and not drawn:
                 break
-            settled |= {key: end for key, end in tried.items() if not key.startswith("chart ")}
-            charts |= {key: end for key, end in tried.items() if key.startswith("chart ")}
+            settled |= tried
+            charts |= drawn
         ends, shown = Counter(settled.values()), Counter(charts.values())
         return Delivered(
             sent=ends["sent"],
@@ -111,6 +121,8 @@ class _Delivery:
         tried: dict[str, str] = {}
         held: set[str] = set()
         for each in queue.waiting(self._target):
+            if self._only not in {None, each.key}:
+                continue
             if _due(each, self._now) and held.isdisjoint(each.episodes):
                 tried[each.key] = self._message(each)
             if tried.get(each.key) not in {"sent", "dead"}:
@@ -175,6 +187,11 @@ class _Delivery:
         return self._post.change(
             thread, Letter(key, thread.channel, said["text"], tuple(said["blocks"]))
         )
+
+    def _charts(self) -> dict[str, str]:
+        """Every chart that waits, once."""
+        waiting = queue.charts(self._target)
+        return {each.key: self._chart(each) for each in waiting if self._only in {None, each.key}}
 
     def _chart(self, each: Waiting) -> str:
         thread = queue.parent(self._target, each) or each.place

@@ -8,6 +8,7 @@ belong here: what is worth saying (`intents`, `story`, `monthly`, `corrections`)
 from pipeline.alerts.intents import Intent
 from pipeline.alerts.messages.alert import alert, answer
 from pipeline.alerts.messages.digests import Tell, digest
+from pipeline.alerts.messages.failure import Failure, failure
 from pipeline.alerts.messages.form import Content, Letterhead, Message
 from pipeline.alerts.messages.monthly import monthly
 from pipeline.alerts.messages.notes import operations, restatement, sample
@@ -15,9 +16,11 @@ from pipeline.alerts.messages.preview import preview
 
 __all__ = [
     "Content",
+    "Failure",
     "Letterhead",
     "Message",
     "compose",
+    "failure",
     "monthly",
     "preview",
     "restatement",

@@ -20,6 +20,7 @@ def looked_at(settings: Settings, *, readable: bool) -> Iterator[Found]:
     if readable:
         yield from _plans(settings)
         yield from _old_rates(settings)
+        yield from _messages(settings)
     yield from _later(settings)
 
 
@@ -67,6 +68,19 @@ def _old_rates(settings: Settings) -> Iterator[Found]:
         engine.dispose()
     if old.height:
         yield Found("Old rates", "note", stale_told(old))
+
+
+def _messages(settings: Settings) -> Iterator[Found]:
+    """Messages that did not reach Slack."""
+    from pipeline.alerts.delivery import undelivered
+
+    engine = database.engine(settings.warehouse_url)
+    try:
+        found = undelivered(engine, settings.now())
+    finally:
+        engine.dispose()
+    if found.any:
+        yield Found("Messages", "note", found.told)
 
 
 def _later(settings: Settings) -> Iterator[Found]:
