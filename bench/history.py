@@ -1,0 +1,190 @@
+"""A whole history at scale: snapshots, movements and components of every month, from the item timeline to Parquet.
+
+Usage: python -m bench.history [--accounts 1000000] [--months 60] [--only STEP ...]
+
+Beside it, in the same run: the floor, which writes the same rows as files; and the usual way, a spine of customers and
+months in SQL on DuckDB, which gives totals only. Each in a process of its own. The result goes to bench/results/.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from bench.generated import NOW, calendar, history
+from bench.measuring import apart, keep, peak_mebibytes, timed
+from pipeline.assets import night
+from pipeline.cli import running
+from pipeline.cli.terminal import Watch
+from pipeline.database import engine, upgrade
+from pipeline.lake import Lake
+from pipeline.months import key_of
+from pipeline.schemas import (
+    ITEM_TIMELINE,
+    MRR_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    MRR_SNAPSHOT,
+    Table,
+)
+from pipeline.settings import Settings
+
+SEED = 1
+STEPS = ("build", "product", "floor", "spine")
+COMPUTED = (
+    "mrr_snapshot",
+    "mrr_movement",
+    "mrr_item_movement",
+    "mrr_movement_component",
+    "intra_month_activity",
+)
+WRITTEN = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
+
+SPINE = """
+COPY (
+    WITH spine AS (
+        SELECT customer_id, month, boundary
+        FROM (SELECT customer_id, date_trunc('month', min(valid_from)) AS first FROM items GROUP BY 1)
+        JOIN months ON month >= first
+    ),
+    monthly AS (
+        SELECT spine.month, spine.customer_id, coalesce(sum(item.mrr), 0) AS mrr
+        FROM spine
+        LEFT JOIN items AS item ON item.customer_id = spine.customer_id
+            AND item.valid_from < spine.boundary
+            AND (item.valid_to IS NULL OR item.valid_to >= spine.boundary)
+        GROUP BY 1, 2
+    ),
+    changes AS (
+        SELECT *, lag(mrr, 1, 0) OVER (PARTITION BY customer_id ORDER BY month) AS previous
+        FROM monthly
+    )
+    SELECT month,
+        sum(CASE WHEN previous > 0 AND mrr > previous THEN mrr - previous ELSE 0 END) AS expansion,
+        sum(CASE WHEN mrr > 0 AND mrr < previous THEN previous - mrr ELSE 0 END) AS contraction,
+        sum(CASE WHEN mrr = 0 THEN previous ELSE 0 END) AS churned, sum(mrr) AS ending
+    FROM changes GROUP BY 1 ORDER BY 1
+) TO '{target}' (FORMAT parquet)
+"""
+"""The customer and month spine that SQL packages for MRR build, on items that are valued already."""
+
+
+def settings_in(folder: Path) -> Settings:
+    """The pipeline in `folder`, at the instant at which the history ends."""
+    (folder / "pipeline.toml").touch()
+    return Settings.load({"PIPELINE_NOW": NOW.isoformat()}, folder)
+
+
+def build(folder: Path, accounts: int, months: int) -> dict[str, Any]:
+    """The timeline and what it refers to, in a lake."""
+    told: dict[str, Any] = {}
+    settings = settings_in(folder)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.warehouse_url)
+    lake = Lake(settings.lake_root, engine(settings.warehouse_url))
+    with timed(told, "generate"):
+        frames = history(SEED, accounts, months)
+    wanted = calendar(months).months
+    lake.commit(
+        [lake.write(table, frame) for table, frame in frames.items()],
+        run_id="bench",
+        expect=(night.TIMELINE, 0),
+        bump=night.TIMELINE,
+        also=lambda connection: night.touch(connection, "evidence", wanted, 1),
+    )
+    return told | {"spans": frames[ITEM_TIMELINE].height}
+
+
+def product(folder: Path, months: int) -> dict[str, Any]:
+    """Snapshots, movements and components of all months, in one range run of Dagster."""
+    told: dict[str, Any] = {}
+    settings, wanted = settings_in(folder), calendar(months).months
+    with timed(told, "run"):
+        running.months(
+            settings, Watch(), night.Range(wanted[0], wanted[-1]), "backfill", only=COMPUTED
+        )
+    return told | {"rows": {table.name: _scan(settings, table).height for table in WRITTEN}}
+
+
+def floor(folder: Path, months: int) -> dict[str, Any]:
+    """The same rows, read month by month and written as files; only the writing is counted."""
+    settings, target = settings_in(folder), folder / "floor"
+    wall = used = 0.0
+    for table in WRITTEN:
+        (target / table.name).mkdir(parents=True, exist_ok=True)
+        for month in calendar(months).months:
+            frame = _scan(settings, table, month)
+            began, busy = time.monotonic(), time.process_time()
+            frame.write_parquet(
+                target / table.name / f"{month:%Y-%m}.parquet", compression="zstd", statistics=True
+            )
+            wall, used = wall + time.monotonic() - began, used + time.process_time() - busy
+    return {"write": {"seconds": round(wall, 2), "cpu_seconds": round(used, 2)}}
+
+
+def spine(folder: Path, months: int) -> dict[str, Any]:
+    """Totals only, from a spine of customers and months in DuckDB; items are given with their values."""
+    told: dict[str, Any] = {}
+    settings, ours = settings_in(folder), calendar(months)
+    items = Lake(settings.lake_root, engine(settings.warehouse_url)).scan(ITEM_TIMELINE)
+    valued = items.select(
+        "customer_id",
+        "valid_from",
+        "valid_to",
+        mrr=pl.col("quantity") * (pl.col("price_id").hash() % 10_000).cast(pl.Int64),
+    )
+    valued.sink_parquet(folder / "items.parquet")
+    ends = pl.DataFrame(
+        {"month": ours.months, "boundary": [ours.boundary(month) for month in ours.months]}
+    )
+    ends.write_parquet(folder / "months.parquet")
+    with timed(told, "query"), duckdb.connect() as connection:
+        connection.execute(f"CREATE VIEW items AS FROM '{folder}/items.parquet'")
+        connection.execute(f"CREATE VIEW months AS FROM '{folder}/months.parquet'")
+        connection.execute(SPINE.format(target=folder / "spine.parquet"))
+    return told
+
+
+def _scan(settings: Settings, table: Table, month: date | None = None) -> pl.DataFrame:
+    lake = Lake(settings.lake_root, engine(settings.warehouse_url))
+    found = lake.scan(table, None if month is None else [key_of(month)])
+    if month is None:
+        return found.select(table.key).collect()
+    return found.collect()
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=1_000_000)
+    parser.add_argument("--months", type=int, default=60)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--step", choices=STEPS)
+    given = parser.parse_args(arguments)
+    if given.step:
+        steps = {"product": product, "floor": floor, "spine": spine}
+        told = (
+            build(given.folder, given.accounts, given.months)
+            if given.step == "build"
+            else steps[given.step](given.folder, given.months)
+        )
+        told["peak_gibibytes"] = round(peak_mebibytes() / 2**10, 2)
+        print(json.dumps(told))
+        return
+    size = ("--accounts", str(given.accounts), "--months", str(given.months))
+    found: dict[str, Any] = {"accounts": given.accounts, "months": given.months, "seed": SEED}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = str(given.folder or temporary)
+        for step in STEPS:
+            found[step] = apart("bench.history", "--step", step, "--folder", folder, *size)
+            print(step, found[step], flush=True)
+    keep(f"history-{given.accounts}", found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
