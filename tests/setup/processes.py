@@ -17,9 +17,9 @@ import pytest
 
 T = TypeVar("T")
 
-PATIENCE = 150.0
-GRACE = 10.0
-"""Seconds between SIGTERM and SIGKILL, as Docker gives them."""
+PATIENCE = 300.0
+GRACE = 60.0
+"""Seconds between SIGTERM and SIGKILL, as compose.yaml gives them."""
 
 
 def free_port() -> int:

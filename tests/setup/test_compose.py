@@ -205,7 +205,7 @@ def _status(deployment: Deployment, run: str) -> str | None:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_night_through_web_server_code_server_and_daemon(deployment: Deployment) -> None:
     app = deployment.image.place(".")
     before = _files(app)

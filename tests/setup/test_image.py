@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import missing
 from tests.setup.dockerfile import Stage, built, instructions
-from tests.setup.processes import Process, free_port
+from tests.setup.processes import GRACE, Process, free_port
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ class TestBuilt:
             ).returncode
 
         assert process.wait_for(healthy, "A healthy container")
-        assert process.ends() < 10
+        assert process.ends() < GRACE
         assert not healthy()
 
 

@@ -150,7 +150,7 @@ def _location(port: str) -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_night_by_the_timer_s_unit_and_then_the_three_services(machine: Machine) -> None:
     for name in ("prepare", "night"):
         done = machine.runs(name)
