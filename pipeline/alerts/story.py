@@ -215,7 +215,8 @@ def movers(background: Background, month: date, dimension: str, member: str) -> 
 def _belongs(configured: Dimensions, dimension: str, member: str) -> pl.Expr | None:
     for each in account_dimensions(configured):
         if each.name == dimension:
-            return (each.opening == member) | (each.closing == member)
+            began = (each.opening == member) & pl.col("opening_mrr").ne_missing(0)
+            return began | ((each.closing == member) & pl.col("closing_mrr").ne_missing(0))
     return None
 
 

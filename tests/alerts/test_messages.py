@@ -332,14 +332,14 @@ def test_a_chart_goes_with_an_alert_and_says_the_same_in_words() -> None:
     assert Picture.kept(json.loads(json.dumps(picture.payload()))).png == picture.png
 
 
-def test_only_an_escalation_is_broadcast_and_only_a_resolution_changes_its_parent() -> None:
+def test_only_an_escalation_is_broadcast_and_the_alert_itself_tells_where_it_stands() -> None:
     told = {case: message(case) for case in CASES}
     assert [case for case, each in told.items() if each.broadcast] == ["escalated"]
-    assert [case for case, each in told.items() if each.parent] == [
-        "resolved",
-        "ended",
-        "recovered",
-    ]
+    parents = {case: each.parent.text for case, each in told.items() if each.parent}
+    over = {case for case, text in parents.items() if text.startswith("✅ Resolved")}
+    assert over == {"resolved", "ended", "recovered"}
+    assert parents.keys() - over == {"reminder", "escalated"}
+    assert "1.50%" in parents["reminder"], "the latest month"
 
 
 @given(st.lists(st.none() | st.floats(-1e9, 1e9), max_size=30))

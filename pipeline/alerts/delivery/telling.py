@@ -5,8 +5,8 @@ What they say is in `pipeline.alerts.messages`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -121,10 +121,30 @@ def _alerts(connection: Connection, intents: Sequence[Intent], voice: Voice) -> 
     def tell(finding: Finding) -> Story:
         return story(background, finding)
 
+    shared = _shared(connection)
     return [
-        Draft(each.key, each.kind, each.channel, compose(each, tell, voice.head), each)
+        Draft(each.key, each.kind, each.channel, _composed(each, tell, voice, shared), each)
         for each in intents
     ]
+
+
+def _composed(
+    intent: Intent, tell: Callable[[Finding], Story], voice: Voice, shared: set[str]
+) -> Message:
+    """The message; one that opened several episodes keeps what it says when one of them goes on or ends."""
+    message = compose(intent, tell, voice.head)
+    return replace(message, parent=None) if shared & set(intent.episodes) else message
+
+
+def _shared(connection: Connection) -> set[str]:
+    """The episodes that were opened together in one digest."""
+    outbox = table_of(schemas.SLACK_OUTBOX)
+    payloads = connection.execute(
+        select(outbox.c.payload_json).where(
+            outbox.c.kind == "digest", outbox.c.fingerprint.is_(None)
+        )
+    ).scalars()
+    return {episode for payload in payloads for episode in json.loads(payload)["episodes"]}
 
 
 def _background(

@@ -3,7 +3,7 @@
 Belongs here: fired, and what goes into the thread: reminder, escalated, resolved, restated.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.alerts import words
 from pipeline.alerts.escaping import name
@@ -35,38 +35,49 @@ DONE, WORSE, AGAIN = "✅", "🔺", "🔁"
 def alert(intent: Intent, told: Story, head: Letterhead) -> Message:
     """The message that opens an episode."""
     finding = intent.findings[0]
-    said = phrases.sentence(finding, head)
-    title = f"{ICONS[finding.rule.severity]} {phrases.title(finding)}"
-    blocks = [header(f"{title}, {words.month(finding.month)}"), section(said)]
-    if intent.baseline:
-        blocks.append(section(_already(finding)))
-    blocks += [fields(_figures(finding, head)), *_trend(finding, head), *moved(told, head)]
-    blocks += [*_todo(finding), small(finding, head), _silence(finding, head)]
-    return Message(plain(f"{title}: {said}"), fitted(blocks), picture=picture(finding, head))
+    more = [section(_already(finding))] if intent.baseline else []
+    opened = _opened(finding, told, head, more)
+    return Message(opened.text, opened.blocks, picture=picture(finding, head))
 
 
 def answer(intent: Intent, told: Story, head: Letterhead) -> Message:
-    """A message in the thread of an episode."""
+    """A message in the thread of an episode, and what the message that opened it says from then on."""
     finding = intent.findings[0]
     said = ANSWERS[intent.kind](finding, head)
     blocks = [section(said)]
+    parent = None
     if intent.kind in {"reminder", "escalated"}:
         blocks += [*_trend(finding, head), *moved(told, head)]
+        parent = _opened(
+            finding, told, head, [section(f"{_lasting(finding)}; the thread tells it.")]
+        )
+    if intent.kind == "resolved":
+        parent = _closed(finding, said, head)
     return Message(
         plain(said),
         fitted([*blocks, small(finding, head)]),
-        parent=_closed(finding, said, head) if intent.kind == "resolved" else None,
+        parent=parent,
         broadcast=intent.kind == "escalated",
     )
+
+
+def _opened(finding: Finding, told: Story, head: Letterhead, more: Sequence[Block]) -> Content:
+    """An alert as it stands in the channel while it fires."""
+    said = phrases.sentence(finding, head)
+    title = f"{ICONS[finding.rule.severity]} {phrases.title(finding)}"
+    blocks = [header(f"{title}, {words.month(finding.month)}"), section(said), *more]
+    blocks += [fields(_figures(finding, head)), *_trend(finding, head), *moved(told, head)]
+    blocks += [*_todo(finding), small(finding, head), _silence(finding, head)]
+    return Content(plain(f"{title}: {said}"), fitted(blocks))
 
 
 def _closed(finding: Finding, said: str, head: Letterhead) -> Content:
     """What the message that opened the episode says once it is over."""
     title = f"{DONE} Resolved: {phrases.title(finding)}"
-    since = finding.state.first_breach or finding.month
-    lasted = f"It fired for {words.month(since)}; the thread tells the rest."
-    blocks = [header(title), section(f"{said} {lasted}"), *_trend(finding, head)]
-    return Content(plain(f"{title}. {said}"), fitted([*blocks, small(finding, head)]))
+    first = words.month(finding.state.first_breach or finding.month)
+    blocks = [header(title), section(f"{said} It began in {first}; the thread tells the rest.")]
+    blocks += [*_trend(finding, head), small(finding, head)]
+    return Content(plain(f"{title}. {said}"), fitted(blocks))
 
 
 def _already(finding: Finding) -> str:
@@ -172,10 +183,15 @@ def picture(finding: Finding, head: Letterhead) -> Picture | None:
     return series(title, alt, finding.trend, line, share=share)
 
 
-def _reminder(finding: Finding, head: Letterhead) -> str:
+def _lasting(finding: Finding) -> str:
+    """For how long it has been firing."""
     first, last = finding.state.first_breach or finding.month, finding.month
     months = (last.year - first.year) * 12 + last.month - first.month + 1
-    still = f"Still firing, for {months} months now" if months > 1 else "Still firing"
+    return f"Still firing, for {months} months now" if months > 1 else "Still firing"
+
+
+def _reminder(finding: Finding, head: Letterhead) -> str:
+    still = _lasting(finding)
     if finding.seen is not None and not finding.seen.breach:
         still = "Better, but not good enough yet to end it"
     return f"{AGAIN} {still}. {phrases.sentence(finding, head)}"
