@@ -3,6 +3,9 @@
 Belongs here: who may alert. Only a nightly run does: a backfill never does, whatever it finds.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 
 from pipeline.alerts import Letterhead, active_rules
@@ -65,34 +68,32 @@ def alert_assets() -> list[dg.AssetsDefinition]:
     )
     def slack_delivery(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
-    ) -> dg.MaterializeResult[None]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """The messages that wait, sent to Slack; one that cannot be delivered is a warning, not a failure."""
-        if not _nightly(context):
-            return dg.MaterializeResult(
-                metadata={"nightly": False}, check_results=[_delivered(place)]
-            )
-        found = deliver(place.engine, slack(place.settings), place.settings.now())
-        if found.dead:
-            context.log.warning("%s messages could not be delivered to Slack", found.dead)
-        return dg.MaterializeResult(
-            metadata={
-                "nightly": True,
-                "sent": found.sent,
-                "waiting": found.pending + found.unknown,
-                "undeliverable": found.dead,
-                "no destination": found.no_destination,
-                "charts": found.charts,
-                "charts that failed": found.charts_failed,
-                "another delivery was under way": found.elsewhere,
-            },
-            check_results=[_delivered(place)],
-        )
+        metadata = _sent(context, place) if _nightly(context) else {"nightly": False}
+        yield dg.MaterializeResult(metadata=metadata, check_results=[_delivered(place)])
 
     return [alert_evaluation, slack_delivery]
 
 
 def _nightly(context: dg.AssetExecutionContext) -> bool:
     return context.run.tags.get(PURPOSE) == NIGHTLY
+
+
+def _sent(context: dg.AssetExecutionContext, place: Place) -> dict[str, Any]:
+    found = deliver(place.engine, slack(place.settings), place.settings.now())
+    if found.dead:
+        context.log.warning("%s messages could not be delivered to Slack", found.dead)
+    return {
+        "nightly": True,
+        "sent": found.sent,
+        "waiting": found.pending + found.unknown,
+        "undeliverable": found.dead,
+        "no destination": found.no_destination,
+        "charts": found.charts,
+        "charts that failed": found.charts_failed,
+        "another delivery was under way": found.elsewhere,
+    }
 
 
 def _delivered(place: Place) -> dg.AssetCheckResult:
