@@ -40,8 +40,13 @@ def engine(url: str) -> Engine:
 
 @contextmanager
 def reading(source: Engine) -> Iterator[Connection]:
-    """A connection that only reads: on SQLite it does not wait for, or keep out, a writer."""
-    with source.connect().execution_options(sqlite_begin="DEFERRED") as connection:
+    """A connection that only reads, all of it as of one moment; it neither waits for a writer nor keeps one out."""
+    options = (
+        {"isolation_level": "REPEATABLE READ"}
+        if source.dialect.name == "postgresql"
+        else {"sqlite_begin": "DEFERRED"}
+    )
+    with source.connect().execution_options(**options) as connection:
         yield connection
 
 
