@@ -96,7 +96,7 @@ def test_a_first_run_posts_one_baseline_that_is_the_parent_of_what_follows(
     night(warehouse, 3)
     send(warehouse, slack, now + 31 * LATER)
     assert slack.said[1]["thread_ts"] == slack.said[0]["ts"]
-    assert "under its floor" in slack.said[0]["text"]
+    assert slack.said[0]["text"].startswith("✅ Resolved: Expansion rate")
 
 
 def test_a_month_that_is_not_closed_is_not_judged(warehouse: Engine) -> None:

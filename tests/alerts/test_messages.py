@@ -336,7 +336,7 @@ def test_only_an_escalation_is_broadcast_and_the_alert_itself_tells_where_it_sta
     told = {case: message(case) for case in CASES}
     assert [case for case, each in told.items() if each.broadcast] == ["escalated"]
     parents = {case: each.parent.text for case, each in told.items() if each.parent}
-    over = {case for case, text in parents.items() if text.startswith("✅ Resolved")}
+    over = {case for case, text in parents.items() if text.startswith("✅")}
     assert over == {"resolved", "ended", "recovered"}
     assert parents.keys() - over == {"reminder", "escalated"}
     assert "1.50%" in parents["reminder"], "the latest month"

@@ -52,7 +52,7 @@ def answer(intent: Intent, told: Story, head: Letterhead) -> Message:
             finding, told, head, [section(f"{_lasting(finding)}; the thread tells it.")]
         )
     if intent.kind == "resolved":
-        parent = _closed(finding, said, head)
+        parent = _closed(finding, head)
     return Message(
         plain(said),
         fitted([*blocks, small(finding, head)]),
@@ -71,13 +71,18 @@ def _opened(finding: Finding, told: Story, head: Letterhead, more: Sequence[Bloc
     return Content(plain(f"{title}: {said}"), fitted(blocks))
 
 
-def _closed(finding: Finding, said: str, head: Letterhead) -> Content:
+def _closed(finding: Finding, head: Letterhead) -> Content:
     """What the message that opened the episode says once it is over."""
-    title = f"{DONE} Resolved: {phrases.title(finding)}"
+    title = f"{_end(finding)}: {phrases.subject(finding)}, {words.month(finding.month)}"
+    said = phrases.back(finding, head)
     first = words.month(finding.state.first_breach or finding.month)
     blocks = [header(title), section(f"{said} It began in {first}; the thread tells the rest.")]
     blocks += [*_trend(finding, head), small(finding, head)]
     return Content(plain(f"{title}. {said}"), fitted(blocks))
+
+
+def _end(finding: Finding) -> str:
+    return f"{DONE} {'Resolved' if phrases.over(finding) else 'Ended'}"
 
 
 def _already(finding: Finding) -> str:
@@ -202,6 +207,6 @@ ANSWERS: Mapping[str, Callable[[Finding, Letterhead], str]] = {
     "escalated": lambda finding, head: (
         f"{WORSE} Worse than before. {phrases.sentence(finding, head)}"
     ),
-    "resolved": lambda finding, head: f"{DONE} {phrases.back(finding, head)}",
+    "resolved": lambda finding, head: f"{_end(finding)}. {phrases.back(finding, head)}",
     "restated": phrases.restated,
 }

@@ -23,19 +23,21 @@ from pipeline.alerts.messages.form import (
 from pipeline.alerts.story import Story
 
 Tell = Callable[[Finding], Story]
-FULL = 3
-"""Findings that are told with what moved; the others have one line."""
+FULL, LISTED = 3, 15
+"""Findings that are told with what moved, and those that are told at all."""
+SEVERITIES = ("critical", "warning", "info")
 
 
 def digest(intent: Intent, tell: Tell, head: Letterhead) -> Message:
-    """The message for several findings; those that find no room are counted."""
-    count = len(intent.findings)
+    """The message for several findings, the most severe and most costly first; the others are counted."""
+    findings = sorted(intent.findings, key=_weight)
+    count = len(findings)
     what = "alerts are firing already" if intent.baseline else "alerts fired at once"
     title = f"{ICONS['warning']} {count} {what}"
     blocks: list[Block] = [header(title), section(_why(intent))]
     room = TOTAL - SECTION
     listed = 0
-    for place, finding in enumerate(intent.findings):
+    for place, finding in enumerate(findings[:LISTED]):
         more = [section(phrases.sentence(finding, head))]
         more += moved(tell(finding), head) if place < FULL else []
         if len(blocks) + len(more) > BLOCKS - 2 or size(blocks) + size(more) > room:
@@ -45,11 +47,11 @@ def digest(intent: Intent, tell: Tell, head: Letterhead) -> Message:
     if listed < count:
         left = count - listed
         blocks.append(section(f"… and {left} more: `expansion alerts status` lists them."))
-    months = max(each.month for each in intent.findings)
+    months = max(each.month for each in findings)
     blocks.append(
         context(f"{count} alerts · {months:%Y-%m} · {head.run} · as of {head.at:%Y-%m-%d}")
     )
-    first = phrases.sentence(intent.findings[0], head)
+    first = phrases.sentence(findings[0], head)
     return Message(plain(f"{title}: {first}"), fitted(blocks))
 
 
@@ -57,3 +59,9 @@ def _why(intent: Intent) -> str:
     if intent.baseline:
         return "These rules were evaluated for the first time. What follows goes into this thread."
     return "So many at once often have one cause: look at what they share, and at the data, first."
+
+
+def _weight(finding: Finding) -> tuple[int, float, str]:
+    seen = finding.seen
+    short = seen.missing if seen and seen.missing is not None else 0.0
+    return SEVERITIES.index(finding.rule.severity), -short, finding.state.fingerprint

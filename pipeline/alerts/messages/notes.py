@@ -85,7 +85,8 @@ def _moved(each: Correction, currency: str) -> str:
     label = words.METRICS.get(each.metric, each.metric.replace("_", " ").capitalize())
     label = label.replace("mrr", "MRR")
     old, new = (words.amount(each.metric, value, currency) for value in (each.old, each.new))
-    by = "" if each.relative is None else f" ({each.relative:+.1%})"
+    money = each.metric.endswith("_mrr")
+    by = f" ({each.relative:+.1%})" if money and each.relative is not None else ""
     return f"{label}: {old} → {new}{by}"
 
 

@@ -52,7 +52,7 @@ def sentence(finding: Finding, head: Letterhead) -> str:
         f"{subject(finding)} in {words.month(seen.month)} was *{figure}*{_against(finding, head)}"
     )
     if seen.missing is not None:
-        said += f", {words.money(seen.missing, head.currency)} short"
+        said += f", {words.money(seen.missing, head.currency)} MRR short"
     judged = rule.kind in PLAIN
     by = "" if seen.effect is None or judged else f"{words.effect(seen.effect)}; "
     told = "" if judged else f" {escape(seen.said)}".rstrip()
@@ -88,13 +88,19 @@ def sample(finding: Finding) -> str:
     return f"{seen.k:,} of {words.accounts(seen.n)} expanded"
 
 
+def over(finding: Finding) -> bool:
+    """The figure is what it should be again; if not, nothing is judged any more."""
+    seen = finding.seen
+    return seen is not None and seen.observed is not None and not (seen.guard or seen.breach)
+
+
 def back(finding: Finding, head: Letterhead) -> str:
     """That the figure is what it should be again, or why nothing is judged any more."""
     rule, seen = finding.rule, finding.seen
-    if seen is None or seen.observed is None or seen.guard or seen.breach:
-        return f"Ended in {words.month(finding.month)}: {escape(finding.reason)}"
+    if seen is None or not over(finding):
+        return f"{words.month(finding.month)}: {escape(finding.reason)}"
     figure = words.figure(rule, seen.observed, head.currency)
-    said = f"Resolved: {subject(finding)} in {words.month(seen.month)} was *{figure}*"
+    said = f"{subject(finding)} in {words.month(seen.month)} was *{figure}*"
     if rule.kind in PLAIN:
         limit = words.threshold(rule, threshold_of(rule), head.currency)
         return f"{said}, at or over the threshold of {limit} ({sample(finding)})."
