@@ -104,8 +104,8 @@ def points(
 
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
     and the state after is the one that no other of them starts from; where one is passed twice, the one that more of
-    them start from, or reach. If they come back to where they began, that is the state of before. A listing at the same
-    instant comes last.
+    them start from, or reach. If they come back to where they began, that is the state of before, or if that is not
+    known, of after. A listing at the same instant comes last.
 
     Args:
         observed: subscriptions without their lists (`apart`).
@@ -169,9 +169,12 @@ def points(
     # Where the events lead round in a circle, they begin with the state of before, and end with it.
     circles = firsts.group_by(POINT_KEY).agg(pl.col("middle").all()).filter("middle")
     circles = circles.collect().lazy()
-    around = ordered.filter(after_side).join(circles, on=ON, how="semi")
+    around = [
+        named(ordered.filter(which).join(circles, on=ON, how="semi"))
+        for which in (after_side, before_side)
+    ]
     first = (
-        firsts.join(_states_before(circles, named(around), lists), on=links, how="left")
+        firsts.join(_states_around(circles, *around, lists), on=links, how="left")
         .sort(
             *POINT_KEY, "rank", "middle", pl.col("begins").not_(), "continues", "proof",
             nulls_last=True,
@@ -213,16 +216,31 @@ def _surplus(before: pl.LazyFrame, after: pl.LazyFrame, links: list[str]) -> pl.
     return pl.concat(ways).group_by(links).agg(surplus=pl.col("way").sum())
 
 
-def _states_before(points_: pl.LazyFrame, rows: pl.LazyFrame, lists: pl.LazyFrame) -> pl.LazyFrame:
-    """The state of before each point, as one that `continues`; `rows` are those of the same subscriptions."""
-    earlier = rows.join(lists, on="record").select(*ON, "proof", earlier="at", content=state_key())
+def _states_around(
+    circles: pl.LazyFrame, after: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame
+) -> pl.LazyFrame:
+    """The state of before each circle, as one that `continues`; where none is known, that of after it.
+
+    Args:
+        circles: the points.
+        after: what events and lists leave behind, of the same subscriptions.
+        before: what they start from.
+        lists: the lists of items.
+    """
+
+    def states(rows: pl.LazyFrame) -> pl.LazyFrame:
+        content = rows.join(lists, on="record").select(
+            *ON, "proof", beside="at", content=state_key()
+        )
+        return circles.select(POINT_KEY).join(content, on=ON)
+
+    apart = pl.col("beside") - pl.col("at")
+    earlier = states(after).filter(apart < pl.duration()).sort("beside", "proof", descending=True)
+    later = states(before).filter(apart > pl.duration()).sort("beside", "proof")
     return (
-        points_.select(POINT_KEY)
-        .join(earlier, on=ON)
-        .filter(pl.col("earlier") < pl.col("at"))
-        .sort("earlier", "proof")
+        pl.concat([earlier, later])
         .group_by(POINT_KEY, maintain_order=True)
-        .last()
+        .first()
         .select(*POINT_KEY, "content", continues=pl.lit(value=True))
     )
 

@@ -33,6 +33,24 @@ def test_seats_that_come_and_go_in_one_second_are_as_before(exchanged: bool) -> 
     assert march(history) == (100_000_000, "exact")
 
 
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_where_nothing_is_known_of_before_it_is_as_after(exchanged: bool) -> None:
+    """Two seats for a second, in the first events that are known; the next one starts from one seat."""
+    day = MARCH.replace(day=12)
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan", 1))),
+        (day, state(item("si", "plan", 2))),
+        (day, state(item("si", "plan", 1))),
+        (day + timedelta(days=30), state(item("si", "plan", 3))),
+    )
+    history.rows = [row for row in history.rows if row["id"] != "evt_0001"]
+    if exchanged:
+        renumbered(history, "evt_0002", "evt_0003")
+    for month in (FEBRUARY, MARCH):
+        found = history.snapshot(month.date().replace(day=1))["si"]
+        assert (found["quantity"], found["mrr"]) == (1, 100_000_000)
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [("evt_0002", "evt_0003"), ("evt_0002", "evt_0004"), ("evt_0003", "evt_0004")],
