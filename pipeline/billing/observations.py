@@ -169,12 +169,12 @@ def points(
     # Where the events lead round in a circle, they begin with the state of before, and end with it.
     circles = firsts.group_by(POINT_KEY).agg(pl.col("middle").all()).filter("middle")
     circles = circles.collect().lazy()
-    around = [
+    ended, began = (
         named(ordered.filter(which).join(circles, on=ON, how="semi"))
         for which in (after_side, before_side)
-    ]
+    )
     first = (
-        firsts.join(_states_around(circles, *around, lists), on=links, how="left")
+        firsts.join(_states_around(circles, ended, began, lists), on=links, how="left")
         .sort(
             *POINT_KEY, "rank", "middle", pl.col("begins").not_(), "continues", "proof",
             nulls_last=True,
