@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from pipeline.explain.explanation import Component, End, Explanation, Proof
+from pipeline.explain.explanation import Component, End, Explanation, Proof, Within
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import key_of
 
@@ -45,10 +45,15 @@ def document(found: Explanation) -> dict[str, Any]:
         ],
         "components": [_component(each) for each in found.components],
         "unchanged_items": found.unchanged_items,
+        "within_month": None if found.within is None else _within(found.within),
         "check": {"components_sum": money(found.components_sum), "holds": found.holds},
         "evidence": found.evidence,
         "why": list(found.why),
     }
+
+
+def _within(each: Within) -> dict[str, Any]:
+    return asdict(each) | {name: money(getattr(each, name)) for name in ("up_mrr", "down_mrr")}
 
 
 def _component(each: Component) -> dict[str, Any]:

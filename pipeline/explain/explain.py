@@ -14,7 +14,7 @@ from pipeline import mrr
 from pipeline.billing.evidence import worst_of
 from pipeline.explain import grounds, records
 from pipeline.explain.account import Account
-from pipeline.explain.explanation import Explanation, Rate
+from pipeline.explain.explanation import Explanation, Rate, Within
 from pipeline.explain.seconds import named
 from pipeline.explain.steps import ITEM, steps
 from pipeline.explain.told import Told, components
@@ -61,7 +61,8 @@ def explain(basis: Basis, account: Account, month: date, window_months: int = 1)
     opening_month = add_months(month, -window_months)
     ends_of = (opening_month, month)
     opening_at, closing_at = (calendar.boundary(each) for each in ends_of)
-    moved = mrr.movements(own, calendar, [month], policy, (window_months,))
+    valued = mrr.Valued.of(own, policy)
+    moved = mrr.moved(valued, calendar, [month], (window_months,))
     items = own.items().collect().lazy()
     customers = items.select(pl.col("customer_id").unique().sort()).collect().to_series().to_list()
     found = grounds.parts(moved.component, moved.item_movement)
@@ -89,6 +90,7 @@ def explain(basis: Basis, account: Account, month: date, window_months: int = 1)
         rates=_rates(own, ends, ends_of, basis.currency),
         components=components(found, ends, proofs, said),
         unchanged_items=_unchanged(moved, found),
+        within=_within(valued, calendar, month) if window_months == 1 else None,
         why=why(items, charged, opening_at, closing_at, row["evidence"]),
         **{
             key: row[key]
@@ -97,6 +99,14 @@ def explain(basis: Basis, account: Account, month: date, window_months: int = 1)
             )
         },
     )  # fmt: skip
+
+
+def _within(valued: mrr.Valued, calendar: Calendar, month: date) -> Within | None:
+    found = mrr.within(valued, calendar, [month])
+    if found.is_empty():
+        return None
+    names = ("changes", "up_mrr", "down_mrr", "passing_items")
+    return Within(**found.select(names).row(0, named=True))
 
 
 def _of_account(book: mrr.Book, account_id: str) -> mrr.Book:

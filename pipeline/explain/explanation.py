@@ -113,6 +113,22 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """What went up and down within the month, which its movement does not show.
+
+    Attributes:
+        changes: seconds in which the account's value changed.
+        up_mrr, down_mrr: sums of the increases and of the decreases, both positive.
+        passing_items: items that counted within the month alone.
+    """
+
+    changes: int
+    up_mrr: int
+    down_mrr: int
+    passing_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one account's MRR moved between the ends of two months.
 
@@ -121,6 +137,7 @@ class Explanation:
         opening_at, closing_at: the boundaries; a change counts from opening_at until before closing_at.
         rates: of the foreign currencies that the account held at the opening end.
         unchanged_items: items held at both ends without a component.
+        within: what was undone within the month; null where nothing was, and in longer windows.
         why: why the account-month's evidence is what it is.
     """
 
@@ -144,6 +161,7 @@ class Explanation:
     rates: tuple[Rate, ...]
     components: tuple[Component, ...]
     unchanged_items: int
+    within: Within | None
     evidence: str
     why: tuple[str, ...]
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.explain import words
-from pipeline.explain.explanation import Component, End, Explanation, Proof
+from pipeline.explain.explanation import Component, End, Explanation, Proof, Within
 from pipeline.money import MICRO, RATE_SCALE, decimals
 
 KINDS = {
@@ -224,8 +224,20 @@ class _Layout:
         table.add_row("Evidence", Text(found.evidence, style=COLOURS[found.evidence]))
         for said in found.why:
             table.add_row("", said)
+        if found.within is not None:
+            table.add_row("Within it", self.within(found.within))
         table.add_row("Policy", f"{found.policy} · times in {timezone}")
         return table
+
+    def within(self, each: Within) -> str:
+        """What the two ends do not show."""
+        told = []
+        if each.up_mrr and each.down_mrr:
+            up, down = self.amount(each.up_mrr), self.amount(each.down_mrr)
+            told.append(f"up by {up} and down by {down}, which the two ends net")
+        if each.passing_items:
+            told.append(f"{_items(each.passing_items)} came and left between the two ends")
+        return "; ".join(told)
 
 
 def _items(count: int) -> str:

@@ -25,7 +25,7 @@ MONEY = re.compile(r"-?\d+\.\d{6}")
 KEYS = {
     "account_id", "name", "customers", "month", "window_months", "opening_month", "opening_at", "closing_at",
     "provisional", "currency", "policy", "movement", "churn_kind", "opening_mrr", "fx_mrr", "delta_mrr", "closing_mrr",
-    "fx", "components", "unchanged_items", "check", "evidence", "why", "published_figures_agree",
+    "fx", "components", "unchanged_items", "within_month", "check", "evidence", "why", "published_figures_agree",
     "attribution",
 }  # fmt: skip
 COMPONENT = {
