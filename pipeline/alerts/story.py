@@ -26,7 +26,11 @@ SHOWN = 3
 OTHERS = "others"
 LOSSES = ("contraction", "churn")
 MOVEMENTS = {"expansion_mrr": 1, "contraction_mrr": -1, "churned_mrr": -1}
-RETENTION = ("nrr", "grr", "mrr_growth_rate", "quick_ratio", "churned_mrr", "contraction_mrr")
+RETENTION = (
+    *("nrr", "grr", "logo_retention", "mrr_growth_rate", "quick_ratio"),
+    *("churned_mrr", "contraction_mrr"),
+)
+"""Figures that rest on more than expansion."""
 
 
 @dataclass(frozen=True, slots=True)

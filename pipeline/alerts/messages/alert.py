@@ -132,7 +132,8 @@ def moved(told: Story, head: Letterhead) -> list[Block]:
     blocks = []
     if told.changes:
         whole = words.change(told.changes[0].total, head.currency)
-        lines = [f"*What moved* in expansion {told.against}: {whole}"]
+        what = "" if told.changes[0].by == "movement" else " in expansion"
+        lines = [f"*What moved*{what} {told.against}: {whole}"]
         lines += [f"• {phrases.changed(split, head.currency)}" for split in told.changes]
         blocks.append(section("\n".join(lines)))
     elif told.types:

@@ -8,7 +8,7 @@ from pipeline.alerts.escaping import escape, name
 from pipeline.alerts.intents import Finding
 from pipeline.alerts.messages.form import Letterhead, link
 from pipeline.alerts.rules import threshold_of
-from pipeline.alerts.story import POOLED, Mover, Split
+from pipeline.alerts.story import POOLED, RETENTION, Mover, Split
 
 MEMBER = 40
 TITLES = {
@@ -85,6 +85,8 @@ def sample(finding: Finding) -> str:
         return "no account"
     if finding.rule.kind in POOLED:
         return f"{seen.k:,} expansions in {seen.n:,} account-months"
+    if finding.rule.metric in RETENTION:
+        return words.accounts(seen.n)
     return f"{seen.k:,} of {words.accounts(seen.n)} expanded"
 
 
