@@ -7,8 +7,8 @@ import re
 
 SECTION, HEADER, FIELD, BLOCKS, TOTAL = 3000, 150, 2000, 50, 12_000
 """Characters of a section, of a header, of a field; blocks of a message; characters of all its blocks."""
-FORMATS = str.maketrans("", "", "*~`")
-"""Marks that Slack reads as formats."""
+FORMATS = str.maketrans({"*": None, "~": None, "`": None, "|": "\N{BROKEN BAR}"})
+"""Marks that Slack reads as formats, and the one that parts a link from its label."""
 CALLS = re.compile(r"@(?=(?:channel|here|everyone|all)\b)", re.IGNORECASE)
 """What services that speak like Slack take for a call to everybody, without Slack's brackets."""
 

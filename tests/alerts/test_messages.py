@@ -301,6 +301,7 @@ def test_a_name_holds_no_control_character_of_slack(text: str) -> None:
     safe = name(text)
     assert "<" not in safe
     assert ">" not in safe
+    assert "|" not in safe
     assert "\n" not in safe
     assert len(safe) <= 80 * 5
 

@@ -145,8 +145,8 @@ def mrkdwn(text: str, limit: int) -> Block:
 
 
 def link(address: str | None, label: str) -> str:
-    """A link; the label alone where there is no address. The label is escaped already."""
-    return f"<{escape(address)}|{label.replace('|', '¦')}>" if address else label
+    """A link; the label, a name that is safe already, alone where there is no address."""
+    return f"<{escape(address)}|{label}>" if address else label
 
 
 def plain(text: str) -> str:
