@@ -89,11 +89,11 @@ class BotPost:
         """Upload the chart and share it in the thread."""
         return waited(lambda: _asked(lambda: upload(self._client, thread, chart, self._timeout)))
 
-    def attached(self, thread: Place, chart: Chart) -> Outcome:
+    def attached(self, thread: Place, name: str) -> Outcome:
         """Look for the chart in the thread."""
 
         def told(message: Mapping[str, Any]) -> bool:
-            return any(each.get("name") == chart.name for each in message.get("files") or [])
+            return any(each.get("name") == name for each in message.get("files") or [])
 
         return waited(lambda: self._history.first(thread.channel, thread, None, told))
 

@@ -21,32 +21,36 @@ ENDS = {"sent": "sent", "dead": "failed", "pending": "pending", "unknown": "send
 
 def attach(target: Engine, post: Post, each: Waiting, thread: Place | None, now: datetime) -> str:
     """Try to put the chart of `each` into `thread`; returns pending, sending, sent or failed."""
-    try:
-        chart = _drawn(each)
-    except ValueError:
-        return _failed(target, each, "it could not be drawn")
-    if thread is None or now - each.created_at > OLD:
-        return _failed(target, each, "it is too old")
-    found = post.attached(thread, chart) if each.chart == "sending" else Outcome("absent")
-    if found.status == "unknown":
-        return _failed(target, each, f"it may be in the thread or not: {found.error}")
+    if thread is None:
+        return _failed(target, each, "there is no thread")
+    name = f"expansion-{hashlib.sha256(each.key.encode()).hexdigest()[:16]}.png"
+    found = post.attached(thread, name) if each.chart == "sending" else Outcome("absent")
     if found.status == "pending":
         return "sending"
+    if found.status == "unknown":
+        return _failed(target, each, f"it may be in the thread or not: {found.error}")
     if found.status == "absent":
-        queue.settle_chart(target, each, "sending")
-        found = post.attach(thread, chart)
+        found = _sent(target, post, each, thread, name, now)
     if found.status == "dead":
         return _failed(target, each, str(found.error))
     queue.settle_chart(target, each, ENDS[found.status])
     return ENDS[found.status]
 
 
+def _sent(
+    target: Engine, post: Post, each: Waiting, thread: Place, name: str, now: datetime
+) -> Outcome:
+    if now - each.created_at > OLD:
+        return Outcome("dead", error="it is too old")
+    picture = Picture.kept(each.payload["picture"])
+    try:
+        chart = Chart(name, picture.title, picture.alt, picture.png)
+    except ValueError:
+        return Outcome("dead", error="it could not be drawn")
+    queue.settle_chart(target, each, "sending")
+    return post.attach(thread, chart)
+
+
 def _failed(target: Engine, each: Waiting, why: str) -> str:
     queue.settle_chart(target, each, "failed", why)
     return "failed"
-
-
-def _drawn(each: Waiting) -> Chart:
-    picture = Picture.kept(each.payload["picture"])
-    name = hashlib.sha256(each.key.encode()).hexdigest()[:16]
-    return Chart(f"expansion-{name}.png", picture.title, picture.alt, picture.png)

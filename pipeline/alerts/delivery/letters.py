@@ -98,5 +98,5 @@ class Post(Protocol):
     def attach(self, thread: Place, chart: Chart) -> Outcome:
         """Put a chart into a thread."""
 
-    def attached(self, thread: Place, chart: Chart) -> Outcome:
-        """Look whether the chart is in the thread."""
+    def attached(self, thread: Place, name: str) -> Outcome:
+        """Look whether the chart of that file name is in the thread."""

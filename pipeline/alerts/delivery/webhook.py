@@ -68,9 +68,9 @@ class WebhookPost:
         del thread, chart
         return Outcome("dead", error="an incoming webhook cannot attach a chart")
 
-    def attached(self, thread: Place, chart: Chart) -> Outcome:
+    def attached(self, thread: Place, name: str) -> Outcome:
         """A webhook cannot look."""
-        del thread, chart
+        del thread, name
         return CANNOT_LOOK
 
 
