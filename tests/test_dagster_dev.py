@@ -191,12 +191,16 @@ def _partitions(page: Ui) -> list[str] | None:
 
 
 def _start_sync(page: Ui) -> None:
+    _start(page, "sync", {"expansion/purpose": "nightly"})
+
+
+def _start(page: Ui, job: str, wanted: dict[str, str]) -> None:
     selector = {
         "repositoryLocationName": "expansion",
         "repositoryName": "__repository__",
-        "jobName": "sync",
+        "jobName": job,
     }
-    tags = [{"key": "expansion/purpose", "value": "nightly"}]
+    tags = [{"key": key, "value": value} for key, value in wanted.items()]
     params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
     started = page.ask(START, params=params)["launchRun"]
     assert started["__typename"] == "LaunchRunSuccess", started
@@ -323,3 +327,21 @@ def test_the_first_night_and_a_backfill_through_the_ui(
     assert _made_by(page.settings, runs[0]["runId"]) == WANTED
     assert _published(page.settings) == history
     assert _messages(page.settings) == sent, "a backfill alerts nobody"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_that_fails_is_told_in_slack(ui: tuple[Ui, subprocess.Popen[bytes]]) -> None:
+    page, process = ui
+    _wait_for(lambda: _partitions(page), "The UI", page.log, process)
+    _wait_for(
+        lambda: running.daemon_seen(page.settings.dagster_home), "The daemon", page.log, process
+    )
+    unknown = {f"dagster/asset_partition_range_{end}": "1999-01" for end in ("start", "end")}
+    _start(page, "months", unknown)
+
+    def told() -> bool:
+        slack = f"{page.environment['SLACK_API_BASE']}/"
+        return "A run failed: months" in httpx.get(slack, timeout=10).text
+
+    _wait_for(told, "The message in Slack", page.log, process)
