@@ -18,7 +18,7 @@ import pytest
 T = TypeVar("T")
 
 PATIENCE = 300.0
-GRACE = 60.0
+GRACE = 90.0
 """Seconds between SIGTERM and SIGKILL, as compose.yaml gives them."""
 
 
