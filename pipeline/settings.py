@@ -19,6 +19,8 @@ from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError
 
 Environ = Mapping[str, str | None]
+BUCKETS = ("s3", "gs", "az")
+"""How the address of a bucket begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,12 @@ class Settings:
     config: Config
     config_path: Path
     data_dir: Path
+    """The folder of report and warehouse; of the lake, too, unless `lake_url` says otherwise."""
     dagster_home: Path
     warehouse_url: str = field(repr=False)
     """SQLAlchemy URL; of SQLite with an absolute path. May hold a password."""
+    lake_url: str | None = None
+    """`DATA_DIR`, where it is the address of a bucket: `s3://bucket/prefix`."""
     pinned_now: datetime | None = None
     """`PIPELINE_NOW`: the instant that stands in for the clock."""
     stripe_api_key: SecretStr | None = None
@@ -65,10 +70,12 @@ class Settings:
             **{name: value for name, value in given.items() if value},
         }
         config_path = _config_path(merged, here)
+        bucket = _bucket(merged)
         return cls(
             config=load_config(config_path),
             config_path=config_path,
-            data_dir=here / (merged.get("DATA_DIR") or "data"),
+            data_dir=here / ((not bucket and merged.get("DATA_DIR")) or "data"),
+            lake_url=bucket,
             dagster_home=here / (merged.get("DAGSTER_HOME") or ".dagster"),
             warehouse_url=_warehouse_url(merged, here),
             pinned_now=_instant(merged.get("PIPELINE_NOW")),
@@ -98,14 +105,32 @@ class Settings:
         )
 
     @property
-    def lake_root(self) -> Path:
-        """The folder of the lake's objects."""
-        return self.data_dir / "lake"
+    def lake_root(self) -> Path | str:
+        """The folder of the lake's objects, or their address in a bucket."""
+        return f"{self.lake_url}/lake" if self.lake_url else self.data_dir / "lake"
 
 
 def _dotenv(path: Path) -> dict[str, str]:
     values = dotenv_values(path, interpolate=False) if path.is_file() else {}
     return {name: value for name, value in values.items() if value}
+
+
+def _bucket(environ: Environ) -> str | None:
+    """`DATA_DIR`, if it is the address of a bucket.
+
+    Raises:
+        ConfigError: it is no address without a password.
+    """
+    given = environ.get("DATA_DIR") or ""
+    scheme, found, rest = given.partition("://")
+    if not found:
+        return None
+    if scheme not in BUCKETS or not rest.strip("/") or any(sign in rest for sign in "@?#"):
+        raise ConfigError(
+            "DATA_DIR is no folder and no address such as s3://bucket/prefix (or gs://, az://). "
+            "Credentials do not belong into it: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    return given.rstrip("/")
 
 
 def _secret(environ: Environ, name: str) -> SecretStr | None:

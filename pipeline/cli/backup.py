@@ -28,6 +28,11 @@ def backup(folder: Path, lake_only: bool) -> None:
     """
     settings = Settings.load()
     lake = settings.lake_root
+    if isinstance(lake, str):
+        raise ConfigError(
+            f"The lake is at {lake}: copy it with the store's own tool (aws s3 sync), after a copy of "
+            f"the warehouse. `expansion db backup` copies a folder."
+        )
     if folder.resolve().is_relative_to(lake.resolve()):
         raise ConfigError(
             f"{folder} is inside the lake. Name a folder outside it, best on another disk."

@@ -5,9 +5,7 @@ transaction makes them live, together with the cursor or the generation that goe
 nothing and shows nothing half.
 """
 
-import os
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +14,10 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.database import reading
 from pipeline.database.engine import lock_ledger
-from pipeline.errors import ConfigError, MissingMonth, SchemaMismatch, StaleGeneration
+from pipeline.errors import MissingMonth, SchemaMismatch, StaleGeneration
 from pipeline.lake import ledger, manifest, orphans
 from pipeline.lake.objects import LiveObject, StagedObject, merge_objects, write_object
+from pipeline.lake.storage import remote, storage_at
 from pipeline.months import KEY_FORMAT
 from pipeline.schemas import TABLES, Table
 
@@ -27,14 +26,14 @@ WHOLE = "_"
 
 
 class Lake:
-    """The objects under `root` and their manifest in `engine`'s database, which must be migrated."""
+    """The objects under `root` and their manifest in `engine`'s database, which must be migrated.
+
+    `root` is a folder's path, or the address of a bucket (`s3://bucket/prefix`).
+    """
 
     def __init__(self, root: Path | str, engine: Engine) -> None:
-        if "://" in str(root):
-            raise ConfigError(
-                f"The lake at {root} cannot be used: this version keeps it in a folder. Set DATA_DIR."
-            )
-        self.root = Path(root)
+        self.root = root if remote(root) else Path(root)
+        self.storage = storage_at(root)
         self.engine = engine
 
     def write(
@@ -57,7 +56,7 @@ class Lake:
             SchemaMismatch: a column of the table is missing.
         """
         rows = table.conform(frame.lazy()).collect()
-        return write_object(self.root, table.name, partition or WHOLE, rows, row_group)
+        return write_object(self.storage, table.name, partition or WHOLE, rows, row_group)
 
     def write_partitions(
         self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]
@@ -80,7 +79,8 @@ class Lake:
             )
         empty = table.empty()
         return [
-            write_object(self.root, table.name, key, by_month.get(key, empty)) for key in partitions
+            write_object(self.storage, table.name, key, by_month.get(key, empty))
+            for key in partitions
         ]
 
     def commit(
@@ -108,6 +108,7 @@ class Lake:
         """
         with self.engine.begin() as connection:
             lock_ledger(connection)
+            self._refuse_lost(staged)
             number = 0
             if expect is not None:
                 ledger.expect_number(connection, *expect)
@@ -139,13 +140,14 @@ class Lake:
             How many objects were replaced.
         """
         merged = [
-            (parts, merge_objects(self.root, parts, TABLES[parts[0].table].schema))
+            (parts, merge_objects(self.storage, parts, TABLES[parts[0].table].schema))
             for parts in runs
         ]
         if not merged:
             return 0
         with self.engine.begin() as connection:
             lock_ledger(connection)
+            self._refuse_lost([whole for _, whole in merged])
             retired = [
                 path
                 for parts, whole in merged
@@ -175,6 +177,7 @@ class Lake:
         """
         with self.engine.begin() as connection:
             lock_ledger(connection)
+            self._refuse_lost([new for _, new in pairs])
             for old, new in pairs:
                 if not ledger.merge(connection, [old.path], new, run_id):
                     raise StaleGeneration(
@@ -211,7 +214,7 @@ class Lake:
         if not paths:
             return table.empty().lazy()
         return pl.scan_parquet(
-            [self.root / path for path in paths],
+            [str(self.storage.at(path)) for path in paths],
             schema=table.schema,
             missing_columns="insert",
             extra_columns="ignore",
@@ -249,7 +252,7 @@ class Lake:
         names = None if needed is None else {table.name for table in needed}
         with self.engine.begin() as connection:
             lock_ledger(connection)
-            return manifest.restore(self.root, connection, names)
+            return manifest.restore(self.storage, connection, names)
 
     def drop_lost(self, needed: Collection[Table]) -> int:
         """Forget live objects whose files are gone; returns how many.
@@ -264,7 +267,8 @@ class Lake:
         with self.engine.begin() as connection:
             lock_ledger(connection)
             rows = ledger.live(connection)
-            lost = [row for row in rows if not (self.root / str(row.path)).is_file()]
+            sizes = self.storage.sizes([str(row.path) for row in rows])
+            lost = [row for row in rows if sizes[str(row.path)] is None]
             manifest.refuse_gone(
                 [str(r.path) for r in lost if r.table_name in names], "the warehouse"
             )
@@ -285,17 +289,23 @@ class Lake:
         Raises:
             OSError: some could not be deleted; all others were.
         """
-        return orphans.collect(self.root, self.engine, grace, tables)
+        return orphans.collect(self.storage, self.engine, grace, tables)
+
+    def _refuse_lost(self, staged: Sequence[StagedObject]) -> None:
+        lost = self.storage.lost([each.path for each in staged])
+        if lost:
+            raise StaleGeneration(
+                f"{len(lost)} objects were deleted as old ones while this run wrote them, the first is {lost[0]}. "
+                f"Nothing of this run was shown. Start it again."
+            )
 
     def _retired(self, paths: Sequence[str]) -> None:
         """Tell the files beside the ledger that a commit has retired these."""
         self._write_manifest()
-        for path in paths:  # who reads them still has the whole grace of `collect_orphans`
-            with suppress(OSError):  # it is committed, whatever becomes of old files
-                os.utime(self.root / path)
+        self.storage.retired(paths)  # who reads them still has the whole grace of `collect_orphans`
 
     def _write_manifest(self) -> None:
         # Under the ledger's lock, so that the file always shows the last commit, whoever writes it.
         with self.engine.begin() as connection:
             lock_ledger(connection)
-            manifest.write(self.root, connection)
+            manifest.write(self.storage, connection)

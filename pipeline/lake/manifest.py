@@ -5,7 +5,6 @@ Belongs here: the file's shape. It is derived: nothing reads it while the databa
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,14 +13,14 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from pipeline.database import generation, lake_object
 from pipeline.errors import PipelineError
 from pipeline.lake import ledger
-from pipeline.lake.objects import write_text
+from pipeline.lake.storage import Storage
 
 NAME = "_manifest.json"
 VERSION = 1
 
 
-def write(root: Path, connection: Connection) -> None:
-    """Write the live rows and the generations of `connection` to `root`."""
+def write(storage: Storage, connection: Connection) -> None:
+    """Write the live rows and the generations of `connection` to `storage`."""
     rows: Sequence[Row[Any]] = ledger.live(connection)
     content = {
         "version": VERSION,
@@ -31,27 +30,29 @@ def write(root: Path, connection: Connection) -> None:
             for row in rows
         ],
     }
-    write_text(root / NAME, orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
+    storage.put_text(NAME, orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def restore(root: Path, connection: Connection, needed: Collection[str] | None = None) -> int:
+def restore(storage: Storage, connection: Connection, needed: Collection[str] | None = None) -> int:
     """Replace the ledger by what the file says; returns how many objects are live.
 
     Args:
-        root: the lake's folder.
+        storage: where the lake is.
         connection: of the caller's transaction.
         needed: the tables whose objects must be there, by default all; of others, those that are gone are left out.
 
     Raises:
         PipelineError: there is no manifest, or an object that it names is gone; the ledger stays as it was.
     """
-    path = root / NAME
-    if not path.is_file():
+    path = storage.at(NAME)
+    try:
+        content = orjson.loads(storage.get(NAME))
+    except FileNotFoundError:
         raise PipelineError(
             f"{path} does not exist. Restore it with the lake's files, then try again."
-        )
-    content = orjson.loads(path.read_bytes())
-    there = [row for row in content["objects"] if (root / row["path"]).is_file()]
+        ) from None
+    sizes = storage.sizes([row["path"] for row in content["objects"]])
+    there = [row for row in content["objects"] if sizes[row["path"]] is not None]
     kept = {row["path"] for row in there}
     gone = [row for row in content["objects"] if row["path"] not in kept]
     refuse_gone(

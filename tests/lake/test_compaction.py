@@ -17,7 +17,8 @@ from polars.testing import assert_frame_equal
 
 from pipeline.database import engine, upgrade
 from pipeline.lake import Lake, LiveObject, compaction
-from pipeline.lake.objects import merge_objects, set_aside
+from pipeline.lake.folder import set_aside
+from pipeline.lake.objects import merge_objects
 from pipeline.schemas import COVERAGE, FX_RATE, RAW_RECORD
 from tests.lake.frames import fx, span
 
@@ -91,7 +92,7 @@ def test_readers_see_the_same_rows_in_the_same_order(steps: list[tuple[object, .
                     lake.merge(compaction.plan(lake.live(), reader.until, few=2), run_id="tidy")
                 case "kill", _:  # between writing and showing
                     for parts in compaction.plan(lake.live(), reader.until, few=2):
-                        merge_objects(lake.root, parts, RAW_RECORD.schema)
+                        merge_objects(lake.storage, parts, RAW_RECORD.schema)
                 case "late", [int(few)]:  # planned a while ago, when other objects were live
                     lake.merge(planned, run_id="tidy")
                     planned = compaction.plan(lake.live(), reader.until, few=few)

@@ -14,8 +14,8 @@ import pytest
 
 from pipeline.database import engine, upgrade
 from pipeline.lake import Lake
+from pipeline.lake.folder import files
 from pipeline.lake.landing import sync
-from pipeline.lake.objects import files
 from pipeline.sandbox.company import Company
 from pipeline.sandbox.web.faults import KINDS, Faults
 from pipeline.schemas import COVERAGE, RAW_RECORD

@@ -11,20 +11,21 @@ from sqlalchemy import Connection, select
 
 from pipeline.database import generation, lake_object
 from pipeline.errors import (
-    ConfigError,
     MissingMonth,
     PipelineError,
     SchemaMismatch,
     StaleGeneration,
 )
 from pipeline.lake import Lake
-from pipeline.lake.objects import PART
+from pipeline.lake.folder import PART
 from pipeline.schemas import COVERAGE, FX_RATE
 from tests.lake.frames import fx, span
 
 A, B = "2026-01", "2026-02"
+everywhere = pytest.mark.parametrize("lake", ["folder", "bucket"], indirect=True)
 
 
+@everywhere
 def test_what_is_written_is_not_seen_before_the_commit(lake: Lake) -> None:
     staged = lake.write(FX_RATE, fx((1, "eur", 1)), A)
     assert lake.scan(FX_RATE).collect().is_empty()
@@ -34,6 +35,7 @@ def test_what_is_written_is_not_seen_before_the_commit(lake: Lake) -> None:
     assert_frame_equal(lake.scan(FX_RATE, [A]).collect(), fx((1, "eur", 1)))
 
 
+@everywhere
 def test_a_month_is_replaced_and_the_others_stay(lake: Lake) -> None:
     lake.commit(
         lake.write_partitions(FX_RATE, fx((1, "eur", 1), (2, "eur", 2)), [A, B]), run_id="one"
@@ -46,6 +48,7 @@ def test_a_month_is_replaced_and_the_others_stay(lake: Lake) -> None:
     assert_frame_equal(lake.scan(FX_RATE, [A]).collect(), fx((1, "eur", 1)))
 
 
+@everywhere
 def test_a_month_without_rows_is_there_all_the_same(lake: Lake) -> None:
     lake.commit(lake.write_partitions(FX_RATE, fx((2, "eur", 2)), [A, B]), run_id="run")
     assert lake.partitions(FX_RATE) == [A, B]
@@ -53,12 +56,14 @@ def test_a_month_without_rows_is_there_all_the_same(lake: Lake) -> None:
     assert lake.scan(FX_RATE, [A]).collect_schema() == FX_RATE.schema
 
 
+@everywhere
 def test_a_month_that_was_never_computed_is_named(lake: Lake) -> None:
     lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A]), run_id="run")
     with pytest.raises(MissingMonth, match="2026-03"):
         lake.scan(FX_RATE, [A, "2026-03"])
 
 
+@everywhere
 def test_rows_of_a_month_that_was_not_asked_for_are_refused(lake: Lake) -> None:
     with pytest.raises(SchemaMismatch, match=B):
         lake.write_partitions(FX_RATE, fx((1, "eur", 1), (2, "eur", 2)), [A])
@@ -66,12 +71,14 @@ def test_rows_of_a_month_that_was_not_asked_for_are_refused(lake: Lake) -> None:
         lake.write(FX_RATE, fx((1, "eur", 1)).drop("rate"), A)
 
 
+@everywhere
 def test_an_append_only_table_keeps_everything_once(lake: Lake) -> None:
     for day in (0, 1, 1):
         lake.commit([lake.write(COVERAGE, span(day))], run_id=f"run{day}")
     assert_frame_equal(lake.scan(COVERAGE).collect(), pl.concat([span(0), span(1)]))
 
 
+@everywhere
 def test_a_stale_run_changes_nothing(lake: Lake) -> None:
     lake.commit([lake.write(COVERAGE, span(0))], run_id="new", bump="timeline")
     assert lake.generation("timeline") == 1
@@ -85,6 +92,7 @@ def test_a_stale_run_changes_nothing(lake: Lake) -> None:
     assert_frame_equal(lake.scan(FX_RATE).collect(), fx((1, "eur", 1)))
 
 
+@everywhere
 def test_what_goes_with_a_commit_is_one_transaction(lake: Lake) -> None:
     def fail(connection: Connection) -> None:
         connection.execute(generation.insert().values(name="cursor", number=7))
@@ -96,6 +104,7 @@ def test_what_goes_with_a_commit_is_one_transaction(lake: Lake) -> None:
     assert lake.generation("cursor") == 0
 
 
+@everywhere
 def test_the_ledger_comes_back_from_the_manifest(lake: Lake) -> None:
     lake.commit([lake.write(COVERAGE, span(day)) for day in (3, 1, 2)], run_id="a", bump="timeline")
     lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A, B]), run_id="b")
@@ -149,8 +158,3 @@ def test_what_was_replaced_just_now_is_kept_for_the_grace_however_old_it_is(lake
     assert lake.collect_orphans(timedelta(hours=1)) == 0
     os.utime(lake.root / old.path, (past, past))
     assert lake.collect_orphans(timedelta(hours=1)) == 1
-
-
-def test_an_address_that_is_not_a_folder_is_refused(lake: Lake) -> None:
-    with pytest.raises(ConfigError, match="folder"):
-        Lake("s3://bucket/lake", lake.engine)

@@ -16,6 +16,7 @@ from pipeline import database
 from pipeline.cli.doctor.finding import Found, bytes_told, tried
 from pipeline.errors import ConfigError
 from pipeline.lake import Lake
+from pipeline.lake.storage import Swept, storage_at
 from pipeline.schemas import RAW_RECORD, SOURCE_SYNC
 from pipeline.settings import Settings
 
@@ -75,11 +76,16 @@ def _last_sync(url: str) -> str:
 def _lake(settings: Settings, *, listed: bool) -> Found:
     """The lake's folder; and where the warehouse has its manifest (`listed`), whether every file is there."""
     root = settings.lake_root
-    _write(root, "DATA_DIR")
-    free = shutil.disk_usage(root).free
-    room = f"{bytes_told(free)} free"
-    if free < LITTLE_SPACE:
-        return Found("Lake", "note", f"{root}: only {room}. Make room, or set DATA_DIR.")
+    room = "can be written"
+    if isinstance(root, Path):
+        _write(root, "DATA_DIR")
+        free = shutil.disk_usage(root).free
+        room = f"{bytes_told(free)} free"
+        if free < LITTLE_SPACE:
+            return Found("Lake", "note", f"{root}: only {room}. Make room, or set DATA_DIR.")
+    storage = storage_at(root)
+    if isinstance(storage, Swept):
+        storage.probe()
     if not listed:
         return Found("Lake", "ok", f"{root}: {room}")
     engine = database.engine(settings.warehouse_url)
@@ -87,7 +93,7 @@ def _lake(settings: Settings, *, listed: bool) -> Found:
         live = Lake(root, engine).live()
     finally:
         engine.dispose()
-    sizes = {each.path: _size(root / each.path) for each in live}
+    sizes = storage.sizes([each.path for each in live])
     missing = [path for path, size in sizes.items() if size is None]
     if missing:
         return Found(
@@ -103,14 +109,6 @@ def _lake(settings: Settings, *, listed: bool) -> Found:
         "ok",
         f"{root}: {records:,} raw records; {size} in {len(live):,} files, all there; {room}",
     )
-
-
-def _size(path: Path) -> int | None:
-    """Bytes of a file; null if there is none."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return None
 
 
 def _write(folder: Path, variable: str) -> None:
