@@ -65,3 +65,18 @@ def test_the_clock_can_be_pinned(tmp_path: Path) -> None:
 def test_an_impossible_variable_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(environ))):
         Settings.load(environ, tmp_path)
+
+
+def test_a_bucket_is_the_lake_and_all_else_stays_here(tmp_path: Path) -> None:
+    settings = Settings.load({"DATA_DIR": "s3://ours/prefix/"}, tmp_path)
+    assert settings.lake_root == "s3://ours/prefix/lake"
+    assert settings.data_dir == tmp_path / "data"
+
+
+@pytest.mark.parametrize("address", ["ftp://ours/x", "s3://", "s3://key:secret@ours/x"])
+def test_an_address_that_is_no_bucket_is_refused_without_saying_it(
+    tmp_path: Path, address: str
+) -> None:
+    with pytest.raises(ConfigError, match="s3://bucket/prefix") as told:
+        Settings.load({"DATA_DIR": address}, tmp_path)
+    assert "secret@" not in str(told.value)

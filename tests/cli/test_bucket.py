@@ -1,0 +1,52 @@
+"""A night whose lake is in a bucket ends with the tables of a night whose lake is in a folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from pipeline import database, schemas
+from pipeline.lake import Lake
+from pipeline.publish import published
+from tests.cli.desk import CONFIG, Desk
+from tests.lake.bucket import new_bucket, paths, serving
+
+PUBLISHED = ("mrr_movement", "expansion_metrics")
+
+
+def test_the_tables_are_those_of_a_folder_and_doctor_says_where_the_lake_is(
+    worked: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lakes, warehouses = [], []
+    with serving() as environment:
+        address = new_bucket(environment, monkeypatch)
+        for bucket in (False, True):
+            if bucket:
+                _clear(worked.folder)
+                worked.environment |= {**environment, "DATA_DIR": address}
+                said = worked.types("run", "--json")
+                assert said.code == 0, said
+            engine = database.engine(worked.settings.warehouse_url)
+            try:
+                lake = Lake(worked.settings.lake_root, engine)
+                lakes.append(lake.scan(schemas.MRR_SNAPSHOT).collect())
+                warehouses.append([published(engine, name) for name in PUBLISHED])
+            finally:
+                engine.dispose()
+        said = worked.types("doctor")
+        assert f"{address}/lake" in said.out
+        assert "can be written" in said.out
+        assert not (worked.folder / "data/lake").exists()
+        assert any(path.endswith("_manifest.json") for path in paths(address))
+        assert environment["AWS_SECRET_ACCESS_KEY"] not in said.out + said.err
+    assert lakes[0].height
+    assert_frame_equal(*lakes, check_row_order=False)
+    for in_folder, in_bucket in zip(*warehouses, strict=True):
+        assert_frame_equal(in_folder, in_bucket, check_row_order=False)
+
+
+def _clear(folder: Path) -> None:
+    for path in (folder / "data", folder / ".dagster"):
+        shutil.rmtree(path, ignore_errors=True)
+    (folder / "pipeline.toml").write_text(CONFIG)
