@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -15,6 +16,7 @@ from tests.lake.bucket import new_bucket, paths, serving
 PUBLISHED = ("mrr_movement", "expansion_metrics")
 
 
+@pytest.mark.timeout(900)
 def test_the_tables_are_those_of_a_folder_and_doctor_says_where_the_lake_is(
     worked: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,8 +32,8 @@ def test_the_tables_are_those_of_a_folder_and_doctor_says_where_the_lake_is(
             engine = database.engine(worked.settings.warehouse_url)
             try:
                 lake = Lake(worked.settings.lake_root, engine)
-                lakes.append(lake.scan(schemas.MRR_SNAPSHOT).collect())
-                warehouses.append([published(engine, name) for name in PUBLISHED])
+                lakes.append(_without_syncs(lake.scan(schemas.MRR_SNAPSHOT).collect()))
+                warehouses.append([_without_syncs(published(engine, name)) for name in PUBLISHED])
             finally:
                 engine.dispose()
         said = worked.types("doctor")
@@ -44,6 +46,11 @@ def test_the_tables_are_those_of_a_folder_and_doctor_says_where_the_lake_is(
     assert_frame_equal(*lakes, check_row_order=False)
     for in_folder, in_bucket in zip(*warehouses, strict=True):
         assert_frame_equal(in_folder, in_bucket, check_row_order=False)
+
+
+def _without_syncs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Ids of syncs, which stand as proof, are drawn by lot."""
+    return frame.with_columns(pl.col(pl.String).str.replace(r"^sync_[0-9a-f]{16}$", "sync"))
 
 
 def _clear(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A server that speaks S3, and buckets of it."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -22,6 +23,7 @@ def serving() -> Iterator[dict[str, str]]:
     """The environment of who uses the server."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request is slow
     host, port = server.get_host_and_port()
     try:
         yield {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
