@@ -20,7 +20,7 @@ pin() { # pin OUTPUT [UV ARGUMENT...]
     ${UPGRADE:+--upgrade} --output-file "$output" "$@"
 }
 
-build_requires | pin requirements.lock pyproject.toml -
+build_requires | pin requirements.lock --extra objectstore pyproject.toml -
 # The same versions as at run time, plus the tools.
 build_requires | pin requirements-dev.lock --constraint requirements.lock --extra dev pyproject.toml -
 pin scripts/audit.lock scripts/audit.in

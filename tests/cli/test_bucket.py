@@ -11,8 +11,13 @@ from pipeline import database, schemas
 from pipeline.lake import Lake
 from pipeline.publish import published
 from tests.cli.desk import CONFIG, Desk
-from tests.lake.bucket import new_bucket, paths, serving
+from tests.cli.test_forget import Person, assert_same_figures
+from tests.cli.test_restore import cut_off, figures, warehouse
+from tests.cli.written import found
+from tests.lake.bucket import new_bucket, paths, remove, save, serving
 
+KEPT = ("raw_record", "coverage", "forgotten", "_manifest.json")
+"""What nothing else could bring back."""
 PUBLISHED = ("mrr_movement", "expansion_metrics")
 
 
@@ -46,6 +51,32 @@ def test_the_tables_are_those_of_a_folder_and_doctor_says_where_the_lake_is(
     assert_frame_equal(*lakes, check_row_order=False)
     for in_folder, in_bucket in zip(*warehouses, strict=True):
         assert_frame_equal(in_folder, in_bucket, check_row_order=False)
+
+
+@pytest.mark.timeout(900)
+def test_a_person_is_forgotten_in_a_bucket_and_the_rest_comes_back_from_it(
+    worked: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with serving() as environment:
+        address = new_bucket(environment, monkeypatch)
+        _clear(worked.folder)
+        worked.environment |= {**environment, "DATA_DIR": address}
+        assert worked.types("run").code == 0
+        person, before = Person(worked), figures(worked)
+        assert found(save(address, tmp_path / "before"), {person.email})
+        assert worked.types("forget", person.id, "--yes").code == 0
+        assert found(save(address, tmp_path / "after"), {person.email}) == []
+        assert_same_figures(worked, before)
+        for path in warehouse(worked).parent.glob("warehouse.db*"):
+            path.unlink()
+        for path in paths(address):
+            if path.removeprefix("lake/").split("/")[0] not in KEPT:
+                remove(address, path)
+        cut_off(worked)
+        worked.environment |= {**environment, "DATA_DIR": address}
+        said = worked.types("db", "restore")
+        assert said.code == 0, said
+        assert_same_figures(worked, before)
 
 
 def _without_syncs(frame: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import obstore
@@ -48,6 +49,15 @@ def paths(address: str) -> set[str]:
     """Every object below the address."""
     store = S3Store.from_url(address)
     return {each["path"] for page in obstore.list(store) for each in page}
+
+
+def save(address: str, folder: Path) -> Path:
+    """Copy every object below the address into the folder."""
+    store = S3Store.from_url(address)
+    for path in paths(address):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(obstore.get(store, path).bytes())
+    return folder
 
 
 def remove(address: str, path: str) -> None:
