@@ -6,7 +6,7 @@ Belongs here: names of metrics, formats of shares, money and months.
 from collections.abc import Sequence
 from datetime import date
 
-from pipeline.alerts.rules import metric_of
+from pipeline.alerts.rules import metric_of, threshold_of
 from pipeline.config import AlertRule
 from pipeline.schemas import EXPANSION_METRICS
 
@@ -81,6 +81,17 @@ def share(value: float | None) -> str:
     if value is None:
         return "undefined"
     return f"{value:.2%}" if abs(value) < SMALL else f"{value:.1%}"
+
+
+def judged(rule: AlertRule, observed: float | None, expected: float | None, currency: str) -> str:
+    """The figure that a rule judged, and what it was held against: `Expansion rate 1.15%, threshold 2%`."""
+    said = f"{metric(rule)} {figure(rule, observed, currency)}"
+    if rule.kind in {"floor", "target"}:
+        return f"{said}, threshold {threshold(rule, threshold_of(rule), currency)}"
+    if expected is None or rule.kind == "mix_shift":
+        return said
+    limit = "at most" if rule.kind == "concentration" else "expected"
+    return f"{said}, {limit} {figure(rule, expected, currency)}"
 
 
 def threshold(rule: AlertRule, value: float, currency: str) -> str:

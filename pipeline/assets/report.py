@@ -12,12 +12,12 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from pipeline.alerts import active_rules
+from pipeline.alerts import active_rules, words
 from pipeline.assets import inputs
 from pipeline.assets.place import Place
 from pipeline.config import Config
 from pipeline.months import add_months, key_of
-from pipeline.publish.page import Given, Threshold, Written, pictures, write_report
+from pipeline.publish.page import Given, Threshold, Written, figures_alone, pictures, write_report
 from pipeline.schemas import MRR_SNAPSHOT
 
 GROUP = "publish"
@@ -84,6 +84,15 @@ def given(place: Place) -> Given:
     def proofs(month: date, items: frozenset[str]) -> Mapping[str, tuple[str, ...]]:
         return _proofs(place, month, items)
 
+    rules = {
+        rule.id: rule for rule in active_rules(config.alerts, defaults=config.alerting.defaults)
+    }
+
+    def judged(rule: str, observed: float | None, expected: float | None) -> str:
+        if rule not in rules:
+            return figures_alone(rule, observed, expected)
+        return words.judged(rules[rule], observed, expected, config.company.reporting_currency)
+
     return Given(
         company=config.company.name,
         currency=config.company.reporting_currency,
@@ -91,6 +100,7 @@ def given(place: Place) -> Given:
         target=_target(config),
         policy=tuple((name, str(value)) for name, value in config.mrr.switches().items()),
         proofs=proofs,
+        judged=judged,
     )
 
 

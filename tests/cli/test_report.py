@@ -25,6 +25,8 @@ def test_a_night_writes_the_report_and_the_command_says_where(worked: Desk) -> N
     assert "0 files written" in said.err
     assert page.stat().st_mtime_ns == before, "a page that says the same is left alone"
     assert "Revenue expansion in October 2026" in page.read_text()
+    judged = r"expansion-floor</strong>: Expansion rate \d+\.\d+%, threshold 2%"
+    assert re.search(judged, page.read_text()), "what was judged, and against what"
     index = (worked.folder / "data/report/index.html").read_text()
     assert all(f'href="2026-{month}.html"' in index for month in ("08", "09", "10", "11"))
 

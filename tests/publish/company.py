@@ -93,6 +93,7 @@ def _note(warehouse: Engine) -> None:
         "fingerprint": "expansion-floor|total|all",
         "month": LAST,
         "observed": 0.01,
+        "baseline": 0.02,
         "threshold": 0.02,
         "breach": True,
         "at": at,

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -102,8 +103,10 @@ def test_hostile_names_stay_text(filled: Engine, tmp_path: Path) -> None:
 
 
 def test_what_stands_beside_the_figures(filled: Engine, tmp_path: Path) -> None:
-    page = write_report(filled, tmp_path, GIVEN).page.read_text()
-    assert "1.00% against 2.00%" in page, "the alert of the month"
+    given = replace(GIVEN, judged=lambda *told: f"{told} <b>")
+    page = write_report(filled, tmp_path, given).page.read_text()
+    told = escape("('expansion-floor', 0.01, 0.02) <b>").replace("&#x27;", "&#39;")
+    assert f"</strong>: {told}" in page, "the alert of the month"
     assert re.search(r"5\.00%</td><td[^>]*>6\.00%</td><td>evidence, 2027-02-04", page), "restated"
     assert "No CRM is connected" not in page, "accounts came from a CRM"
     assert "no expansion to attribute" in page, "and attribution is empty: a sentence says so"

@@ -5,7 +5,15 @@ sentences beside them (`sentences`), the page (`render`, `page.html.j2`) and its
 here: a formula.
 """
 
-from pipeline.publish.page.given import Given, Threshold, no_proofs
+from pipeline.publish.page.given import Given, Threshold, figures_alone, no_proofs
 from pipeline.publish.page.write import Written, pictures, write_report
 
-__all__ = ["Given", "Threshold", "Written", "no_proofs", "pictures", "write_report"]
+__all__ = [
+    "Given",
+    "Threshold",
+    "Written",
+    "figures_alone",
+    "no_proofs",
+    "pictures",
+    "write_report",
+]

@@ -109,7 +109,7 @@ def read(connection: Connection, month: date, given: Given) -> Month:
         brought=brought(connection, month, YEAR),
         movers=movers(connection, month, given),
         within=within(connection, month),
-        notes=notes(connection, month),
+        notes=notes(connection, month, given.judged),
     )
 
 

@@ -16,6 +16,16 @@ def no_proofs(_month: date, _items: frozenset[str]) -> Mapping[str, tuple[str, .
     return {}
 
 
+Judged = Callable[[str, float | None, float | None], str]
+"""Of a rule's id, what it observed and what was expected: the figure that was judged, in words."""
+
+
+def figures_alone(_rule: str, observed: float | None, expected: float | None) -> str:
+    """Of a rule that is not known any more, only the figures can be told."""
+    told = ["none" if value is None else f"{value:,.4g}" for value in (observed, expected)]
+    return f"{told[0]}, expected {told[1]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A line in the chart of the expansion rate: its name, and its height as a share."""
@@ -35,6 +45,7 @@ class Given:
         target: the target of that rate, if one is configured.
         policy: switch -> value, as configured.
         proofs: where proofs are read.
+        judged: how the figures of a rule are told.
     """
 
     company: str = "Our company"
@@ -43,3 +54,4 @@ class Given:
     target: float | None = None
     policy: tuple[tuple[str, str], ...] = ()
     proofs: Proofs = no_proofs
+    judged: Judged = figures_alone

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from pipeline import schemas
 from pipeline.database import table_of
 from pipeline.publish.page import words
+from pipeline.publish.page.given import Judged
 
 GRADES = ("exact", "invoiced", "bounded", "inferred")
 LINKED = "accounts revenue_linked"
@@ -27,8 +28,7 @@ class Alert:
     rule: str
     dimension: str
     member: str
-    observed: float | None
-    threshold: float | None
+    told: str
     breach: bool | None
     guard: str | None
     state: str | None
@@ -88,11 +88,11 @@ class Notes:
     changes: tuple[Change, ...]
 
 
-def notes(connection: Connection, month: date) -> Notes:
-    """What stands beside the figures of `month`."""
+def notes(connection: Connection, month: date, judged: Judged) -> Notes:
+    """What stands beside the figures of `month`; `judged` tells the figures of a rule."""
     checks = _checks(connection, month)
     return Notes(
-        alerts=_alerts(connection, month),
+        alerts=_alerts(connection, month, judged),
         checks=len(checks),
         failed=tuple(_failed(row) for row in checks.values() if not row["passed"])[:FAILED],
         evidence=_evidence(connection, month),
@@ -102,7 +102,7 @@ def notes(connection: Connection, month: date) -> Notes:
     )
 
 
-def _alerts(connection: Connection, month: date) -> tuple[Alert, ...]:
+def _alerts(connection: Connection, month: date, judged: Judged) -> tuple[Alert, ...]:
     table, states = table_of(schemas.ALERT_EVALUATION), table_of(schemas.ALERT_STATE)
     rows = connection.execute(
         select(table, states.c.state)
@@ -111,18 +111,17 @@ def _alerts(connection: Connection, month: date) -> tuple[Alert, ...]:
         .order_by(table.c.at, table.c.run_id)
     ).mappings()
     latest = {row["fingerprint"]: row for row in rows}
-    found = [_alert(row) for row in latest.values()]
+    found = [_alert(row, judged) for row in latest.values()]
     return tuple(sorted(found, key=lambda each: (not each.breach, each.rule, each.member)))
 
 
-def _alert(row: Mapping[Any, Any]) -> Alert:
+def _alert(row: Mapping[Any, Any], judged: Judged) -> Alert:
     rule, dimension, member = (*str(row["fingerprint"]).split("|", 2), "", "")[:3]
     return Alert(
         rule=rule,
         dimension=dimension,
         member=member,
-        observed=row["observed"],
-        threshold=row["threshold"],
+        told=judged(rule, row["observed"], row["baseline"]),
         breach=row["breach"],
         guard=row["guard"],
         state=row["state"],
