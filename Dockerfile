@@ -6,7 +6,7 @@
 # PostgreSQL. `config` holds pipeline.toml and what it names.
 #
 # Dagster's UI has no login. It therefore listens on 127.0.0.1 only, of the host with
-# `--network host`; docs/operations.md says how to put a login in front. `expansion` commands run in
+# `--network host`; docs/operate.md says how to put a login in front. `expansion` commands run in
 # the same image:
 #   docker run --rm --env-file .env -v expansion:/app/state -v "$PWD/config:/app/config:ro" \
 #     expansion-pipeline expansion doctor

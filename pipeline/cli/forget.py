@@ -29,5 +29,5 @@ def forget(customer: str, yes: bool) -> None:
         place.close()
     click.echo(
         f"{', '.join(done.customers)}: {done.records:,} records hold nothing personal any more. The figures are the "
-        f"same. Backups, Slack and Stripe itself are not touched: see docs/operations.md."
+        f"same. Backups, Slack and Stripe itself are not touched: see docs/operate.md."
     )

@@ -1,4 +1,4 @@
-"""The SQL of docs/operations.md makes a role that reads what is published and does nothing else."""
+"""The SQL of docs/operate.md makes a role that reads what is published and does nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pipeline.schemas import PUBLISHED, SLACK_OUTBOX
 
 pytestmark = pytest.mark.postgres
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "operate.md").read_text("utf-8")
 PART = DOCUMENT.split("### A role for dashboards\n")[1].split("\n## ")[0]
 ONCE, AFTER_EACH_UPGRADE = re.findall(r"```sql\n(.*?)\n```", PART, re.DOTALL)
 READABLE = {table.name for table in PUBLISHED} - {SLACK_OUTBOX.name}

@@ -147,5 +147,5 @@ def _schedule(settings: Settings) -> Found:
         "Schedule",
         "note",
         f"{schedule.nightly}, but no Dagster daemon has run {since}. Start one, or let cron type "
-        f"expansion run (docs/operations.md).",
+        f"expansion run (docs/operate.md).",
     )
