@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from sqlalchemy import insert
 
-from pipeline.assets import answered, complete, forgetting
+from pipeline.assets import answered, clock, complete, forgetting
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.errors import SourceError
@@ -47,6 +47,7 @@ def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, config: SyncConfig, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Customers, prices, coupons, subscriptions, invoices and events as Stripe returns them."""
+        clock.refuse_wrong(place)
         sources = forgetting.respected(place, stripe_sources(place.settings))
         found = _pulled(context, place, sources, config)
         for notice in dict.fromkeys(found.notices):
@@ -63,6 +64,7 @@ def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
         Its records stay as they were last, and the check `crm_answered` says why.
         """
+        clock.refuse_wrong(place)
         asked = answered.Asked()
         for crm in crm_sources(place.settings):
             try:

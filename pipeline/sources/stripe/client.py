@@ -8,6 +8,8 @@ repeats a request that came too fast. No message ever holds the key.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -106,6 +108,17 @@ class StripeClient:
                 raise refusal(answer, self.base, path)
             await asyncio.sleep(self.patience.seconds(attempt, answer.retry_after))
         raise AssertionError("the last attempt returns or raises")
+
+    async def date(self) -> datetime | None:
+        """What Stripe's clock shows, to the second; null where it does not answer or does not say."""
+        if self._session is None:
+            raise RuntimeError("open the client first: async with client")
+        try:
+            async with self._session.get(f"{self.base}/v1/coupons", params={"limit": "1"}) as found:
+                date = parsedate_to_datetime(found.headers["Date"])
+                return date if date.tzinfo else None
+        except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError):
+            return None
 
     async def _ask(self, path: str, params: Params | None, decode: Decode) -> Any:
         """One request: what was decoded, or the Refusal."""

@@ -6,6 +6,7 @@ Source of the order: docs/sync.md, "What is read". What is listed from when on i
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -86,6 +87,18 @@ class StripeSource:
     def settings(self) -> str:
         """What the records depend on."""
         return f"{API_VERSION} names={self.keep_names}"
+
+    def ahead(self, clock: Clock) -> timedelta | None:
+        """By how much `clock` is ahead of Stripe's, at least; negative if it is behind, null if Stripe is silent."""
+        sent = clock()
+        date = asyncio.run(self._date())
+        if date is None:
+            return None
+        return max(sent - date, timedelta()) or min(clock() - date, timedelta())
+
+    async def _date(self) -> datetime | None:
+        async with self.client() as client:
+            return await client.date()
 
     def pull(
         self,
