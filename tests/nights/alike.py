@@ -1,0 +1,46 @@
+"""Whether two installations hold the same, whatever happened to one of them.
+
+Belongs here: which columns tell of the nights themselves (when somebody looked, in which run) and not of the company.
+"""
+
+import re
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipeline.billing.coverage import spans
+from pipeline.schemas import COVERAGE, OBSERVED
+
+OF_NIGHTS = frozenset({"run_id", "sync_id", "observed_at", "updated_at"})
+"""Columns that say when somebody looked, and in which run."""
+TOLD_BY_NIGHTS = frozenset(
+    f"warehouse.{name}"
+    for name in ("source_sync", "data_quality", "alert_evaluation", "slack_outbox")
+) | {table.name for table in OBSERVED}
+"""Tables with rows of each night, or of each time that something was seen: what is made of those is compared."""
+SYNC = re.compile(r"sync_[0-9a-f]{16}")
+"""The id of a sync, which is the proof of what a listing showed."""
+SHOWN = 3
+"""Rows of each side that a failure shows."""
+
+
+def differences(
+    one: Mapping[str, pl.DataFrame], other: Mapping[str, pl.DataFrame]
+) -> dict[str, list[str]]:
+    """Table -> rows that only one of both has; empty when both say the same of the company."""
+    found = {}
+    for name in sorted((one.keys() | other.keys()) - TOLD_BY_NIGHTS):
+        mine, its = (_told(each.get(name, pl.DataFrame())) for each in (one, other))
+        if mine != its:
+            found[name] = [
+                *(f"- {row}" for row in sorted(mine - its)[:SHOWN]),
+                *(f"+ {row}" for row in sorted(its - mine)[:SHOWN]),
+            ]
+    return found
+
+
+def _told(frame: pl.DataFrame) -> set[str]:
+    if set(frame.columns) == set(COVERAGE.names):
+        frame = spans(frame.lazy()).collect()  # of how many syncs is another matter
+    kept = frame.drop(OF_NIGHTS & set(frame.columns))
+    return set(SYNC.sub("a sync", kept.write_ndjson()).splitlines())
