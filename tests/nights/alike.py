@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from pipeline.billing.coverage import spans
-from pipeline.schemas import COVERAGE, OBSERVED
+from pipeline.schemas import ALERT_EVENT, COVERAGE, OBSERVED, RAW_RECORD
 
-OF_NIGHTS = frozenset({"run_id", "sync_id", "observed_at", "updated_at"})
+OF_NIGHTS = frozenset({"run_id", "sync_id", "observed_at", "updated_at", "slack_ts"})
 """Columns that say when somebody looked, and in which run."""
 TOLD_BY_NIGHTS = frozenset(
     f"warehouse.{name}"
@@ -30,7 +30,7 @@ def differences(
     """Table -> rows that only one of both has; empty when both say the same of the company."""
     found = {}
     for name in sorted((one.keys() | other.keys()) - TOLD_BY_NIGHTS):
-        mine, its = (_told(each.get(name, pl.DataFrame())) for each in (one, other))
+        mine, its = (_told(name, each.get(name, pl.DataFrame())) for each in (one, other))
         if mine != its:
             found[name] = [
                 *(f"- {row}" for row in sorted(mine - its)[:SHOWN]),
@@ -39,8 +39,19 @@ def differences(
     return found
 
 
-def _told(frame: pl.DataFrame) -> set[str]:
-    if set(frame.columns) == set(COVERAGE.names):
+def _told(name: str, frame: pl.DataFrame) -> set[str]:
+    if name == COVERAGE.name:
         frame = spans(frame.lazy()).collect()  # of how many syncs is another matter
+    elif name == RAW_RECORD.name:
+        frame = _last(frame)
+    elif name == f"warehouse.{ALERT_EVENT.name}":
+        frame = frame.drop("at")  # on the first night that went through
     kept = frame.drop(OF_NIGHTS & set(frame.columns))
     return set(SYNC.sub("a sync", kept.write_ndjson()).splitlines())
+
+
+def _last(records: pl.DataFrame) -> pl.DataFrame:
+    """Every event, and the last content of each other object: what it was in between only its nights saw."""
+    by = ["source", "source_account", "stream", "id"]
+    ordered = records.sort("observed_at", maintain_order=True)
+    return ordered.unique(by, keep="last", maintain_order=True)
