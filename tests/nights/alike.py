@@ -43,15 +43,10 @@ def _told(name: str, frame: pl.DataFrame) -> set[str]:
     if name == COVERAGE.name:
         frame = spans(frame.lazy()).collect()  # of how many syncs is another matter
     elif name == RAW_RECORD.name:
-        frame = _last(frame)
+        frame = frame.filter(
+            stream="event"
+        )  # other objects are listed once a week, on whichever night
     elif name == f"warehouse.{ALERT_EVENT.name}":
         frame = frame.drop("at")  # on the first night that went through
     kept = frame.drop(OF_NIGHTS & set(frame.columns))
     return set(SYNC.sub("a sync", kept.write_ndjson()).splitlines())
-
-
-def _last(records: pl.DataFrame) -> pl.DataFrame:
-    """Every event, and the last content of each other object: what it was in between only its nights saw."""
-    by = ["source", "source_account", "stream", "id"]
-    ordered = records.sort("observed_at", maintain_order=True)
-    return ordered.unique(by, keep="last", maintain_order=True)
