@@ -13,28 +13,25 @@ from pipeline.sources import stripe_sources
 
 OFF = timedelta(minutes=5)
 """What is wrong to `expansion doctor`, too: syncs overlap by 15 minutes, and events are visible after 10 at most."""
-OFF_PINNED = timedelta(days=1)
-"""`PIPELINE_NOW` stands still while a replay reads."""
 
 
 def refuse_wrong(place: Place) -> None:
-    """Hold the clock, or what stands in for it, against Stripe's.
+    """Hold this machine's clock against Stripe's; `PIPELINE_NOW` is what somebody wants it to be.
 
     Raises:
         ConfigError: it is too wrong; says by how much.
     """
     settings = place.settings
-    pinned = settings.pinned_now is not None
+    if settings.pinned_now is not None:
+        return
     ahead = None
     with suppress(SourceError):  # without a key or an answer the sync itself says so
         ahead = stripe_sources(settings)[0].ahead(settings.now)
-    if ahead is None or abs(ahead) <= (OFF_PINNED if pinned else OFF):
+    if ahead is None or abs(ahead) <= OFF:
         return
     minutes = round(abs(ahead) / timedelta(minutes=1))
     side = "ahead of" if ahead > timedelta() else "behind"
-    what = "PIPELINE_NOW is out of range: it" if pinned else "The clock of this machine"
-    remedy = "Set it right, or unset it" if pinned else "Set it right and keep it in time (NTP)"
     raise ConfigError(
-        f"{what} is {minutes:,} minutes {side} Stripe's clock. Events would be missed or dated wrongly; "
-        f"nothing was read. {remedy}, then start again."
+        f"The clock of this machine is {minutes:,} minutes {side} Stripe's clock. Events would be missed or dated "
+        f"wrongly; nothing was read. Set it right and keep it in time (NTP), then start again."
     )

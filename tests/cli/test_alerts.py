@@ -106,7 +106,7 @@ def test_a_silence_is_shown_keeps_the_rule_quiet_and_can_be_ended(watched: Desk)
 def test_a_silence_that_cannot_be_is_refused(
     watched: Desk, words: tuple[str, ...], answer: str
 ) -> None:
-    said = watched.types("alerts", "silence", *words, "--reason", "r")
+    said = watched.types("alerts", "silence", "--reason", "r", *words)
     assert said.code == 2
     assert answer in said.err
     assert told(watched, "status")["silences"] == []

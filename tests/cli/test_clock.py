@@ -52,11 +52,7 @@ def test_a_clock_that_is_nearly_right(desk: Desk) -> None:
         assert desk.types("sync").code == 0
 
 
-@pytest.mark.parametrize(("days", "side"), [(40, "ahead of"), (-40, "behind")])
-def test_a_pinned_clock(worked: Desk, days: int, side: str) -> None:
-    before = worked.manifest
+@pytest.mark.parametrize("days", [3, -40])
+def test_a_clock_that_was_set_by_hand_is_not_judged(worked: Desk, days: int) -> None:
     worked.environment["PIPELINE_NOW"] = (NOW + timedelta(days=days)).isoformat()
-    said = worked.types("run")
-    assert said.code == 2
-    assert f"PIPELINE_NOW is out of range: it is 57,600 minutes {side} Stripe's clock" in said.err
-    assert worked.manifest == before
+    assert worked.types("run").code == 0

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,21 +82,21 @@ class Life:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "pipeline.toml").write_text(CONFIG)
 
-    def variables(self, now: datetime | None = None) -> dict[str, str]:
-        """The environment of its commands; at the company's present, unless its clock says something else."""
+    def variables(self, *, astray: bool = False) -> dict[str, str]:
+        """The environment of its commands, at the company's present; `astray`: at what this machine takes for it."""
         here = {
             **self.services.environment(),
             "WAREHOUSE_URL": self.warehouse_url,
             "DAGSTER_HOME": str(self.folder / ".dagster"),
         }
-        if now is not None:
-            here["PIPELINE_NOW"] = now.isoformat()
+        if astray:
+            del here["PIPELINE_NOW"]
         return here | self.environment
 
     def starts(
         self,
         *arguments: str,
-        now: datetime | None = None,
+        astray: bool = False,
         dies_after: float = 0.0,
         longest: int = 0,
     ) -> "subprocess.Popen[str]":
@@ -105,23 +104,21 @@ class Life:
 
         Args:
             arguments: what is typed.
-            now: what its clock shows, if not the company's present.
+            astray: its clock is that of this machine, which is not the company's.
             dies_after: seconds of processor time after which it is killed; 0 for never.
             longest: the most bytes that it may write into a file; 0 for any.
         """
         command = [sys.executable, "-m", "pipeline.cli.main", *arguments]
         if dies_after or longest:
             command = [sys.executable, "-c", LIMITED, str(dies_after), str(longest), *command]
-        return self.spawns(command, now)
+        return self.spawns(command, astray=astray)
 
-    def spawns(
-        self, command: Sequence[str], now: datetime | None = None
-    ) -> "subprocess.Popen[str]":
+    def spawns(self, command: Sequence[str], *, astray: bool = False) -> "subprocess.Popen[str]":
         """Any command in its folder, with its environment."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.variables(now)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.variables(astray=astray)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -129,18 +126,20 @@ class Life:
 
     def night(
         self,
-        now: datetime | None = None,
+        astray: bool = False,
         dies_after: float = 0.0,
         longest: int = 0,
         meanwhile: Callable[["subprocess.Popen[str]"], None] | None = None,
     ) -> Night:
         """`expansion run`, to its end; `meanwhile` is called with its process once it has started."""
-        process = self.starts("run", "--json", now=now, dies_after=dies_after, longest=longest)
+        process = self.starts(
+            "run", "--json", astray=astray, dies_after=dies_after, longest=longest
+        )
         return ended(process, meanwhile)
 
-    def doctor(self, now: datetime | None = None) -> dict[str, Mapping[str, str]]:
+    def doctor(self) -> dict[str, Mapping[str, str]]:
         """What `expansion doctor` finds, by what it looked at."""
-        found = ended(self.starts("doctor", "--json", now=now))
+        found = ended(self.starts("doctor", "--json"))
         return {each["what"]: each for each in json.loads(found.out)}
 
     @property

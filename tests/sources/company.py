@@ -32,12 +32,7 @@ def answering(
     world = World(company, conditions or Conditions())
     api = StripeApi(world, {KEY: frozenset(), BLIND: frozenset({"rak_invoice_read"})})
     config = uvicorn.Config(
-        api.app(),
-        host="127.0.0.1",
-        port=0,
-        log_level="critical",
-        lifespan="off",
-        date_header=False,  # the company's own Date is in its answers
+        api.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off"
     )
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, daemon=True)

@@ -30,6 +30,8 @@ def silence(rule: str, member: str | None, until: str, reason: str, by: str | No
     """Silence RULE until the end of a day: its months are not judged and it says nothing."""
     settings = Settings.load()
     named(settings, rule)
+    if not reason.strip():
+        raise ConfigError("Say why, for those who wonder later: --reason 'price test'.")
     end = _end_of(until, settings)
     place = Place(settings)
     try:
