@@ -1,13 +1,18 @@
 """The definitions as Dagster's server loads them."""
 
+import logging
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_iteration
 
 from pipeline.cli import running
 from pipeline.definitions import build_definitions
@@ -159,3 +164,28 @@ def test_dagster_accepts_its_settings(tmp_path: Path) -> None:
     said = _dagster(tmp_path, "instance", "info")
     assert "enabled: false" in said
     assert "default_limit: 1" in said
+
+
+def test_a_run_that_died_gives_its_pool_slots_back(tmp_path: Path) -> None:
+    """Else every later night would wait for the slot of a process that is gone."""
+    running.prepare_home(tmp_path)
+    settings = tmp_path / "dagster.yaml"
+    kept = "free_slots_after_run_end_seconds: 60"
+    assert kept in settings.read_text()
+    settings.write_text(settings.read_text().replace(kept, kept.removesuffix("60") + "1"))
+    dead, next_night = (str(uuid4()) for _ in range(2))
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        pools = instance.event_log_storage
+        pools.initialize_concurrency_limit_to_default("publish")
+        run = dg.DagsterRun(job_name="months", run_id=dead, status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        assert pools.claim_concurrency_slot("publish", dead, "warehouse").is_claimed
+        instance.report_run_failed(run)
+        assert not pools.claim_concurrency_slot("publish", next_night, "warehouse").is_claimed
+        daemon = SimpleNamespace(instance=instance)
+        until = time.monotonic() + 30
+        while dead in pools.get_concurrency_run_ids():
+            assert time.monotonic() < until, "the slot of the dead run was never given back"
+            time.sleep(0.2)
+            list(execute_concurrency_slots_iteration(daemon, logging.getLogger("daemon")))  # type: ignore[arg-type]
+        assert pools.claim_concurrency_slot("publish", next_night, "warehouse").is_claimed
