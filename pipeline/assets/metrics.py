@@ -88,7 +88,7 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         )
         yield from [*results, known]
         for table, frame in frames.items():
-            yield shown.month_result(context, table, frame, shown.headline(frame))
+            yield shown.month_result(context, table, frame)
 
     @dg.multi_asset(
         specs=[

@@ -21,6 +21,7 @@ from pipeline.schemas.table import UTC
 PREVIEW = 5
 NAMES, OWNER = ("name", "owner"), "owner"
 """Columns that name people, and the dimension of which the members do."""
+RATES = ("expansion_rate", "nrr", "grr")
 IDENTITY = dg.IdentityPartitionMapping()
 TYPES = (
     (pl.String, "string"),
@@ -73,15 +74,50 @@ def rows(frame: pl.DataFrame, table: Table) -> dg.TableMetadataValue:
 
     Dagster keeps what it is told for ever, and `forget` does not reach it.
     """
-    few = nameless(table.conform(frame.head(PREVIEW).lazy()).collect())
-    shown = few.select(_readable(column) for column in table.columns)
+    return _records(_readable_rows(frame.head(PREVIEW), table), table.names)
+
+
+def of_months(table: Table, frame: pl.DataFrame, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What each month's partition shows: its own rows counted, the first of them, and headline rates.
+
+    Args:
+        table: the monthly table.
+        frame: its rows, of `keys` and no other month.
+        keys: the months; one without rows is shown with none.
+    """
+    counted = {key_of(month): count for month, count in frame.group_by("month").len().iter_rows()}
+    few = _total_first(frame).group_by("month", maintain_order=True).head(PREVIEW)
+    previews: dict[str, list[dict[str, Any]]] = {}
+    for row in _readable_rows(few, table):
+        previews.setdefault(str(_plain(row["month"])), []).append(row)
+    rates = headline(frame)
+    return {
+        key: {
+            "dagster/partition_row_count": counted.get(key, 0),
+            "preview": _records(previews.get(key, []), table.names),
+            **rates.get(key, {}),
+        }
+        for key in keys
+    }
+
+
+def _total_first(frame: pl.DataFrame) -> pl.DataFrame:
+    if "dimension" not in frame.columns:
+        return frame
+    return frame.sort(pl.col("dimension") != "total", maintain_order=True)
+
+
+def _readable_rows(frame: pl.DataFrame, table: Table) -> list[dict[str, Any]]:
+    nobody = nameless(table.conform(frame.lazy()).collect())
+    return nobody.select(_readable(column) for column in table.columns).to_dicts()
+
+
+def _records(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(
-        [dg.TableRecord({k: _plain(v) for k, v in row.items()}) for row in shown.to_dicts()],
-        schema=dg.TableSchema(
-            columns=[dg.TableColumn(name=name, type="string") for name in shown.columns]
-        )
-        if few.is_empty()
-        else None,
+        [dg.TableRecord({k: _plain(v) for k, v in row.items()}) for row in found],
+        schema=None
+        if found
+        else dg.TableSchema(columns=[dg.TableColumn(name=name, type="string") for name in names]),
     )
 
 
@@ -92,18 +128,11 @@ def month_result(
     figures: Mapping[str, Any] | None = None,
     checks: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[None]:
-    """What a monthly asset reports: rows of each month, the first rows of the last one, and figures."""
-    months = frame.group_by("month").len().rows()
-    found = {key_of(month): count for month, count in months}
-    for key in context.partition_keys:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": found.get(key, 0)}, table.name, key
-        )
-    last = frame.filter(pl.col("month") == pl.col("month").max())
+    """What a monthly asset reports: of each month what `of_months` says, and figures of the run."""
+    for key, told in of_months(table, frame, context.partition_keys).items():
+        context.add_asset_metadata(told, table.name, key)
     return dg.MaterializeResult(
-        asset_key=table.name,
-        metadata={"rows": frame.height, "preview": rows(last, table), **(figures or {})},
-        check_results=list(checks),
+        asset_key=table.name, metadata=dict(figures or {}), check_results=list(checks)
     )
 
 
@@ -114,25 +143,19 @@ class Parts:
     Attributes:
         place: where it works.
         staged: the objects that are written.
-        rows: table -> month -> rows.
-        last: table -> the first rows of the last month.
+        told: table -> month -> what its partition shows.
     """
 
     place: Place
     staged: list[StagedObject] = field(default_factory=list)
-    rows: dict[Table, dict[str, int]] = field(default_factory=dict)
-    last: dict[Table, pl.DataFrame] = field(default_factory=dict)
+    told: dict[Table, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date]) -> None:
         """Write the rows of some months of each table."""
         for table, frame in frames.items():
             keys = [key_of(month) for month in months]
             self.staged += self.place.lake.write_partitions(table, frame, keys)
-            counted = frame.group_by("month").len().iter_rows()
-            self.rows.setdefault(table, dict.fromkeys(keys, 0)).update(
-                {**dict.fromkeys(keys, 0), **{key_of(month): count for month, count in counted}}
-            )
-            self.last[table] = frame.filter(pl.col("month") == pl.col("month").max()).head(PREVIEW)
+            self.told.setdefault(table, {}).update(of_months(table, frame, keys))
 
     def commit(self, context: dg.AssetExecutionContext, expect: tuple[str, int]) -> None:
         """Show all of them at once."""
@@ -144,30 +167,22 @@ class Parts:
         table: Table,
         checks: Sequence[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult[None]:
-        """What the asset of a table reports: rows of each month, and the first rows of the last one."""
-        for key, count in self.rows[table].items():
-            context.add_asset_metadata({"dagster/partition_row_count": count}, table.name, key)
-        return dg.MaterializeResult(
-            asset_key=table.name,
-            metadata={
-                "rows": sum(self.rows[table].values()),
-                "preview": rows(self.last[table], table),
-            },
-            check_results=list(checks),
-        )
+        """What the asset of a table reports: of each month what `of_months` says."""
+        for key, told in self.told[table].items():
+            context.add_asset_metadata(told, table.name, key)
+        return dg.MaterializeResult(asset_key=table.name, check_results=list(checks))
 
 
-def headline(frame: pl.DataFrame) -> dict[str, Any]:
-    """The total's rates of the last month, which the UI draws over time; nothing for other tables."""
+def headline(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
+    """Month -> the total's rates, which the UI draws over the months; nothing for other tables."""
     if "expansion_rate" not in frame.columns:
         return {}
-    total = frame.filter(
-        pl.col("dimension") == "total",
-        pl.col("window_months") == 1,
-        pl.col("month") == pl.col("month").max(),
-    )
-    rates = total.select("expansion_rate", "nrr", "grr").to_dicts()
-    return {k: v for row in rates for k, v in row.items() if v is not None}
+    total = frame.filter(pl.col("dimension") == "total", pl.col("window_months") == 1)
+    rates = total.select("month", *RATES).to_dicts()
+    return {
+        key_of(row["month"]): {name: row[name] for name in RATES if row[name] is not None}
+        for row in rates
+    }
 
 
 def store_months(

@@ -48,3 +48,29 @@ def test_a_broken_identity_names_no_owner() -> None:
     assert "Ann Lee" not in str(result.metadata)
     assert "DE" in str(result.metadata)
     assert "Ann Lee" not in str(checked.broken(found))
+
+
+def test_each_month_shows_its_own_rows_and_rates_with_the_total_first() -> None:
+    def row(month: int, dimension: str, member: str, rate: float | None) -> dict[str, Any]:
+        known = {"month": date(2026, month, 1), "window_months": 1, "expansion_rate": rate}
+        return (
+            dict.fromkeys(EXPANSION_METRICS.names)
+            | known
+            | {"dimension": dimension, "member": member}
+        )
+
+    rows = [
+        *(row(1, "owner", f"Ann {number}", 0.5) for number in range(9)),
+        row(1, "total", "all", 0.02),
+        row(2, "country", "DE", 0.5),
+        row(2, "total", "all", 0.03),
+    ]
+    frame = pl.DataFrame(rows, schema=EXPANSION_METRICS.schema)
+    found = shown.of_months(EXPANSION_METRICS, frame, ["2026-01", "2026-02", "2026-03"])
+    assert [each["dagster/partition_row_count"] for each in found.values()] == [10, 2, 0]
+    assert [each.get("expansion_rate") for each in found.values()] == [0.02, 0.03, None]
+    previews = [[dict(it.data) for it in each["preview"].records] for each in found.values()]
+    assert [len(each) for each in previews] == [shown.PREVIEW, 2, 0]
+    assert [each[0]["member"] for each in previews[:2]] == ["all", "all"]
+    assert {it["month"] for it in previews[0]} == {"2026-01"}
+    assert "Ann" not in str(previews)
