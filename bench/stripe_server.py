@@ -237,5 +237,5 @@ def serving(setting: Setting) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{here.recv()}"
     finally:
-        process.terminate()
+        process.kill()  # it has nothing to tidy up, and did not always end when asked
         process.join()

@@ -27,7 +27,7 @@ MONTHLY = (
     *("intra_month_activity", "expansion_metrics", "expansion_by_type", "expansion_cohort"),
     *("cohort_growth", "warehouse"),
 )
-OVERTAKEN = "A newer run has replaced the timeline"
+OVERTAKEN = "A newer run has replaced"
 
 
 def dagster(life: Life, *arguments: str) -> "subprocess.Popen[str]":
