@@ -1,29 +1,12 @@
 """A clock that is wrong stops the night before anything is read, and is told; what was there stays."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.server import SandboxServer
 from tests.cli.desk import NOW, Desk
-
-
-class Elsewhere:
-    """A company without anything, whose clock differs from this machine's."""
-
-    def __init__(self, ahead: timedelta) -> None:
-        self.objects: dict[str, dict[str, Any]] = {}
-        self.hubspot: dict[str, Any] = Crm(0).records
-        self._ahead = ahead
-
-    @property
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, to: datetime) -> None:
-        raise AssertionError(to)
+from tests.cli.elsewhere import Elsewhere
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, Response
 from pipeline import database, schemas
 from pipeline.lake import unfinished
 from pipeline.lake.unfinished import Unfinished
-from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.server import SandboxServer
 from pipeline.sandbox.web.world import Call, Conditions
 from pipeline.sources.stripe.client import API_VERSION
 from tests.cli.desk import CONFIG, Desk
+from tests.cli.elsewhere import Elsewhere
 from tests.sources.service import Answer, Asked, Service, serve
 
 READER = "rk_test_reader"
@@ -193,22 +193,6 @@ def test_a_secret_key_is_known_to_write(desk: Desk, services: SandboxServer) -> 
     assert report.verdict("Writing") == "note"
     assert "Create a restricted key with Read alone" in report.said("Writing")
     assert not [endpoint for endpoint in asked if "{id}" in endpoint], "nothing was tried"
-
-
-class Elsewhere:
-    """A company without anything, whose clock differs from this machine's."""
-
-    def __init__(self, ahead: timedelta) -> None:
-        self.objects: dict[str, dict[str, Any]] = {}
-        self.hubspot: dict[str, Any] = Crm(0).records
-        self._ahead = ahead
-
-    @property
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, to: datetime) -> None:
-        raise AssertionError(to)
 
 
 @pytest.mark.parametrize(

@@ -24,22 +24,9 @@ from pipeline.publish import published
 from pipeline.sandbox.server import SandboxServer
 from pipeline.schemas import PUBLISHED, TABLES
 from pipeline.settings import Settings
+from tests.cli.desk import CONFIG
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = """\
-[fx]
-source = "fixed"
-[fx.rates]
-eur = 1.08
-
-[[alerts]]
-id = "expansion-floor"
-kind = "floor"
-threshold = 0.02
-
-[stripe]
-requests_per_second = 2000
-"""
 LIMITED = """\
 import os, resource, signal, sys
 after, longest, *command = sys.argv[1:]
