@@ -20,6 +20,7 @@ from pipeline.assets.place import Place
 from pipeline.assets.publish import publish_assets
 from pipeline.assets.report import report_assets
 from pipeline.assets.sources import source_assets
+from pipeline.assets.watched import current_month, watched
 from pipeline.settings import Settings
 
 
@@ -32,21 +33,24 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
     """
     months = months_of(settings)
     return dg.Definitions(
-        assets=[
-            *source_assets(settings),
-            *billing_assets(),
-            *fx_assets(),
-            *crm_assets(),
-            *mrr_assets(months),
-            *metric_assets(months),
-            *attribution_assets(months),
-            *publish_assets(months),
-            *alert_assets(),
-            *report_assets(),
-        ],
+        assets=watched(
+            [
+                *source_assets(settings),
+                *billing_assets(),
+                *fx_assets(),
+                *crm_assets(),
+                *mrr_assets(months),
+                *metric_assets(months),
+                *attribution_assets(months),
+                *publish_assets(months),
+                *alert_assets(),
+                *report_assets(),
+            ],
+            settings,
+        ),
         jobs=[sync_job, months_job],
         schedules=[nightly(settings)],
-        sensors=[months_due(settings), run_failed(settings)],
+        sensors=[months_due(settings), current_month(settings), run_failed(settings)],
         resources={"place": place or Place(settings)},
         # One process for a run: the steps are short, a process each would cost more than they do.
         executor=dg.in_process_executor,

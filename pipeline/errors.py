@@ -22,6 +22,10 @@ class SourceError(PipelineError):
     exit_code = 3
 
 
+class SourceDown(SourceError):
+    """A source does not answer, or fails for the moment: some minutes later it may be read."""
+
+
 class SchemaMismatch(PipelineError):
     """A frame does not have the columns of its table."""
 

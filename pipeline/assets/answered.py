@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from pipeline.assets import checked
 from pipeline.assets.place import Place
 from pipeline.database import reading, table_of
-from pipeline.errors import SourceError
+from pipeline.errors import SourceDown, SourceError
 from pipeline.lake.landing import SyncResult
 from pipeline.schemas import DATA_QUALITY
 from pipeline.sources import ConnectedCrm
@@ -37,11 +37,13 @@ class Asked:
     Attributes:
         found: what all that answered brought; null where none did.
         reasons: CRM for people -> why it could not be read.
+        down: those of the reasons that may be none some minutes later.
         counts: CRM -> records listed, stored and rejected.
     """
 
     found: SyncResult | None = None
     reasons: dict[str, str] = field(default_factory=dict)
+    down: list[SourceDown] = field(default_factory=list)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def answered(self, crm: ConnectedCrm, found: SyncResult) -> None:
@@ -55,6 +57,8 @@ class Asked:
     def failed(self, crm: ConnectedCrm, error: SourceError) -> None:
         """A CRM could not be read; nothing of this sync's is shown of it."""
         self.reasons[crm.title] = str(error)
+        if isinstance(error, SourceDown):
+            self.down.append(error)
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -28,11 +28,14 @@ class Place:
     Attributes:
         settings: the environment and the configuration.
         watch: called after each page that a source returns.
+        waits: seconds before a step that reads a source is tried again, one for each time, while the source is down.
+            Where a person or cron reads how it ended there are none: the command says it at once.
         sqlite_upgrade: bring a SQLite warehouse to this version's tables at the first use.
     """
 
     settings: Settings
     watch: Callable[[Progress], None] | None = None
+    waits: tuple[float, ...] = field(default=(60.0, 300.0), kw_only=True)
     sqlite_upgrade: bool = field(default=True, kw_only=True)
 
     @cached_property

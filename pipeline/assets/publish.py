@@ -5,7 +5,7 @@ Belongs here: which tables, versions of closed months, and what the checks found
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -13,7 +13,7 @@ import polars as pl
 from sqlalchemy import Connection, insert
 
 from pipeline import publish
-from pipeline.assets import attribution, inputs, night, shown, upkeep
+from pipeline.assets import attribution, inputs, night, shown, upkeep, watched
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.database import table_of
@@ -73,10 +73,11 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         partitions_def=months,
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=shown.same_month(*(table.name for table in MONTHLY)),
+        check_specs=[watched.CURRENT],
     )
     def warehouse(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
-    ) -> dg.MaterializeResult[None]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """The run's months in the warehouse: each replaced as a whole, all in one transaction.
 
         Raises:
@@ -114,13 +115,14 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             night.forget_attributed(connection, waiting)
 
         place.lake.commit([], run_id=context.run.run_id, also=remember)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 **upkeep.tidied(context, place),
                 **{f"{name} rows": count for name, count in inserted.items()},
                 "restated figures": restated.height,
                 "preview": shown.rows(_totals(metrics), EXPANSION_METRICS),
-            }
+            },
+            check_results=[watched.result(context, place.settings, wanted)],
         )
 
     return [warehouse]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from sqlalchemy import insert
 
-from pipeline.assets import answered, clock, complete, forgetting
+from pipeline.assets import again, answered, clock, complete, forgetting
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.errors import SourceError
@@ -49,7 +49,8 @@ def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         """Customers, prices, coupons, subscriptions, invoices and events as Stripe returns them."""
         clock.refuse_wrong(place)
         sources = forgetting.respected(place, stripe_sources(place.settings))
-        found = _pulled(context, place, sources, config)
+        with again.while_down(context, place):
+            found = _pulled(context, place, sources, config)
         for notice in dict.fromkeys(found.notices):
             context.log.warning("%s", notice)
         _note_unknown(context, place, found)
@@ -72,6 +73,7 @@ def source_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 asked.answered(crm, _pulled(context, place, sources, config))
             except SourceError as error:
                 asked.failed(crm, error)
+        again.ask(context, place, asked.down)
         for notice in asked.new_notices(place):
             context.log.warning("%s", notice)
         for title, reason in asked.reasons.items():

@@ -31,6 +31,8 @@ from pipeline.errors import PipelineError
 from pipeline.settings import Settings
 
 BY_COMMAND = {"expansion/started_by": "command"}
+NEVER_AGAIN = {"dagster/max_retries": "0"}
+"""Dagster's daemon does not start a run of the command again: whoever typed it does."""
 HOST, PROCESS = "expansion/host", "expansion/process"
 """Tags of the command's runs: where to look whether the process of a run still lives."""
 UNFINISHED = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
@@ -183,7 +185,7 @@ def _run(
         PipelineError: what the failing step raised, or where to read what it was.
     """
     watch.say("Starting Dagster")
-    place = Place(settings, watch=watch.page)
+    place = Place(settings, watch=watch.page, waits=())
     run_id = str(uuid4())
     here = {HOST: socket.gethostname(), PROCESS: _process(os.getpid())}
     with opened(settings.dagster_home) as instance:
@@ -195,7 +197,7 @@ def _run(
                 instance=instance,
                 asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
                 run_id=run_id,
-                tags={**tags, **BY_COMMAND, **here},
+                tags={**tags, **BY_COMMAND, **NEVER_AGAIN, **here},
                 raise_on_error=True,
             )
         except PipelineError:

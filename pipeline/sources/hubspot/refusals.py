@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.errors import SourceError
+from pipeline.errors import SourceDown, SourceError
 
 BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND = 400, 401, 403, 404
 TIMED_OUT, LOCKED, TOO_MANY, SERVER = 408, 423, 429, 500
@@ -81,7 +81,7 @@ def refusal(answer: Refusal, base: str, path: str) -> SourceError:
     if status is None or answer.fault is not None:
         told = f"answered {path} {answer.fault}. Try again later."
         silent = "does not answer. Check the network and HUBSPOT_API_BASE, then try again."
-        return SourceError(f"{at} {silent if status is None else told}")
+        return SourceDown(f"{at} {silent if status is None else told}")
     if status == FORBIDDEN:
         named = ", ".join(answer.scopes) or "companies, deals, contacts and owners (read)"
         return NotAllowed(
@@ -89,7 +89,8 @@ def refusal(answer: Refusal, base: str, path: str) -> SourceError:
             f"Service Keys): {named}."
         )
     if status in {UNAUTHORISED, TOO_MANY}:
-        return SourceError(_limited(answer, at, path))
+        kind = SourceDown if answer.passing else SourceError
+        return kind(_limited(answer, at, path))
     if status == NOT_FOUND:
         return SourceError(
             f"{at} knows no {path} (HTTP 404). Check HUBSPOT_API_BASE; if it is right, update this program."
@@ -98,7 +99,7 @@ def refusal(answer: Refusal, base: str, path: str) -> SourceError:
         return BadRequest(
             f"{at} does not take a request for {path} (HTTP {status}{answer.category}). Please report it."
         )
-    return SourceError(f"{at} fails on {path} (HTTP {status}). Try again later.")
+    return SourceDown(f"{at} fails on {path} (HTTP {status}). Try again later.")
 
 
 def _limited(answer: Refusal, at: str, path: str) -> str:

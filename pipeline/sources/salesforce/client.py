@@ -14,10 +14,17 @@ import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
 
-from pipeline.errors import SourceError
+from pipeline.errors import SourceDown, SourceError
 from pipeline.sources.limits import Patience
 from pipeline.sources.protocol import Json
-from pipeline.sources.salesforce.transport import SERVER, TOO_MANY, Transport, of_the_day, refusals
+from pipeline.sources.salesforce.transport import (
+    LIMIT,
+    SERVER,
+    TOO_MANY,
+    Transport,
+    of_the_day,
+    refusals,
+)
 
 SALESFORCE_API_VERSION = "64.0"
 SUFFIX = ".salesforce.com"
@@ -196,7 +203,7 @@ class Client:
             raise self._silent() from None
 
     def _silent(self) -> SourceError:
-        return SourceError(
+        return SourceDown(
             f"Salesforce at {self.where} does not answer. Check SALESFORCE_DOMAIN and the network, then try again."
         )
 
@@ -207,7 +214,7 @@ class Client:
                 f"Salesforce at {self.where} answered {what} with something else than it should (HTTP {status}). "
                 f"Check SALESFORCE_DOMAIN, then try again."
             )
-        return SourceError(
+        return SourceDown(
             f"Salesforce at {self.where} fails on {what} (HTTP {status}). Try again later."
         )
 
@@ -247,7 +254,10 @@ class Client:
                 f"Salesforce refuses {what} ({code or status}). Grant the user that the app runs as the permissions "
                 f"API Enabled and Read (docs/salesforce.md)."
             )
-        return SourceError(
+        kind = (
+            SourceDown if status == TOO_MANY or status >= SERVER or code == LIMIT else SourceError
+        )
+        return kind(
             f"Salesforce at {self.where} fails on {what} (HTTP {status}{f', {code}' if code else ''}). "
             f"Try again later."
         )

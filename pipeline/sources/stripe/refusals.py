@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.errors import SourceError
+from pipeline.errors import SourceDown, SourceError
 
 PERMISSION = re.compile(r"'(rak_\w+)'")
 KEY = re.compile(r"\b[sr]k_\w+[*\w]*")
@@ -94,7 +94,8 @@ def refusal(answer: Refusal, base: str, path: str) -> SourceError:
         return CursorGone(_failure(answer, base, path))
     if answer.status == NOT_FOUND:
         return Missing(_failure(answer, base, path))
-    return SourceError(_failure(answer, base, path))
+    kind = SourceDown if answer.passing else SourceError
+    return kind(_failure(answer, base, path))
 
 
 def _failure(answer: Refusal, base: str, path: str) -> str:
