@@ -158,6 +158,33 @@ def test_types_that_shift_are_told_with_the_one_that_moved() -> None:
     assert last(rule, metrics([0.03] * 3), _types([usual] * 3)).guard == "insufficient_data"
 
 
+def test_a_past_without_expansions_has_no_types_to_shift_from() -> None:
+    rule, figures = AlertRule(id="x", kind="mix_shift"), counted([0] * 9 + [30] * 3)
+    for before in ({}, {"seat": 0}):
+        mixes = _types([before] * 9 + [{"seat": 20, "plan": 10}] * 3)
+        found = last(rule, figures, mixes)
+        assert (found.guard, found.breach) == ("insufficient_data", False)
+        assert "90 expansions" in found.said
+
+
+@pytest.mark.parametrize("expanded", [0, 30])
+def test_a_past_without_accounts_is_nothing_to_compare_with(expanded: int) -> None:
+    figures = counted([0] * 9 + [expanded] * 3).with_columns(
+        opening_accounts=pl.Series([0] * 9 + [500] * 3, dtype=pl.Int64)
+    )
+    found = last(SIGNIFICANT, figures)
+    assert (found.guard, found.expected, found.breach) == ("insufficient_data", None, False)
+    assert found.said == "There were no accounts in the months before to compare with."
+
+
+def test_a_member_s_declines_begin_with_its_own_months() -> None:
+    rule = AlertRule(id="x", kind="consecutive_declines", dimension="segment", declines=2)
+    first = metrics([0.05, 0.04], dimension="segment", member="a")
+    second = metrics([0.03, 0.02], dimension="segment", member="b")
+    seen = judge(rule, pl.concat([first, second]))
+    assert [each.guard for each in (*seen["a"], *seen["b"])] == ["insufficient_data"] * 4
+
+
 histories = st.lists(st.integers(0, 60), min_size=1, max_size=20)
 
 

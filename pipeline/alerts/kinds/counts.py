@@ -65,7 +65,7 @@ def _pooled(rule: AlertRule, metrics: pl.DataFrame) -> pl.LazyFrame:
     spread = (pl.col("k") ** 2 / pl.col("n")).fill_nan(0.0)
     now = {f"{name}_now": _sum(pl.col(name), NOW) for name in ("n", "k", "base")}
     before = {f"{name}_before": _sum_before(pl.col(name)) for name in ("n", "k", "money")}
-    usual = pl.col("k_before") / pl.col("n_before")
+    usual = (pl.col("k_before") / pl.col("n_before")).fill_nan(None)
     expected = usual * pl.col("n_now")
     return (
         counted.with_columns(
@@ -81,7 +81,7 @@ def _pooled(rule: AlertRule, metrics: pl.DataFrame) -> pl.LazyFrame:
             .otherwise(pl.lit(TOO_FEW)),
             would_be=expected,
             observed=(pl.col("k_now") / pl.col("n_now")).fill_nan(None),
-            expected=usual.fill_nan(None),
+            expected=usual,
             missing=_short(expected),
             spread=_spread(usual),
         )
@@ -133,8 +133,10 @@ def _spread(usual: pl.Expr) -> pl.Expr:
 
 
 def _said(rule: AlertRule, row: Mapping[str, Any]) -> str:
-    if row["guard"] and row["would_be"] is None:
+    if row["guard"] and row["n_before"] is None:
         return f"{NOW + LEAST_BEFORE} months are needed to judge, and there are fewer."
+    if row["guard"] and row["would_be"] is None:
+        return "There were no accounts in the months before to compare with."
     if row["guard"]:
         return (
             f"{row['would_be']:.1f} expansions are usual in three months; "

@@ -52,7 +52,8 @@ def consecutive_declines(rule: AlertRule, metrics: pl.DataFrame) -> Seen:
     Of `declines` + 1 figures in any order, one in (`declines` + 1)! falls all the way: that is its chance.
     """
     count = rule.declines or 1
-    fell = (pl.col("observed") < pl.col("observed").shift(1)).cast(pl.Int64)
+    before = pl.col("observed").shift(1).over("member", order_by="month")
+    fell = (pl.col("observed") < before).cast(pl.Int64)
     begun = pl.col("observed").shift(count)
     judged = (
         contiguous(rows(rule, metrics), months_of(metrics))

@@ -137,12 +137,15 @@ def _mixes(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> pl.
             observed=moved.abs().sum() / 2,
             complete=pl.col("before").is_not_null().all(),
             events=pl.col("now").sum(),
+            usually=pl.col("before").sum(),
             moved=pl.col("type").get(moved.abs().arg_max()),
             share=share.get(moved.abs().arg_max()),
             usual=usual.get(moved.abs().arg_max()),
         )
     )
-    few = (pl.col("events") < (rule.min_events or 0)) | ~pl.col("complete")
+    few = (
+        (pl.col("events") < (rule.min_events or 0)) | ~pl.col("complete") | (pl.col("usually") == 0)
+    )
     return (
         series.drop("observed", "money")
         .filter(pl.col("version").is_not_null())
@@ -153,7 +156,8 @@ def _mixes(rule: AlertRule, metrics: pl.DataFrame, by_type: pl.DataFrame) -> pl.
 
 def _said(row: Mapping[str, Any]) -> str:
     if row["guard"]:
-        return f"{row['events'] or 0} expansions are too few to judge their types, or months before are missing."
+        few = f"{row['events'] or 0} expansions are too few to judge their types"
+        return f"{few}, or months before are missing or had none."
     moved = words.TYPES.get(row["moved"], row["moved"]).capitalize()
     told = (
         f"{moved} were {row['share']:.0%} of the expansions of three months, "
