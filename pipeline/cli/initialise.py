@@ -63,7 +63,7 @@ def init(force: bool) -> None:
     secrets["SLACK_BOT_TOKEN"] = _secret(
         "Slack bot token (scopes chat:write, channels:history, channels:read, files:write)"
     )
-    answers["channel"] = click.prompt("Slack channel", default="#revenue")
+    answers["channel"] = _channel(click.prompt("Slack channel", default="#revenue"))
     text = CONFIG.format(**{key: _quoted(value) for key, value in answers.items()})
     _write(config, text + files)
     try:
@@ -107,6 +107,12 @@ def _files() -> str:
             )
     lines = [f"{key} = {_quoted(path)}" for key, path in told.items() if path]
     return FILES.format(lines="\n".join(lines)) if lines else ""
+
+
+def _channel(answer: str) -> str:
+    """A channel's id as it is, a name with its `#`."""
+    told = answer.strip()
+    return told if told.startswith("#") or told.isupper() else f"#{told}"
 
 
 def _secret(question: str) -> str:

@@ -9,7 +9,6 @@ from pipeline.config.benchmarks import Band, Benchmarks
 from pipeline.config.crm_files import ACCOUNT_COLUMNS, DEAL_COLUMNS, CrmFiles
 from pipeline.config.load import load_config
 from pipeline.config.model import (
-    Alerting,
     Company,
     Config,
     Crm,
@@ -19,11 +18,11 @@ from pipeline.config.model import (
     Publish,
     Schedule,
     SegmentBand,
-    Slack,
     Stripe,
     Target,
 )
 from pipeline.config.policy import PRESETS, Mrr
+from pipeline.config.slack import Alerting, Slack
 
 __all__ = [
     "ACCOUNT_COLUMNS",

@@ -4,13 +4,14 @@ Belongs here: the rule's keys, which kind takes which, and what they are where t
 here: what a kind computes (`pipeline.alerts.kinds`).
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from pipeline.config.section import Section
+from pipeline.config.section import Channel, Section
 
 Kind = Literal[
     "floor",
@@ -66,6 +67,34 @@ OWN = (
     "min_missing",
 )
 """The keys that not every kind takes."""
+UNREAD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "target": ("metric", "window_months"),
+        "pacing": ("metric", "window_months", "for", "periods"),
+        "data_quality": ("metric", "dimension", "window_months", "for", "periods"),
+    }
+)
+"""The keys of every rule that a kind does not read."""
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "target": (0.0, 100.0),
+        "drop": (0.0, 1.0),
+        "consecutive_declines": (0.0, 1.0),
+        "significant_drop": (0.0, 1.0),
+        "segment_deterioration": (0.0, 1.0),
+        "mix_shift": (0.0, 1.0),
+        "concentration": (0.0, 1.0),
+    }
+)
+"""What `threshold` is at least and at most."""
+LARGEST: Mapping[str, float] = MappingProxyType(
+    {"expansion_rate": 1.0, "grr": 1.0, "logo_retention": 1.0, "nrr": 10.0}
+)
+"""A floor of a share that is over this was meant as percent."""
+CONCENTRATED = ("top1_share", "top5_share", "top10_share")
+WHOLE = (None, "all")
+"""The members of the total."""
+LONGEST_ID = 80
 RATE_ONLY = ("significant_drop", "segment_deterioration", "mix_shift")
 """Kinds that judge expanding accounts, whatever the metric: another one would promise what they do not do."""
 
@@ -75,7 +104,7 @@ class AlertRule(Section):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    id: str = Field(min_length=1, pattern=r"^[^|]+$")
+    id: str
     kind: Kind
     metric: str = "expansion_rate"
     dimension: str = "total"
@@ -103,14 +132,24 @@ class AlertRule(Section):
     """The money that is missing in a month matters from this share of the opening MRR on."""
     min_missing: float | None = Field(default=None, ge=0)
     """The money that is missing in a month matters from this amount on, in the reporting currency."""
-    periods: int = Field(default=1, ge=1, alias="for")
+    periods: int = Field(default=1, ge=1, le=24, alias="for")
     """Closed months in a row."""
     severity: Literal["info", "warning", "critical"] = "warning"
-    channel: str | None = None
+    channel: Channel | None = None
     """Slack channel; null: `slack.channel`, for `data_quality` `slack.operations_channel`."""
     owner: str | None = None
     runbook: str | None = None
     enabled: bool = True
+
+    @field_validator("id")
+    @classmethod
+    def _nameable(cls, value: str) -> str:
+        if not value.strip() or "|" in value or not value.isprintable() or len(value) > LONGEST_ID:
+            raise ValueError(
+                f"write a name of one line, without |, of at most {LONGEST_ID} characters, "
+                'for example id = "expansion-floor"'
+            )
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +167,11 @@ class AlertRule(Section):
                 f"the key {foreign[0]} is not for the kind {given['kind']}; "
                 f"it takes {', '.join(takes) or 'none of its kind'}"
             )
+        unread = [key for key in UNREAD.get(given["kind"], ()) if given.get(key) is not None]
+        if unread:
+            raise ValueError(f"the kind {given['kind']} does not read {unread[0]}; leave it out")
+        if given.get("against") == "last_year" and given.get("months") is not None:
+            raise ValueError('months is for against = "median"; leave one of them out')
         return {**keys, **{key: value for key, value in given.items() if value is not None}}
 
     @model_validator(mode="after")
@@ -144,8 +188,32 @@ class AlertRule(Section):
             raise ValueError(f"the kind {self.kind} has months of its own; leave out window_months")
         if self.kind == "segment_deterioration" and self.dimension == "total":
             raise ValueError('the total has no members; write for example dimension = "segment"')
-        if self.clear is not None and self.threshold is not None and self.clear > self.threshold:
-            raise ValueError(f"clear cannot be larger than threshold ({self.threshold:g})")
+        if self.kind == "concentration" and self.metric not in CONCENTRATED:
+            raise ValueError(f"the kind concentration watches {', '.join(CONCENTRATED)}")
+        if self.kind != "data_quality" and self.dimension == "total" and self.member not in WHOLE:
+            raise ValueError(
+                f'the total has no member "{self.member}"; write whose it is, '
+                'for example dimension = "segment"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        if self.threshold is None:
+            return self
+        low, high = RANGES.get(self.kind, (-math.inf, LARGEST.get(self.metric, math.inf)))
+        if not low <= self.threshold <= high:
+            raise ValueError(
+                f"threshold = {self.threshold:g} is not possible; write a number of at most {high:g} "
+                "and no percent: 2% is 0.02"
+                if self.threshold > high
+                else f"threshold = {self.threshold:g} is not possible; write a number from {low:g} on"
+            )
+        if self.clear is not None and self.clear > self.threshold:
+            raise ValueError(
+                f"clear cannot be larger than threshold ({self.threshold:g}); "
+                f"it is {self.clear:g} unless you write another one"
+            )
         return self
 
 

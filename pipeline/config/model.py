@@ -1,20 +1,21 @@
 """The sections of `pipeline.toml` and their defaults.
 
-Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]`, `[crm.files]` and
-`[[alerts]]` have modules of their own.
+Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]`, `[crm.files]`,
+`[slack]` and `[[alerts]]` have modules of their own.
 """
 
 from decimal import Decimal
 from typing import Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Benchmarks
 from pipeline.config.crm_files import CrmFiles
 from pipeline.config.policy import Mrr
 from pipeline.config.section import Currency, FilePath, Month, Section
+from pipeline.config.slack import Alerting, Slack
 
 AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
 CRON_FIELDS = 5
@@ -157,6 +158,11 @@ class Dimensions(Section):
     crossed: tuple[tuple[AccountDimension, AccountDimension], ...] = (("segment", "owner"),)
     segment: SegmentDimension = SegmentDimension()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every dimension of the figures, as `dimension` names it."""
+        return ("total", *self.account, *self.item, *("+".join(pair) for pair in self.crossed))
+
 
 class Publish(Section):
     """What the warehouse keeps."""
@@ -168,46 +174,10 @@ class Publish(Section):
 class Target(Section):
     """What a figure should reach."""
 
-    metric: str = "expansion_rate"
+    metric: Literal["expansion_rate"] = "expansion_rate"
     dimension: str = "total"
     member: str = "all"
     value: float
-
-
-class Slack(Section):
-    """Where messages go."""
-
-    channel: str = "#revenue"
-    operations_channel: str = "#data-ops"
-    digest: bool = True
-    """The monthly digest is sent."""
-    digest_channels: tuple[str, ...] = ()
-    """Who gets it; empty: `channel`."""
-    restatement_bound: float = Field(default=0.01, ge=0)
-    """A closed month's headline that moves by more than this share of itself is told in `channel`."""
-    dagster_url: str | None = None
-    """Where Dagster's pages are: messages link their run."""
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        """The channels that get the monthly digest."""
-        return (self.digest_channels or (self.channel,)) if self.digest else ()
-
-    @field_validator("dagster_url")
-    @classmethod
-    def _address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("dagster_url must begin with https:// or http://")
-        return value
-
-
-class Alerting(Section):
-    """How rules come together."""
-
-    defaults: bool = True
-    """The rules that ship are on."""
-    storm: int = Field(default=5, ge=1)
-    """More than so many messages at once become one digest."""
 
 
 class Schedule(Section):
@@ -255,3 +225,33 @@ class Config(Section):
         if twice:
             raise ValueError(f'the id "{twice[0]}" stands twice; give each rule its own')
         return rules
+
+    @field_validator("targets")
+    @classmethod
+    def _aimed(cls, targets: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+        for each in targets:
+            _refuse_unknown("a target", each.dimension, info)
+        return targets
+
+    @field_validator("alerts")
+    @classmethod
+    def _watchable(
+        cls, rules: tuple[AlertRule, ...], info: ValidationInfo
+    ) -> tuple[AlertRule, ...]:
+        for rule in rules:
+            if rule.kind != "data_quality":
+                _refuse_unknown(f'the rule "{rule.id}"', rule.dimension, info)
+            if rule.kind == "target" and info.data.get("targets") == ():
+                raise ValueError(
+                    f'the rule "{rule.id}" has nothing to reach; write [[targets]] too'
+                )
+        return rules
+
+
+def _refuse_unknown(what: str, dimension: str, info: ValidationInfo) -> None:
+    dimensions = info.data.get("dimensions")
+    if isinstance(dimensions, Dimensions) and dimension not in dimensions.names:
+        raise ValueError(
+            f'{what} is on the dimension "{dimension}", which [dimensions] does not name; '
+            f"there are {', '.join(dimensions.names)}"
+        )

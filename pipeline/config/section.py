@@ -3,6 +3,7 @@
 Belongs here: the base model and the field types. Does not belong here: any key.
 """
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,13 @@ from pipeline.errors import UnknownMonth
 from pipeline.months import month_of
 
 CODE_LENGTH = 3
+CHANNEL = re.compile(r"#[^\s#<>&|]{1,80}|[A-Z][A-Z0-9]{6,}")
 
 
 class Section(BaseModel):
-    """One section; frozen, without room for unknown keys."""
+    """One section; frozen, without room for unknown keys, every number finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _resolved(path: Path, info: ValidationInfo) -> Path:
@@ -42,6 +44,12 @@ def _currency(value: str) -> str:
     return lowered
 
 
+def _channel(value: str) -> str:
+    if not CHANNEL.fullmatch(value):
+        raise ValueError('write a Slack channel as "#revenue", or its id, for example "C024BE91L"')
+    return value
+
+
 FilePath = Annotated[Path, AfterValidator(_resolved)]
 """A file, relative to the folder of `pipeline.toml`."""
 
@@ -50,3 +58,6 @@ Month = Annotated[date, BeforeValidator(_month)]
 
 Currency = Annotated[str, AfterValidator(_currency)]
 """A three-letter currency code, lower case."""
+
+Channel = Annotated[str, AfterValidator(_channel)]
+"""A Slack channel: its name with `#`, or its id."""

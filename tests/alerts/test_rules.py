@@ -60,6 +60,22 @@ def test_a_rule_that_cannot_be_evaluated_is_named(rule: AlertRule, said: str) ->
         ('kind = "mix_shift"\nwindow_months = 3', "has months of its own"),
         ('kind = "segment_deterioration"\ndimension = "total"', "the total has no members"),
         ('kind = "drop"\nthreshold = 0.05', "clear cannot be larger than threshold (0.05)"),
+        ('kind = "drop"\nthreshold = 30', "no percent: 2% is 0.02"),
+        ('kind = "drop"\nthreshold = -0.3', "write a number from 0 on"),
+        ('kind = "drop"\nagainst = "last_year"\nmonths = 3', 'months is for against = "median"'),
+        ('kind = "floor"\nthreshold = 2', "no percent: 2% is 0.02"),
+        ('kind = "floor"\nthreshold = nan', "finite number"),
+        ('kind = "floor"\nthreshold = "2%"', '"2%" is not possible; write a number'),
+        ('kind = "floor"\nthreshold = 0.02\nfor = 0', "greater than or equal to 1"),
+        ('kind = "floor"\nthreshold = 0.02\nfor = 1000000', "less than or equal to 24"),
+        ('kind = "floor"\nthreshold = 0.02\nmember = "smb"', 'the total has no member "smb"'),
+        ('kind = "floor"\nthreshold = 0.02\ndimension = "segmnt"', "total, segment, owner"),
+        ('kind = "floor"\nthreshold = 0.02\nchannel = ""', '"#revenue"'),
+        ('kind = "floor"\nthreshold = 0.02\nchannel = "<!channel>"', '"#revenue"'),
+        ('kind = "concentration"\nmetric = "nrr"', "watches top1_share, top5_share, top10_share"),
+        ('kind = "pacing"\nmetric = "nrr"', "the kind pacing does not read metric"),
+        ('kind = "data_quality"\nfor = 2', "the kind data_quality does not read for"),
+        ('kind = "target"', 'the rule "x" has nothing to reach; write [[targets]] too'),
         ('kind = "dropp"', '"dropp" is not possible'),
         ('kind = "drop"\nmonths = 1', "1 is not possible"),
     ],
@@ -71,6 +87,21 @@ def test_a_wrong_key_is_told_with_its_line(tmp_path: Path, keys: str, said: str)
         load_config(path)
     assert said in str(raised.value)
     assert ", line " in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a|b", r"a\nb", r"\u202eabc", "x" * 81])
+def test_a_name_that_cannot_be_told_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text(f'[[alerts]]\nid = "{name}"\nkind = "drop"\n')
+    with pytest.raises(ConfigError, match=r"line 2: .*write a name of one line"):
+        load_config(path)
+
+
+def test_a_target_of_a_dimension_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text('[[targets]]\ndimension = "industry"\nvalue = 0.02\n')
+    with pytest.raises(ConfigError, match=r"a target is on the dimension .industry."):
+        load_config(path)
 
 
 def test_a_rule_in_the_file_takes_the_defaults_of_its_kind(tmp_path: Path) -> None:

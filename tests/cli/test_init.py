@@ -11,10 +11,12 @@ from pipeline.settings import Settings
 KEY = "rk_live_51Asked"
 
 
-def _answers(accounts: str = "", deals: str = "", company: str = "Acme") -> str:
+def _answers(
+    accounts: str = "", deals: str = "", company: str = "Acme", channel: str = "#money"
+) -> str:
     """As asked: company, currency, zone, Stripe, HubSpot, Salesforce, two files, Slack, channel."""
     return "\n".join(
-        [company, "EUR", "Europe/Berlin", KEY, "", "", accounts, deals, "", "#money", ""]
+        [company, "EUR", "Europe/Berlin", KEY, "", "", accounts, deals, "", channel, ""]
     )
 
 
@@ -37,6 +39,15 @@ def test_what_is_answered_is_what_the_next_command_reads(tmp_path: Path) -> None
     assert settings.stripe_api_key.get_secret_value() == KEY
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert KEY not in (tmp_path / "pipeline.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"), [("money", "#money"), ("#money ", "#money"), ("C024BE91L", "C024BE91L")]
+)
+def test_a_channel_is_taken_by_its_name_or_id(tmp_path: Path, answer: str, kept: str) -> None:
+    said = CliRunner().invoke(cli, ["init"], input=_answers(channel=answer))
+    assert said.exit_code == 0, said.output
+    assert Settings.load({}, tmp_path).config.slack.channel == kept
 
 
 def test_files_of_a_crm_are_asked_for(tmp_path: Path) -> None:
