@@ -1,0 +1,12 @@
+"""Who expands next: leading indicators of accounts, and a score that is explained.
+
+Belongs here: pure functions from the frames of `pipeline.schemas` to the indicators of accounts at month ends and their
+scores. Nothing at a month's end may rest on what was known later. Source of the rules: docs/readiness.md. Does not
+belong here: where rows are kept, how a list is shown.
+"""
+
+from pipeline.readiness.indicators import indicators
+from pipeline.readiness.known import Known
+from pipeline.readiness.score import scored
+
+__all__ = ["Known", "indicators", "scored"]
