@@ -22,6 +22,7 @@ from pipeline.config.model import (
     Target,
 )
 from pipeline.config.policy import PRESETS, Mrr
+from pipeline.config.readiness import Points, Program, Readiness
 from pipeline.config.slack import Alerting, Slack
 
 __all__ = [
@@ -40,7 +41,10 @@ __all__ = [
     "Exclude",
     "Fx",
     "Mrr",
+    "Points",
+    "Program",
     "Publish",
+    "Readiness",
     "Schedule",
     "SegmentBand",
     "Slack",

@@ -1,7 +1,7 @@
 """The sections of `pipeline.toml` and their defaults.
 
 Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]`, `[crm.files]`,
-`[slack]` and `[[alerts]]` have modules of their own.
+`[readiness]`, `[slack]` and `[[alerts]]` have modules of their own.
 """
 
 from decimal import Decimal
@@ -14,6 +14,7 @@ from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Benchmarks
 from pipeline.config.crm_files import CrmFiles
 from pipeline.config.policy import Mrr
+from pipeline.config.readiness import Readiness
 from pipeline.config.section import Currency, FilePath, Month, Section
 from pipeline.config.slack import Alerting, Slack
 
@@ -211,6 +212,7 @@ class Config(Section):
     alerts: tuple[AlertRule, ...] = ()
     schedule: Schedule = Schedule()
     benchmarks: Benchmarks = Benchmarks()
+    readiness: Readiness = Readiness()
 
     @property
     def rule_ids(self) -> list[str]:

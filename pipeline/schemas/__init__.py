@@ -4,7 +4,7 @@ The one place that lake, warehouse, checks, column metadata and the data diction
 
 Belongs here: descriptions only. `raw` for records as received, `observed` for the same decoded, `billing` for what
 evidence says, `told` for what a CRM tells, `accounts` for links and CRM, `mrr` for values and movements, `metrics` for
-figures, `operations` for syncs, checks and alerts.
+figures, `readiness` for who expands next, `operations` for syncs, checks and alerts.
 """
 
 from pipeline.schemas.accounts import (
@@ -68,6 +68,15 @@ from pipeline.schemas.operations import (
     SOURCE_SYNC,
 )
 from pipeline.schemas.raw import FORGOTTEN, RAW_RECORD
+from pipeline.schemas.readiness import (
+    EXPERIMENT,
+    EXPERIMENT_MEMBER,
+    EXPERIMENT_RESULT,
+    READINESS,
+    READINESS_REASON,
+    READINESS_SCORE,
+    SCORE_EVALUATION,
+)
 from pipeline.schemas.table import Column, Table
 
 TABLES: dict[str, Table] = {
@@ -105,6 +114,7 @@ TABLES: dict[str, Table] = {
         ATTRIBUTION_SENSITIVITY,
         CRM_PIPELINE,
         DEAL_RECONCILIATION,
+        *READINESS,
         ALERT_EVALUATION,
         ALERT_STATE,
         ALERT_EVENT,
@@ -144,6 +154,9 @@ __all__ = [
     "EXPANSION_BY_TYPE",
     "EXPANSION_COHORT",
     "EXPANSION_METRICS",
+    "EXPERIMENT",
+    "EXPERIMENT_MEMBER",
+    "EXPERIMENT_RESULT",
     "FORGOTTEN",
     "FX_RATE",
     "INTRA_MONTH_ACTIVITY",
@@ -167,7 +180,11 @@ __all__ = [
     "PRODUCT",
     "PUBLISHED",
     "RAW_RECORD",
+    "READINESS",
+    "READINESS_REASON",
+    "READINESS_SCORE",
     "RESTATEMENT",
+    "SCORE_EVALUATION",
     "SILENCE",
     "SLACK_OUTBOX",
     "SOURCE_SYNC",

@@ -1,0 +1,60 @@
+"""`[readiness]`: who expands next, and what is known beside Stripe and the CRM.
+
+Belongs here: keys, their defaults, and what is wrong with a value. What the points mean is in docs/readiness.md.
+"""
+
+from decimal import Decimal
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import FilePath, Month, Section
+
+
+class Points(Section):
+    """Points of each group; they are brought to 100 in all."""
+
+    capacity: float = Field(default=30, ge=0)
+    growth: float = Field(default=15, ge=0)
+    billing: float = Field(default=20, ge=0)
+    fit: float = Field(default=15, ge=0)
+    relationship: float = Field(default=10, ge=0)
+    health: float = Field(default=30, ge=0)
+    """What trouble takes away at most."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.capacity + self.growth + self.billing + self.fit + self.relationship:
+            raise ValueError("give points to one group at least")
+        return self
+
+
+class Program(Section):
+    """What was spent to make accounts expand."""
+
+    name: str
+    month: Month
+    cost: Decimal = Field(ge=0)
+    """In the reporting currency's major unit."""
+    experiment: str | None = None
+    """The experiment that says what the program added; null: unknown."""
+
+
+class Readiness(Section):
+    """How ready accounts are to expand."""
+
+    enabled: bool = True
+    points: Points = Points()
+    usage: FilePath | None = None
+    """CSV or Parquet customer_id or account_id, day, feature, value."""
+    limits: FilePath | None = None
+    """CSV plan,feature,limit; wins over what a product's metadata says."""
+    limit_metadata: dict[str, str] = Field(
+        default_factory=lambda: {"seats": "seat_limit", "api_calls": "api_call_limit"}
+    )
+    """Feature -> the key of a product's metadata in Stripe that holds its limit."""
+    seats: str = "seats"
+    """The feature of the usage file that counts seats in use."""
+    slack: tuple[str, ...] = ()
+    """Owners who want the weekly list, by the name that the CRM has."""
+    programs: tuple[Program, ...] = ()
