@@ -18,6 +18,7 @@ from pipeline.assets.months import months_of
 from pipeline.assets.mrr import mrr_assets
 from pipeline.assets.place import Place
 from pipeline.assets.publish import publish_assets
+from pipeline.assets.readiness import readiness_assets
 from pipeline.assets.report import report_assets
 from pipeline.assets.sources import source_assets
 from pipeline.assets.watched import current_month, watched
@@ -42,6 +43,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
                 *mrr_assets(months),
                 *metric_assets(months),
                 *attribution_assets(months),
+                *readiness_assets(months),
                 *publish_assets(months),
                 *alert_assets(),
                 *report_assets(),

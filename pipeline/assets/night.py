@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 from pipeline.config import Config
 from pipeline.database import generation, lake_object, reading, table_of
 from pipeline.months import Calendar, key_of, month_of, months_between
-from pipeline.schemas import EXPANSION_METRICS, TABLES
+from pipeline.schemas import EXPANSION_METRICS, SCORED, TABLES, Table
 
 TIMELINE = "timeline"
 """The counter that moves when the evidence says something new."""
@@ -136,7 +136,7 @@ def causes(engine: Engine, months: Collection[date]) -> dict[date, Reason]:
 def computed_at(engine: Engine, months: Iterable[date]) -> dict[date, int]:
     """The generation of the timeline that each month's objects were computed from; the oldest counts."""
     keys = {key_of(month): month for month in months}
-    tables = [table.name for table in TABLES.values() if table.partitioned]
+    tables = [table.name for table in _of_figures()]
     query = (
         select(lake_object.c.partition, func.min(lake_object.c.generation))
         .where(lake_object.c.live, lake_object.c.table_name.in_(tables))
@@ -192,8 +192,13 @@ def in_series(engine: Engine, months: Iterable[date], config: Config) -> list[da
 
 def _shape() -> str:
     """Changes with the tables of months and their columns."""
-    told = [f"{table.name} {table.schema}" for table in TABLES.values() if table.partitioned]
+    told = [f"{table.name} {table.schema}" for table in _of_figures()]
     return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:16]
+
+
+def _of_figures() -> list[Table]:
+    """The tables that every computed month has; scores are those of the newest closed month."""
+    return [table for table in TABLES.values() if table.partitioned and table not in SCORED]
 
 
 def _series(config: Config) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 from sqlalchemy import Connection, insert
 
 from pipeline import publish
-from pipeline.assets import attribution, inputs, night, shown, upkeep, watched
+from pipeline.assets import attribution, inputs, night, readiness, shown, upkeep, watched
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.database import table_of
@@ -37,6 +37,9 @@ from pipeline.schemas import (
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
     MRR_SNAPSHOT,
+    READINESS_SCORE,
+    SCORED,
+    Table,
 )
 
 GROUP = "publish"
@@ -60,6 +63,8 @@ WHOLE = (
     CRM_DEAL_HISTORY,
     FX_RATE,
 )
+Beside = tuple[dict[str, pl.DataFrame], Sequence[date]]
+"""Tables, and the months of them that are replaced."""
 CAUSES: dict[night.Reason, Cause] = {"evidence": "evidence", "link": "link", "setting": "code"}
 
 
@@ -72,7 +77,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         kinds={"sql"},
         partitions_def=months,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=shown.same_month(*(table.name for table in MONTHLY)),
+        deps=shown.same_month(*(table.name for table in (*MONTHLY, *SCORED))),
         check_specs=[watched.CURRENT],
     )
     def warehouse(
@@ -105,7 +110,10 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             whole={table.name: place.lake.scan(table).collect() for table in WHOLE},
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
-            beside=_attributed(place, [month for month in waiting if month not in set(wanted)]),
+            beside=[
+                *_attributed(place, [month for month in waiting if month not in set(wanted)]),
+                *_scored(place, wanted),
+            ],
             still=still,
         )
         _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
@@ -128,14 +136,22 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     return [warehouse]
 
 
-def _attributed(
-    place: Place, months: Sequence[date]
-) -> tuple[dict[str, pl.DataFrame], Sequence[date]] | None:
+def _attributed(place: Place, months: Sequence[date]) -> list[Beside]:
     """The months outside the run whose attribution became another: no figure of them did."""
+    return _beside(place, months, attribution.TABLES)
+
+
+def _scored(place: Place, wanted: Sequence[date]) -> list[Beside]:
+    """The scored months that are published: those of the run, and what the warehouse lacks of the newest one."""
+    stored = publish.months_of(place.engine, READINESS_SCORE.name)
+    return _beside(place, readiness.published_months(place, wanted, stored), SCORED)
+
+
+def _beside(place: Place, months: Sequence[date], tables: Sequence[Table]) -> list[Beside]:
     if not months:
-        return None
-    found = inputs.monthly(place, months, *attribution.TABLES)
-    return {table.name: rows.collect() for table, rows in found.items()}, months
+        return []
+    found = inputs.monthly(place, months, *tables)
+    return [({table.name: rows.collect() for table, rows in found.items()}, months)]
 
 
 def _versioned(

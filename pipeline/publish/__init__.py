@@ -7,10 +7,11 @@ not belong here: a formula (`pipeline.metrics`), the tables' shape (`pipeline.sc
 from pipeline.publish.render import render
 from pipeline.publish.restatements import restate
 from pipeline.publish.summary import Summary, summary
-from pipeline.publish.warehouse import publish_months, published, replace_table
+from pipeline.publish.warehouse import months_of, publish_months, published, replace_table
 
 __all__ = [
     "Summary",
+    "months_of",
     "publish_months",
     "published",
     "render",

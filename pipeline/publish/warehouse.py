@@ -28,7 +28,7 @@ def publish_months(
     whole: Mapping[str, pl.DataFrame] | None = None,
     restatements: pl.DataFrame | None = None,
     item_months: int = ITEM_MONTHS,
-    beside: tuple[Mapping[str, pl.DataFrame], Sequence[date]] | None = None,
+    beside: Sequence[tuple[Mapping[str, pl.DataFrame], Sequence[date]]] = (),
     still: Callable[[Connection], None] | None = None,
 ) -> dict[str, int]:
     """Replace `months` of the tables named in `frames`, all in one transaction.
@@ -41,7 +41,7 @@ def publish_months(
         whole: table -> rows of tables that are replaced as a whole, as `account`.
         restatements: RESTATEMENT rows that are added in the same transaction.
         item_months: months of item snapshots that the warehouse keeps, up to the latest.
-        beside: frames of some tables, and their other months that are replaced in the same transaction.
+        beside: frames of some tables, each with the months of them that are replaced in the same transaction.
         still: is called within the transaction, before whole tables are replaced; what it raises undoes everything.
 
     Returns:
@@ -54,8 +54,8 @@ def publish_months(
     inserted: dict[str, int] = {}
     with target.begin() as connection:
         inserted |= _replace_months(connection, frames, wanted)
-        if beside is not None:
-            _replace_months(connection, beside[0], sorted(set(beside[1])))
+        for others, theirs in beside:
+            _replace_months(connection, others, sorted(set(theirs)))
         if MRR_SNAPSHOT.name in frames:
             _forget_items(connection, item_months)
         if restatements is not None:
@@ -94,6 +94,14 @@ def published(
         query = query.where(_of_months(table, sorted(set(months))))
     with reading(source) as connection:
         return to_frame(table, connection.execute(query).mappings().all())
+
+
+def months_of(source: Engine, table_name: str) -> list[date]:
+    """The months of which the warehouse has rows of a table, sorted."""
+    stored = table_of(_monthly(table_name))
+    with reading(source) as connection:
+        found = connection.execute(select(stored.c.month).distinct().order_by(stored.c.month))
+        return list(found.scalars())
 
 
 def _replace(connection: Connection, table: Table, frame: pl.DataFrame) -> int:

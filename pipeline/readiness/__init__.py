@@ -6,7 +6,20 @@ belong here: where rows are kept, how a list is shown.
 """
 
 from pipeline.readiness.indicators import indicators
-from pipeline.readiness.known import Known
-from pipeline.readiness.score import scored
+from pipeline.readiness.known import LIMITS, USAGE, Known, movements_for, snapshots_for
+from pipeline.readiness.methods import score_rows
+from pipeline.readiness.score import scored, weighted
+from pipeline.readiness.words import reasons
 
-__all__ = ["Known", "indicators", "scored"]
+__all__ = [
+    "LIMITS",
+    "USAGE",
+    "Known",
+    "indicators",
+    "movements_for",
+    "reasons",
+    "score_rows",
+    "scored",
+    "snapshots_for",
+    "weighted",
+]

@@ -5,7 +5,8 @@ which the fact is not known gives its weight to the others of its group, a group
 rules: docs/readiness.md.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -71,6 +72,9 @@ TROUBLES = {
     "new_owner": ((pl.col("owner_changes") > 0).fill_null(value=False), 5.0),
 }
 """What takes points away."""
+GROUPS = tuple(dict.fromkeys(rule.group for rule in RULES))
+HEALTH = "health"
+"""The area of what takes points away."""
 MOTIONS = ("seat", "upgrade", "cross_sell")
 OF_DEALS = ("open_deal", "touched")
 
@@ -80,25 +84,40 @@ def points_of(rule: Rule) -> str:
     return f"{rule.name}_points"
 
 
-def scored(indicators: pl.LazyFrame) -> pl.LazyFrame:
+def weighted(points: Mapping[str, float]) -> tuple[Rule, ...]:
+    """RULES with other points for their groups; within a group they keep their proportions."""
+    whole = {group: sum(r.weight for r in RULES if r.group == group) for group in GROUPS}
+    return tuple(
+        replace(each, weight=each.weight * points[each.group] / whole[each.group]) for each in RULES
+    )
+
+
+def scored(
+    indicators: pl.LazyFrame, rules: tuple[Rule, ...] = RULES, trouble: float = TROUBLE
+) -> pl.LazyFrame:
     """The indicators with what they are worth.
+
+    Args:
+        indicators: what `indicators` gives.
+        rules: RULES, or with other weights (`weighted`).
+        trouble: what trouble takes away at most.
 
     Further columns: `<rule>_points` for each of RULES (null: not known), `<trouble>_points` (0 or less), `score` (0 to
     100: the sum of all of them, not below 0; 0 where `blocked`), `score_without_deals`, `confidence` (the share of all
     weight whose facts are known), `blocked` (why nobody should ask now; null: nothing is in the way), `motion` (what
     most points speak for; null: none).
     """
-    rows = indicators.with_columns(_points(RULES)).with_columns(_troubles())
-    without = tuple(rule for rule in RULES if rule.name not in OF_DEALS)
-    gates = pl.max_horizontal(-TROUBLE, pl.sum_horizontal(f"{name}_points" for name in TROUBLES))
-    total = pl.sum_horizontal(pl.col(points_of(rule)).fill_null(0.0) for rule in RULES)
+    rows = indicators.with_columns(_points(rules)).with_columns(_troubles())
+    without = tuple(rule for rule in rules if rule.name not in OF_DEALS)
+    gates = pl.max_horizontal(-trouble, pl.sum_horizontal(f"{name}_points" for name in TROUBLES))
+    total = pl.sum_horizontal(pl.col(points_of(rule)).fill_null(0.0) for rule in rules)
     alone = pl.sum_horizontal(_worth(without, rule).fill_null(0.0) for rule in without)
     clear = pl.col("blocked").is_null()
-    weight = sum(rule.weight for rule in RULES)
+    weight = sum(rule.weight for rule in rules)
     return rows.with_columns(blocked=_blocked()).with_columns(
         score=pl.when(clear).then((total + gates).clip(0.0, FULL)).otherwise(0.0),
         score_without_deals=pl.when(clear).then((alone + gates).clip(0.0, FULL)).otherwise(0.0),
-        confidence=pl.sum_horizontal(_known(rule) * rule.weight for rule in RULES) / weight,
+        confidence=pl.sum_horizontal(_known(rule) * rule.weight for rule in rules) / weight,
         motion=_motion(),
     )
 
@@ -116,13 +135,16 @@ def _worth(rules: tuple[Rule, ...], rule: Rule) -> pl.Expr:
     def whole(group: str) -> float:
         return sum(each.weight for each in groups[group])
 
+    if not whole(rule.group):
+        return pl.lit(0.0)
     present = {
         group: pl.any_horizontal(each.strength.is_not_null() for each in members)
         for group, members in groups.items()
     }
     there = pl.sum_horizontal(present[group].cast(pl.Float64) * whole(group) for group in groups)
     of_group = pl.sum_horizontal(_known(each) * each.weight for each in groups[rule.group])
-    return rule.strength * (rule.weight / of_group) * (whole(rule.group) / there) * FULL
+    share = (rule.weight / of_group) * (whole(rule.group) / there)
+    return pl.when(there > 0).then(rule.strength * share * FULL)
 
 
 def _points(rules: tuple[Rule, ...]) -> list[pl.Expr]:

@@ -76,6 +76,7 @@ from pipeline.schemas.readiness import (
     READINESS_REASON,
     READINESS_SCORE,
     SCORE_EVALUATION,
+    SCORED,
 )
 from pipeline.schemas.table import Column, Table
 
@@ -184,6 +185,7 @@ __all__ = [
     "READINESS_REASON",
     "READINESS_SCORE",
     "RESTATEMENT",
+    "SCORED",
     "SCORE_EVALUATION",
     "SILENCE",
     "SLACK_OUTBOX",

@@ -34,6 +34,7 @@ READINESS_SCORE = Table(
     name="readiness_score",
     grain="one row per month and account with MRR at its end",
     key=("month", "account_id"),
+    partitioned=True,
     columns=_SCORE,
     published=_all(_SCORE),
 )
@@ -56,6 +57,7 @@ READINESS_REASON = Table(
     name="readiness_reason",
     grain="one row per month, account and reason",
     key=("month", "account_id", "position"),
+    partitioned=True,
     columns=_REASON,
     published=_all(_REASON),
 )
@@ -77,6 +79,7 @@ SCORE_EVALUATION = Table(
     name="score_evaluation",
     grain="one row per month, method and measure",
     key=("month", "method", "measure"),
+    partitioned=True,
     columns=_EVALUATION,
     published=_all(_EVALUATION),
 )
@@ -137,10 +140,10 @@ EXPERIMENT_RESULT = Table(
     published=_all(_RESULT),
 )
 
+SCORED = (READINESS_SCORE, READINESS_REASON, SCORE_EVALUATION)
+"""The tables of a month that is scored: the newest closed one, and others on demand."""
 READINESS = (
-    READINESS_SCORE,
-    READINESS_REASON,
-    SCORE_EVALUATION,
+    *SCORED,
     EXPERIMENT,
     EXPERIMENT_MEMBER,
     EXPERIMENT_RESULT,

@@ -38,6 +38,7 @@ GROUPS = {
         "crm_pipeline",
         "deal_reconciliation",
     },
+    "readiness": {"readiness_score", "readiness_reason", "score_evaluation"},
     "publish": {"warehouse", "report"},
     "alerts": {"alert_evaluation", "slack_delivery"},
 }
@@ -87,7 +88,7 @@ def test_assets_computed_together_have_their_parents_on_one_level(tmp_path: Path
         for asset in definitions.assets or ()
         if isinstance(asset, dg.AssetsDefinition) and len(asset.keys) > 1 and asset.partitions_def
     ]
-    assert len(together) == 4, "movements, metrics, cohorts and attribution"
+    assert len(together) == 5, "movements, metrics, cohorts, attribution and readiness"
     for keys in together:
         parents = set.union(*(monthly[key] for key in keys)) & set(monthly)
         assert not any(monthly[parent] & parents for parent in parents), keys

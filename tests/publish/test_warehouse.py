@@ -112,10 +112,10 @@ def test_other_months_of_some_tables_are_shown_at_once(warehouse: Engine) -> Non
     later = frames(one_account_each({"a": (1, 5)}, month=FEBRUARY))
     broken = later | {"mrr_movement_component": later["mrr_movement_component"].drop("amount")}
     with pytest.raises(SchemaMismatch, match="amount"):
-        publish_months(warehouse, broken, [FEBRUARY], beside=(beside, [JANUARY]))
+        publish_months(warehouse, broken, [FEBRUARY], beside=[(beside, [JANUARY])])
     closing = published(warehouse, "mrr_movement")["closing_mrr"].to_list()
     assert closing == [2_000_000, 2_000_000]
-    publish_months(warehouse, later, [FEBRUARY], beside=(beside, [JANUARY]))
+    publish_months(warehouse, later, [FEBRUARY], beside=[(beside, [JANUARY])])
     closing = published(warehouse, "mrr_movement")["closing_mrr"].to_list()
     assert closing == [9_000_000, 5_000_000]
 

@@ -1,0 +1,126 @@
+"""Readiness: who expands next, of the newest closed month of a run.
+
+Belongs here: which month is scored and when. A score tells what was known when its month was the newest closed one, so
+a later run leaves it alone, unless it computes this month last. A backfill scores its own newest closed month.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from pipeline import readiness
+from pipeline.assets import known, night, shown
+from pipeline.assets.months import months_in
+from pipeline.assets.place import Place
+from pipeline.months import key_of
+from pipeline.schemas import (
+    MRR_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    MRR_SNAPSHOT,
+    READINESS_REASON,
+    READINESS_SCORE,
+    SCORE_EVALUATION,
+    SCORED,
+    Table,
+)
+
+GROUP = "readiness"
+INPUTS = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
+
+
+def readiness_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """`readiness_score` with reasons and the record of earlier scores."""
+    whole = [dg.AssetDep(name) for name in ("accounts", "item_timeline")]
+    parents = shown.same_month(*(table.name for table in INPUTS))
+
+    @dg.multi_asset(
+        specs=[shown.spec(table, months, GROUP, [*whole, *parents]) for table in SCORED],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        name="readiness_score",
+    )
+    def readiness_score(
+        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        generation = place.lake.generation(night.TIMELINE)
+        month = scored_month(place, months_in(context))
+        frames = {} if month is None else scores(place, month)
+        if month is not None:
+            staged = [
+                each
+                for table, frame in frames.items()
+                for each in place.lake.write_partitions(table, frame, [key_of(month)])
+            ]
+            place.lake.commit(
+                staged, run_id=context.run.run_id, expect=(night.TIMELINE, generation)
+            )
+        for table in SCORED:
+            yield _result(context, table, month, frames.get(table, table.empty()))
+
+    return [readiness_score]
+
+
+def scored_month(place: Place, wanted: Sequence[date]) -> date | None:
+    """The month that a run scores: its newest closed one, else the newest closed of all that was never scored.
+
+    None where there is nothing to score, or `[readiness] enabled` is false.
+    """
+    calendar = place.calendar()
+    if not place.settings.config.readiness.enabled:
+        return None
+    closed = [month for month in wanted if calendar.is_closed(month)]
+    if closed:
+        return max(closed)
+    latest = calendar.last_closed
+    computed = key_of(latest) in place.lake.partitions(MRR_SNAPSHOT)
+    never = key_of(latest) not in place.lake.partitions(READINESS_SCORE)
+    return latest if computed and never else None
+
+
+def scores(place: Place, month: date) -> dict[Table, pl.DataFrame]:
+    """The tables of one closed month."""
+    points = place.settings.config.readiness.points
+    found = (
+        readiness.scored(
+            readiness.indicators(known.known(place, [month]), place.calendar(), [month]),
+            readiness.weighted(points.model_dump()),
+            points.health,
+        )
+        .collect()
+        .lazy()
+    )
+    return {
+        READINESS_SCORE: readiness.score_rows(found, "rules").collect(),
+        READINESS_REASON: readiness.reasons(found).collect(),
+        SCORE_EVALUATION: SCORE_EVALUATION.empty(),
+    }
+
+
+def published_months(place: Place, wanted: Sequence[date], stored: Sequence[date]) -> list[date]:
+    """The scored months that a run publishes: its own, and the newest closed one where the warehouse lacks it.
+
+    Args:
+        place: where.
+        wanted: the run's months.
+        stored: the months whose scores the warehouse has.
+    """
+    live = set(place.lake.partitions(READINESS_SCORE))
+    latest = place.calendar().last_closed
+    asked = {*wanted} | ({latest} - {*stored})
+    return sorted(month for month in asked if key_of(month) in live)
+
+
+def _result(
+    context: dg.AssetExecutionContext, table: Table, month: date | None, frame: pl.DataFrame
+) -> dg.MaterializeResult[None]:
+    """Which month was scored is told of the run: it may lie before the run's own."""
+    if month is None:
+        return dg.MaterializeResult(asset_key=table.name)
+    told: dict[str, Any] = {
+        "scored": key_of(month),
+        "rows": frame.height,
+        "preview": shown.rows(frame, table),
+    }
+    return dg.MaterializeResult(asset_key=table.name, metadata=told)

@@ -1,0 +1,71 @@
+"""Ways of putting accounts in order: the score, and the simple rules that it has to beat.
+
+Belongs here: what each method orders by, and ranks. Whoever is blocked comes last in all of them, so that methods
+differ in nothing but their order.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.readiness.chance import number_of, uniform
+from pipeline.schemas import READINESS_SCORE
+
+RECENT = 6
+"""Months in which an expansion is a recent one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An order of accounts: the largest `value` first; where it is null, last."""
+
+    name: str
+    value: pl.Expr
+    baseline: bool = True
+
+
+RULES_METHOD = Method("rules", pl.col("score"), baseline=False)
+METHODS = (
+    RULES_METHOD,
+    Method("rules_without_deals", pl.col("score_without_deals"), baseline=False),
+    Method("largest_mrr", pl.col("mrr").cast(pl.Float64)),
+    Method("utilisation", pl.col("utilisation")),
+    Method(
+        "expanded_recently",
+        pl.when(pl.col("months_since_expansion") < RECENT).then(
+            -pl.col("months_since_expansion").cast(pl.Float64)
+        ),
+    ),
+    Method("random", uniform(number_of(pl.col("account_id")), pl.col("month").cast(pl.Int32))),
+)
+BY_NAME = {method.name: method for method in METHODS}
+
+
+def ranked(scored: pl.LazyFrame, method: str) -> pl.LazyFrame:
+    """The frame with `rank`, 1 is the first, among the accounts of each month.
+
+    Equal accounts are ordered by chance, the same one each time.
+
+    Args:
+        scored: what `score.scored` gives.
+        method: the name of one of METHODS.
+    """
+    value = BY_NAME[method].value.fill_null(-1e300)
+    chance = uniform(number_of(pl.col("account_id")), pl.col("month").cast(pl.Int32) + 1)
+    order = pl.struct(
+        pl.col("blocked").is_null().alias("clear"),
+        value.alias("value"),
+        chance.alias("chance"),
+        "account_id",
+    )
+    return scored.with_columns(
+        rank=order.rank("ordinal", descending=True).over("month").cast(pl.Int64)
+    )
+
+
+def score_rows(scored: pl.LazyFrame, method: str) -> pl.LazyFrame:
+    """READINESS_SCORE rows, ordered by a method; `probability` is not known without a record."""
+    rows = ranked(scored, method).with_columns(
+        method=pl.lit(method), probability=pl.lit(None, dtype=pl.Float64)
+    )
+    return READINESS_SCORE.conform(rows).sort("month", "rank")
