@@ -46,7 +46,7 @@ def conclude(
     ]
     after, transitions = advance(start, member.rule, steps)
     if member.seeding:
-        after = seed(member, after, months[-1], into)
+        after = seed(member, after, months[-1], into, run)
     else:
         into.events += [event_row(each) for each in transitions]
         speak(member, start, after, transitions, into, run)

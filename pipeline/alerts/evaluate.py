@@ -66,7 +66,7 @@ def evaluate(
     for rule in rules:
         if rule.kind == "data_quality":
             last = months[-1] if months else None
-            conclude_quality(rule, found[rule.id], states, last, run, concluded)
+            conclude_quality(rule, found[rule.id], known, last, run, concluded)
     held = any(each.holds for listed in found.values() for each in listed)
     if months:
         for member in members_of(metrics, rules, more, known, run.now):
@@ -85,21 +85,24 @@ def evaluate(
 def _forget_rules(
     rules: Sequence[AlertRule], states: Mapping[str, State], run: Run, into: Concluded
 ) -> None:
-    """States of rules that are not in force any more end silently, with an audit row."""
+    """States of rules that are gone, or watch something else now, end silently, with an audit row."""
     if not run.notify:
         return
     ids = {rule.id for rule in rules}
+    watched = {(rule.id, rule.dimension) for rule in rules if rule.kind != "pacing"}
     for state in states.values():
-        if state.rule_id in ids or state.state == OK:
+        if (state.rule_id, state.dimension) in watched or state.state == OK:
             continue
         after = replace(state, state=OK, since_month=None, episode_id=None)
         month = state.last_month or run.now.date().replace(day=1)
+        moved = state.rule_id in ids
+        reason = "The rule watches something else now." if moved else "The rule is gone."
         into.states.append(after)
-        into.events.append(event_row(Transition(state, after, month, "The rule is gone.")))
+        into.events.append(event_row(Transition(state, after, month, reason)))
 
 
 def _intents(concluded: Concluded, run: Run) -> tuple[Intent, ...]:
-    intents = list(concluded.others)
+    intents = _within_storm(concluded.others, run.storm)
     if concluded.baseline:
         intents.append(digest(concluded.baseline, run.channel, baseline=True))
     if len(concluded.fired) > run.storm:
@@ -107,6 +110,18 @@ def _intents(concluded: Concluded, run: Run) -> tuple[Intent, ...]:
     else:
         intents += [single("fired", finding, run.channel) for finding in concluded.fired]
     return tuple(intents)
+
+
+def _within_storm(intents: Sequence[Intent], storm: int) -> list[Intent]:
+    """Of several alerts that get worse at once the channel sees the costliest, the others stay in their threads."""
+    worse = sorted((each for each in intents if each.kind == "escalated"), key=_cheapness)
+    quiet = {each.key for each in worse[storm:]}
+    return [replace(each, quiet=True) if each.key in quiet else each for each in intents]
+
+
+def _cheapness(intent: Intent) -> float:
+    (finding,) = intent.findings
+    return -(finding.seen.missing or 0.0) if finding.seen else 0.0
 
 
 def _row(state: State, now: datetime) -> dict[str, object]:

@@ -52,7 +52,7 @@ def members_of(
                     before=states.get(key),
                     seen={each.month: each for each in observed.get(name, [])},
                     judged=judged.get(key, {}),
-                    silenced=_silenced(past.silences, rule, name, now),
+                    silenced=silenced(past.silences, rule, name, now),
                     acknowledged=past.acknowledged,
                 )
             )
@@ -112,7 +112,8 @@ def _judged(evaluated: pl.DataFrame) -> dict[str, dict[date, tuple[int, bool]]]:
     return found
 
 
-def _silenced(silences: pl.DataFrame, rule: AlertRule, member: str, now: datetime) -> bool:
+def silenced(silences: pl.DataFrame, rule: AlertRule, member: str, now: datetime) -> bool:
+    """Whether somebody keeps the rule, or the rule on the member, from speaking at `now`."""
     mine = (pl.col("rule_id") == rule.id) & (
         pl.col("member").is_null() | (pl.col("member") == member)
     )

@@ -53,6 +53,7 @@ class Intent:
         baseline: it names what was firing already when a rule was evaluated for the first time.
         reasons: what is wrong with the figures, a sentence each; only for operations.
         month: the latest closed month, where no finding names one.
+        quiet: it stays in its thread, where others of its kind are seen in the channel.
     """
 
     key: str
@@ -62,6 +63,7 @@ class Intent:
     baseline: bool = False
     reasons: tuple[str, ...] = ()
     month: date | None = None
+    quiet: bool = False
 
     @property
     def episodes(self) -> tuple[str, ...]:

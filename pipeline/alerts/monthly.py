@@ -89,10 +89,11 @@ def told(
         by_type: EXPANSION_BY_TYPE of the month.
         movement: MRR_MOVEMENT of the month.
         account: ACCOUNT.
-        states: ALERT_STATE after the night.
+        states: ALERT_STATE after the night; those that it did not judge are of rules that are gone.
         by: the account dimension that is told.
     """
     whole = metrics.filter(dimension="total")
+    judged = states.filter(pl.col("last_month").is_null() | (pl.col("last_month") == month))
     months = whole.filter(window_months=1).sort("month")
     total = _figures(months.filter(month=month))
     before = _figures(months.filter(month=add_months(month, -1)))
@@ -116,9 +117,9 @@ def told(
         types=tuple(types.iter_rows()),
         by=by,
         members=tuple(members.iter_rows()),
-        rules=dict(states.group_by("state").len().sort("state").iter_rows()),
+        rules=dict(judged.group_by("state").len().sort("state").iter_rows()),
         firing=tuple(
-            states.filter(state="firing")
+            judged.filter(state="firing")
             .sort("fingerprint")
             .select(
                 "rule_id",

@@ -4,21 +4,22 @@ Belongs here: episodes of `data_quality` rules. They move with nights, not with 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from pipeline.alerts.gather import silenced
 from pipeline.alerts.intents import operations
 from pipeline.alerts.kinds.trust import Trouble
 from pipeline.alerts.machine import FIRING, OK, State
-from pipeline.alerts.members import Concluded, Run
+from pipeline.alerts.members import Concluded, Known, Run
 from pipeline.config import AlertRule
 
 
 def conclude_quality(
     rule: AlertRule,
     troubles: Sequence[Trouble],
-    states: Mapping[str, State],
+    known: Known,
     month: date | None,
     run: Run,
     into: Concluded,
@@ -28,7 +29,7 @@ def conclude_quality(
     Args:
         rule: a rule of kind data_quality.
         troubles: what it found.
-        states: the states of earlier runs by fingerprint.
+        known: what earlier runs left; a check that is silenced begins to fail when its silence ends.
         month: the latest closed month.
         run: the run; one that may not notify concludes nothing.
         into: what has been concluded so far.
@@ -36,12 +37,13 @@ def conclude_quality(
     if not run.notify:
         return
     failing = {each.check: each for each in troubles}
-    mine = {state.member: state for state in states.values() if state.rule_id == rule.id}
+    mine = _states_of(rule, known)
+    hushed = {check for check in failing if silenced(known.silences, rule, check, run.now)}
     begun = []
     for check in sorted(failing.keys() | mine.keys()):
         fresh = State.fresh(rule, check, run.now)
         before = mine.get(check, fresh)
-        if before.firing == (check in failing):
+        if before.firing == (check in failing) or check in hushed:
             continue
         trouble = failing.get(check)
         after = _moved(before, trouble, run)
@@ -50,9 +52,15 @@ def conclude_quality(
         if trouble:
             begun.append(check)
     if begun:
-        reasons = [each.said for _, each in sorted(failing.items())]
+        reasons = [each.said for check, each in sorted(failing.items()) if check not in hushed]
         channel = rule.channel or run.operations
         into.others.append(operations(reasons, run.now.date(), month, channel))
+
+
+def _states_of(rule: AlertRule, known: Known) -> dict[str, State]:
+    """The rule's states by check."""
+    mine = known.states.filter(rule_id=rule.id, dimension=rule.dimension)
+    return {row["member"]: State(**row) for row in mine.iter_rows(named=True)}
 
 
 def _moved(before: State, trouble: Trouble | None, run: Run) -> State:

@@ -27,16 +27,21 @@ POOLED = ("significant_drop", "segment_deterioration")
 SEVERITIES = ("info", "warning", "critical")
 
 
-def seed(member: Member, after: State, month: date, into: Concluded) -> State:
+def seed(member: Member, after: State, month: date, into: Concluded, run: Run) -> State:
     """The first state of a rule.
 
-    An episode that people know of already goes on; another one is named in the baseline digest.
+    An episode that people know of already goes on, or ends in its thread if the changed rule does not fire; another one
+    is named in the baseline digest.
     """
     before = member.before
     if before is not None:
         changed = Transition(before, after, month, "The rule was changed.")
         into.events.append(event_row(changed, audit=True))
     if not after.open:
+        if before is not None and before.open and not member.silenced:
+            ended = finding_of(member, before, before.episode_id, month, "The rule was changed.")
+            said = single("resolved", ended, run.channel)
+            into.others.append(replace(said, key=f"{said.key}|{after.rule_hash}"))
         return after
     if before is not None and before.open:
         return replace(

@@ -8,10 +8,11 @@ import polars as pl
 from pipeline.alerts import Evaluation, Known, Run, evaluate
 from pipeline.alerts.observations import Beside
 from pipeline.config import AlertRule
-from pipeline.schemas import ALERT_EVALUATION, ALERT_EVENT, ALERT_STATE, SILENCE
+from pipeline.schemas import ALERT_EVALUATION, ALERT_EVENT, ALERT_STATE, DATA_QUALITY, SILENCE
 from tests.alerts.alert_figures import NOW
 
 FLOOR = AlertRule(id="floor", kind="floor", threshold=0.02)
+QUALITY = AlertRule(id="data-quality", kind="data_quality")
 TWICE = FLOOR.model_copy(update={"periods": 2})
 
 
@@ -57,3 +58,14 @@ class Nights:
     def state(self) -> str:
         (only,) = self.states["state"].to_list()
         return only
+
+
+def checks(*failed: str, severity: str = "error") -> Beside:
+    """Checks of the month, of which these failed."""
+    rows = [
+        dict.fromkeys(DATA_QUALITY.names)
+        | {"run_id": "r", "check": name, "month": NOW.date().replace(day=1)}
+        | {"passed": name not in failed, "severity": severity if name in failed else "info"}
+        for name in {"crm answered", "rates there", *failed}
+    ]
+    return Beside(quality=pl.DataFrame(rows, schema=DATA_QUALITY.schema))

@@ -336,6 +336,8 @@ def test_a_chart_goes_with_an_alert_and_says_the_same_in_words() -> None:
 def test_only_an_escalation_is_broadcast_and_the_alert_itself_tells_where_it_stands() -> None:
     told = {case: message(case) for case in CASES}
     assert [case for case, each in told.items() if each.broadcast] == ["escalated"]
+    (worse,) = CASES["escalated"]()
+    assert not said(replace(worse, quiet=True)).broadcast
     parents = {case: each.parent.text for case, each in told.items() if each.parent}
     over = {case for case, text in parents.items() if text.startswith("✅")}
     assert over == {"resolved", "ended", "recovered"}

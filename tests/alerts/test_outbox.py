@@ -3,7 +3,6 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from pipeline.alerts.delivery import Delivered, SlackConfig, deliver
 from pipeline.alerts.picture import series
-from pipeline.database import engine, upgrade
+from pipeline.database import engine
 from pipeline.months import add_months
 from pipeline.sandbox.web.slack_faults import SlackFaults
 from tests.alerts.alert_figures import JANUARY
@@ -19,7 +18,6 @@ from tests.alerts.workspace import (
     NOW,
     SILENCE,
     Workspace,
-    empty_warehouse,
     outbox,
     put,
     workspace,
@@ -210,17 +208,6 @@ def test_a_webhook_says_what_it_cannot_do_and_its_secret_is_kept(
     wrong = replace(slack.webhook, webhook=slack.server.slack_webhook_url + " secret/part")
     deliver(warehouse, wrong, NOW)
     assert "secret" not in str(outbox(warehouse)["later"]["last_error"])
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        made = empty_warehouse(tmp_path / "shared")
-        made.dispose()
-        return f"sqlite:///{tmp_path}/shared/warehouse.db"
-    found = str(request.getfixturevalue("postgres_url"))
-    upgrade(found)
-    return found
 
 
 def test_several_deliveries_at_once_send_each_message_once(address: str) -> None:

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from pipeline.alerts.observations import Beside
 from pipeline.config import AlertRule
-from pipeline.schemas import ALERT_EVALUATION, DATA_QUALITY, SOURCE_SYNC
+from pipeline.schemas import ALERT_EVALUATION, SOURCE_SYNC
 from tests.alerts.alert_figures import NOW, counted, metrics
-from tests.alerts.nights import FLOOR, Nights
+from tests.alerts.nights import FLOOR, QUALITY, Nights, checks
 
 DROP = AlertRule(id="expansion-drop", kind="significant_drop")
 SEGMENTS = AlertRule(id="segments", kind="segment_deterioration", q=0.1)
-QUALITY = AlertRule(id="data-quality", kind="data_quality")
 FLAT, DOWN = [20] * 12, [20] * 9 + [8] * 3
 
 
@@ -125,20 +124,10 @@ def test_a_rule_that_is_gone_ends_silently() -> None:
     assert nights.events["reason"].to_list()[-1] == "The rule is gone."
 
 
-def _checks(*failed: str, severity: str = "error") -> Beside:
-    rows = [
-        dict.fromkeys(DATA_QUALITY.names)
-        | {"run_id": "r", "check": name, "month": NOW.date().replace(day=1)}
-        | {"passed": name not in failed, "severity": severity if name in failed else "info"}
-        for name in {"crm answered", "rates there", *failed}
-    ]
-    return Beside(quality=pl.DataFrame(rows, schema=DATA_QUALITY.schema))
-
-
 def test_a_failed_check_holds_every_alert_and_says_so_once() -> None:
     nights = Nights(rules=(FLOOR, QUALITY))
     nights.night(metrics([0.03]))
-    nights.beside = _checks("crm answered")
+    nights.beside = checks("crm answered")
     found = nights.run(metrics([0.03, 0.01]))
     (intent,) = found.intents
     assert (intent.kind, intent.channel) == ("operations", "#data-ops")
@@ -150,12 +139,12 @@ def test_a_failed_check_holds_every_alert_and_says_so_once() -> None:
     assert nights.night(metrics([0.03, 0.01])) == []
     nights.next_day()
     assert nights.night(metrics([0.03, 0.01])) == []
-    nights.beside = _checks()
+    nights.beside = checks()
     assert nights.night(metrics([0.03, 0.01])) == ["fired"]
     nights.next_day()
-    nights.beside = _checks("crm answered")
+    nights.beside = checks("crm answered")
     assert nights.night(metrics([0.03, 0.01])) == ["operations"]
-    nights.beside = _checks("crm answered", "rates there")
+    nights.beside = checks("crm answered", "rates there")
     assert nights.night(metrics([0.03, 0.01])) == ["operations"]
 
 
@@ -163,10 +152,10 @@ def test_what_was_restated_while_held_is_told_afterwards() -> None:
     nights = Nights(rules=(FLOOR, QUALITY))
     nights.night(metrics([0.03]))
     nights.night(metrics([0.03, 0.01]))
-    nights.beside = _checks("crm answered")
+    nights.beside = checks("crm answered")
     better = metrics([0.03, 0.025], version=2)
     assert nights.night(better) == ["operations"]
-    nights.beside = _checks()
+    nights.beside = checks()
     assert nights.night(better) == ["restated"]
     assert nights.night(better) == []
 
@@ -175,21 +164,21 @@ def test_a_warning_holds_nothing_and_is_told_where_a_rule_names_it() -> None:
     named = AlertRule(id="links", kind="data_quality", member="links covered")
     nights = Nights(rules=(FLOOR, QUALITY, named))
     nights.night(metrics([0.03]))
-    nights.beside = _checks("links covered", severity="warning")
+    nights.beside = checks("links covered", severity="warning")
     assert nights.night(metrics([0.03, 0.01])) == ["operations", "fired"]
 
 
 def test_an_old_rate_holds_nothing() -> None:
     nights = Nights(rules=(FLOOR, QUALITY))
     nights.night(metrics([0.03]))
-    nights.beside = _checks("fx_rate fresh")
+    nights.beside = checks("fx_rate fresh")
     assert nights.night(metrics([0.03, 0.01])) == ["fired"]
 
 
 def test_without_the_rule_nothing_is_held() -> None:
     nights = Nights()
     nights.night(metrics([0.03]))
-    nights.beside = _checks("crm answered")
+    nights.beside = checks("crm answered")
     assert nights.night(metrics([0.03, 0.01])) == ["fired"]
 
 
@@ -204,7 +193,7 @@ def test_a_stale_sync_holds(hours: int, kinds: list[str]) -> None:
 
 
 def test_a_backfill_never_speaks_of_operations() -> None:
-    nights = Nights(rules=(FLOOR, QUALITY), beside=_checks("crm answered"))
+    nights = Nights(rules=(FLOOR, QUALITY), beside=checks("crm answered"))
     found = nights.run(metrics([0.03, 0.01]), notify=False)
     assert (found.intents, found.states.height, found.events.height) == ((), 0, 0)
 

@@ -18,7 +18,11 @@ from pipeline.schemas import EXPANSION_METRICS, Table
 
 def read(connection: Connection, table: Table, *where: ColumnElement[bool]) -> pl.DataFrame:
     """The rows of a table that meet every condition, with all columns of its schema."""
-    rows = connection.execute(select(table_of(table)).where(*where)).mappings().all()
+    return framed(connection.execute(select(table_of(table)).where(*where)).mappings().all(), table)
+
+
+def framed(rows: Sequence[Mapping[Any, Any]], table: Table) -> pl.DataFrame:
+    """Rows of the database as a frame with all columns of the table's schema."""
     money = {column.name for column in table.columns if column.kind == "money"}
     return pl.DataFrame(
         [[_value(row, name, money) for name in table.names] for row in rows],

@@ -80,8 +80,12 @@ def _states(connection: Connection) -> pl.DataFrame:
         .select("fingerprint", "observed", "p", "guard", expected="baseline")
     )
     known = list(acknowledged(connection))
+    # A rule that is gone leaves its states where its last month left them.
+    month = pl.col("last_month")
+    judged_now = month.is_null() | (month == month.max())
     return (
-        states.select(
+        states.filter(judged_now)
+        .select(
             *("fingerprint", "rule_id", "dimension", "member", "state", "since_month"),
             *("last_month", "severity", "episode_id", "slack_ts"),
             acknowledged=pl.col("episode_id").is_in(known).fill_null(value=False),

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from pipeline import schemas
 from pipeline.alerts.delivery.beside import beside
-from pipeline.alerts.delivery.frames import closed_metrics, read
-from pipeline.alerts.delivery.hushing import acknowledged
+from pipeline.alerts.delivery.frames import closed_metrics
+from pipeline.alerts.delivery.known import known
 from pipeline.alerts.delivery.telling import Draft, Voice, drafts
 from pipeline.alerts.evaluate import Evaluation, evaluate
-from pipeline.alerts.members import Known, Run
+from pipeline.alerts.members import Run
 from pipeline.config import AlertRule
 from pipeline.database import table_of
 from pipeline.database.engine import lock_ledger
@@ -76,12 +76,12 @@ def evaluate_and_store(
     with target.begin() as connection:
         lock_ledger(connection)
         metrics = closed_metrics(connection, rules, calendar)
-        known = _known(connection)
-        found = evaluate(metrics, rules, known, run, beside(connection, rules, calendar))
+        before = known(connection, rules, calendar)
+        found = evaluate(metrics, rules, before, run, beside(connection, rules, calendar))
         _store(connection, found, run_id)
         closed = metrics["month"].max()
         latest = closed if isinstance(closed, date) else None
-        said = drafts(connection, found, known, latest, voice) if notify else []
+        said = drafts(connection, found, before, latest, voice) if notify else []
         added = _add_messages(connection, said, now)
         states = table_of(schemas.ALERT_STATE)
         firing = connection.execute(select(states).where(states.c.state == "firing")).all()
@@ -91,15 +91,6 @@ def evaluate_and_store(
         transitions=found.events.height,
         messages=added,
         firing=len(firing),
-    )
-
-
-def _known(connection: Connection) -> Known:
-    return Known(
-        states=read(connection, schemas.ALERT_STATE),
-        evaluated=read(connection, schemas.ALERT_EVALUATION),
-        silences=read(connection, schemas.SILENCE),
-        acknowledged=acknowledged(connection),
     )
 
 

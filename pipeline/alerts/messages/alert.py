@@ -57,7 +57,7 @@ def answer(intent: Intent, told: Story, head: Letterhead) -> Message:
         plain(said),
         fitted([*blocks, small(finding, head)]),
         parent=parent,
-        broadcast=intent.kind == "escalated",
+        broadcast=intent.kind == "escalated" and not intent.quiet,
     )
 
 
