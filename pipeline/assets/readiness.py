@@ -15,8 +15,9 @@ from pipeline import readiness
 from pipeline.assets import known, night, shown
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
-from pipeline.months import key_of
+from pipeline.months import key_of, month_of
 from pipeline.schemas import (
+    ACCOUNT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
     MRR_SNAPSHOT,
@@ -28,6 +29,8 @@ from pipeline.schemas import (
 )
 
 GROUP = "readiness"
+ROWS_AT_ONCE = 500_000
+"""Accounts at month ends that are scored in one pass."""
 INPUTS = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
 
 
@@ -80,22 +83,49 @@ def scored_month(place: Place, wanted: Sequence[date]) -> date | None:
 
 
 def scores(place: Place, month: date) -> dict[Table, pl.DataFrame]:
-    """The tables of one closed month."""
-    points = place.settings.config.readiness.points
-    found = (
-        readiness.scored(
-            readiness.indicators(known.known(place, [month]), place.calendar(), [month]),
-            readiness.weighted(points.model_dump()),
-            points.health,
-        )
-        .collect()
-        .lazy()
-    )
+    """The tables of one closed month: how good earlier scores were decides what orders its accounts."""
+    found = _scored(place, [month])
+    told = readiness.record(_looked_back(place, month), month)
     return {
-        READINESS_SCORE: readiness.score_rows(found, "rules").collect(),
+        READINESS_SCORE: readiness.score_rows(found, told.shipped, told.chances).collect(),
         READINESS_REASON: readiness.reasons(found).collect(),
-        SCORE_EVALUATION: SCORE_EVALUATION.empty(),
+        SCORE_EVALUATION: told.rows,
     }
+
+
+def _scored(place: Place, months: Sequence[date]) -> pl.LazyFrame:
+    points = place.settings.config.readiness.points
+    said = readiness.indicators(known.known(place, months), place.calendar(), months)
+    weights = readiness.weighted(points.model_dump(exclude={"health"}))
+    return readiness.scored(said, weights, points.health).collect().lazy()
+
+
+def _looked_back(place: Place, month: date) -> pl.DataFrame:
+    """The accounts at earlier month ends, and what became of them; only where all of it was computed."""
+    live = {key: set(place.lake.partitions(key)) for key in (MRR_SNAPSHOT, MRR_MOVEMENT_COMPONENT)}
+    first = min(map(month_of, live[MRR_SNAPSHOT]), default=month)
+    ends = [
+        end
+        for end in readiness.origins(first, month)
+        if key_of(end) in live[MRR_SNAPSHOT]
+        and all(
+            key_of(after) in live[MRR_MOVEMENT_COMPONENT]
+            for after in readiness.outcome_months([end])
+        )
+    ]
+    component = known.there(place, MRR_MOVEMENT_COMPONENT, readiness.outcome_months(ends))
+    at_once = _at_once(place)
+    parts = [ends[at : at + at_once] for at in range(0, len(ends), at_once)] or [[]]
+    return pl.concat(
+        readiness.outcomes(readiness.judgeable(_scored(place, part)), component).collect()
+        for part in parts
+    )
+
+
+def _at_once(place: Place) -> int:
+    """Month ends that are scored together."""
+    accounts = place.lake.scan(ACCOUNT).select("account_id").collect().height
+    return max(1, ROWS_AT_ONCE // max(1, accounts))
 
 
 def published_months(place: Place, wanted: Sequence[date], stored: Sequence[date]) -> list[date]:

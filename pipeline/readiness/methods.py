@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.readiness.chance import number_of, uniform
 from pipeline.schemas import READINESS_SCORE
 
+TENTHS = 10
 RECENT = 6
 """Months in which an expansion is a recent one."""
 
@@ -63,9 +64,24 @@ def ranked(scored: pl.LazyFrame, method: str) -> pl.LazyFrame:
     )
 
 
-def score_rows(scored: pl.LazyFrame, method: str) -> pl.LazyFrame:
-    """READINESS_SCORE rows, ordered by a method; `probability` is not known without a record."""
-    rows = ranked(scored, method).with_columns(
-        method=pl.lit(method), probability=pl.lit(None, dtype=pl.Float64)
+def score_rows(scored: pl.LazyFrame, method: str, chances: pl.DataFrame) -> pl.LazyFrame:
+    """READINESS_SCORE rows of one month, in the order of a method.
+
+    Args:
+        scored: what `score.scored` gives.
+        method: the name of one of METHODS.
+        chances: `tenth, probability` of its record; without rows no probability is known.
+    """
+    clear = pl.col("blocked").is_null()
+    rows = (
+        ranked(scored, method)
+        .with_columns(method=pl.lit(method), _clear=clear.sum().over("month"))
+        .with_columns(tenth=pl.when(clear).then(tenth_of("rank", "_clear")))
+        .join(chances.lazy(), on="tenth", how="left")
     )
     return READINESS_SCORE.conform(rows).sort("month", "rank")
+
+
+def tenth_of(rank: str, accounts: str) -> pl.Expr:
+    """1 for the first tenth of a month's accounts, 10 for the last."""
+    return ((pl.col(rank) - 1) * TENTHS // pl.col(accounts) + 1).cast(pl.Int64)

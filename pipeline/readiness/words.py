@@ -130,7 +130,7 @@ SENTENCES = {
     .then(pl.format("pays the list price less {}", _percent("discount_share")))
     .otherwise(pl.lit("pays the list price")),
     "larger_plan": pl.format(
-        "{} of the accounts of this size are on a larger plan than {}",
+        "{} of the accounts of this size are on a plan that costs more a seat than {}",
         _percent("larger_plan_share"),
         "plan",
     ),

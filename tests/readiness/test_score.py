@@ -21,20 +21,14 @@ from pipeline.schemas import (
     MRR_MOVEMENT,
     MRR_SNAPSHOT,
     PRODUCT,
-    Table,
 )
+from tests.readiness.frames import rows_of
 
 ORIGIN = date(2026, 6, 1)
 END = datetime(2026, 7, 1, tzinfo=UTC)
 CALENDAR = Calendar(now=datetime(2026, 12, 1, tzinfo=UTC), first_month=date(2025, 1, 1))
 ACCOUNTS = [f"hubspot:{number}" for number in range(14)]
 SHARE = st.none() | st.floats(0, 1.5, allow_nan=False)
-
-
-def rows_of(table: Table, rows: list[dict[str, Any]]) -> pl.LazyFrame:
-    """Rows of a table; what is not said is null."""
-    full = [{name: row.get(name) for name in table.names} for row in rows]
-    return pl.LazyFrame(full, schema=table.schema)
 
 
 def item(month: date, account: str, seats: int, **more: Any) -> dict[str, Any]:
