@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import httpx
+from rich.text import Text
 
 from pipeline.cli import terminal
 from pipeline.months import add_months, key_of, months_between
@@ -148,4 +149,4 @@ def _print_next_steps(page: Path) -> None:
         ("Your company", "expansion init   asks for your Stripe key, then: expansion run"),
     )
     for name, value in rows:
-        console.print(f"[bold]{name:<14}[/bold]{value}")
+        console.print(Text.assemble((f"{name:<14}", "bold"), value))

@@ -33,8 +33,8 @@ WIDTH = 100
 
 
 def out() -> Console:
-    """The console for results, wide enough for their tables."""
-    console = Console(highlight=False)
+    """The console for results, wide enough for their tables; a name that looks like a format is printed as it is."""
+    console = Console(highlight=False, markup=False, emoji=False)
     console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
     return console
 

@@ -94,7 +94,7 @@ LARGEST: Mapping[str, float] = MappingProxyType(
 CONCENTRATED = ("top1_share", "top5_share", "top10_share")
 WHOLE = (None, "all")
 """The members of the total."""
-LONGEST_ID = 80
+LONGEST_ID, FORBIDDEN = 80, frozenset("|*~`")
 RATE_ONLY = ("significant_drop", "segment_deterioration", "mix_shift")
 """Kinds that judge expanding accounts, whatever the metric: another one would promise what they do not do."""
 
@@ -144,9 +144,10 @@ class AlertRule(Section):
     @field_validator("id")
     @classmethod
     def _nameable(cls, value: str) -> str:
-        if not value.strip() or "|" in value or not value.isprintable() or len(value) > LONGEST_ID:
+        plain = value.isprintable() and FORBIDDEN.isdisjoint(value) and value == value.strip()
+        if not value or not plain or len(value) > LONGEST_ID:
             raise ValueError(
-                f"write a name of one line, without |, of at most {LONGEST_ID} characters, "
+                f"write a name of one line, without | * ~ `, of at most {LONGEST_ID} characters, "
                 'for example id = "expansion-floor"'
             )
         return value

@@ -7,7 +7,6 @@ import html
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -139,7 +138,7 @@ def _notes(found: Summary) -> RenderableType:
     table.add_row("Accounts", f"{found.accounts:,} with MRR{linked}")
     grades = " · ".join(f"{share:.1%} {grade}" for grade, share in found.evidence.items())
     table.add_row("Evidence", f"{grades or 'none'} (share of account-months)")
-    table.add_row("Policy", escape(last.policy))
+    table.add_row("Policy", Text(last.policy))
     return table
 
 

@@ -89,7 +89,7 @@ def test_a_wrong_key_is_told_with_its_line(tmp_path: Path, keys: str, said: str)
     assert ", line " in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a|b", r"a\nb", r"\u202eabc", "x" * 81])
+@pytest.mark.parametrize("name", ["", "  ", "a|b", "a*", " a", r"a\nb", r"\u202eabc", "x" * 81])
 def test_a_name_that_cannot_be_told_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "pipeline.toml"
     path.write_text(f'[[alerts]]\nid = "{name}"\nkind = "drop"\n')

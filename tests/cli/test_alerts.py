@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 from sqlalchemy import insert
 
@@ -30,10 +31,10 @@ def watched(desk: Desk) -> Desk:
     return desk
 
 
-def night(desk: Desk, month: int) -> None:
-    """Publish the months up to `month` and judge them."""
+def night(desk: Desk, month: int, *others: pl.DataFrame) -> None:
+    """Publish the months up to `month`, beside other figures, and judge them."""
     money = [column.name for column in EXPANSION_METRICS.columns if column.kind == "money"]
-    frame = metrics(RATES[:month])
+    frame = pl.concat([metrics(RATES[:month]), *others])
     rows = frame.with_columns(frame[name] / 1_000_000 for name in money).to_dicts()
     now = datetime(2026, month + 1, 5, tzinfo=UTC)
     made = engine(desk.settings.warehouse_url)
@@ -151,6 +152,50 @@ def test_a_replay_says_when_the_rule_would_have_fired(watched: Desk) -> None:
     assert [each["fired"] for each in found["episodes"]] == ["2026-06", "2026-09"]
     assert 0 < found["rates"][0]["false_share"] < 1
     assert watched.types("alerts", "backtest", "--rule", "nothing").code == 2
+
+
+def test_a_rule_without_a_past_is_not_replayed(watched: Desk) -> None:
+    path = watched.folder / "pipeline.toml"
+    path.write_text(path.read_text() + '[[alerts]]\nid = "pace"\nkind = "pacing"\n')
+    said = watched.types("alerts", "backtest", "--rule", "pace")
+    assert said.code == 2
+    assert "pacing, which judges no closed month" in said.err
+
+
+OWNERS = """
+[[alerts]]
+id = "owners"
+kind = "floor"
+threshold = 0.02
+dimension = "owner"
+[[alerts]]
+id = "nobody"
+kind = "floor"
+threshold = 0.02
+dimension = "owner"
+member = "Nobody"
+"""
+
+
+def test_a_member_is_named_as_messages_name_it_and_a_rule_without_members_is_told(
+    watched: Desk,
+) -> None:
+    path = watched.folder / "pipeline.toml"
+    path.write_text(path.read_text() + OWNERS)
+    night(watched, 9, metrics([0.01] * 9, dimension="owner", member="Ann *[/x]* :smile: Lee"))
+    shown = watched.types("alerts", "status").out
+    assert "owner Ann *[/x]* :smile: Lee" in shown
+    assert (
+        'nobody was never judged: it is newer than the last night, or no figures of owner "Nob'
+        in shown
+    )
+    assert told(watched, "status")["not_judged"] == ["nobody"]
+    whose = ("owners", "--member", "Ann [/x] :smile: Lee")
+    until = ("--until", "2026-10-31", "--reason", "r")
+    assert watched.types("alerts", "silence", *whose, *until).code == 0
+    assert told(watched, "status")["silences"][0]["member"] == "Ann *[/x]* :smile: Lee"
+    assert watched.types("alerts", "unsilence", *whose).code == 0
+    assert watched.types("alerts", "ack", *whose).code == 0
 
 
 def test_before_the_first_night_there_is_nothing(desk: Desk) -> None:

@@ -6,11 +6,13 @@ month from counting; an acknowledgement ends the reminders of one episode.
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
+from pipeline.alerts.escaping import flat
 from pipeline.database import table_of
 from pipeline.database.engine import lock_ledger
 from pipeline.errors import ConfigError
@@ -47,7 +49,7 @@ def silence(target: Engine, rule: str, member: str | None, until: datetime, said
     with target.begin() as connection:
         lock_ledger(connection)
         if member is not None:
-            _refuse_unknown(connection, rule, member)
+            member = _known_member(connection, rule, member)
         connection.execute(
             insert(table_of(SILENCE)).values(
                 silence_id=key,
@@ -66,10 +68,11 @@ def end_silences(target: Engine, rule: str, member: str | None, now: datetime) -
     """End the silences of a rule that are in force, or those of one member of it; how many there were."""
     silences = table_of(SILENCE)
     mine = [silences.c.rule_id == rule, silences.c.until > now]
-    if member is not None:
-        mine.append(silences.c.member == member)
     with target.begin() as connection:
         lock_ledger(connection)
+        if member is not None:
+            query = select(silences.c.member).where(*mine, silences.c.member.is_not(None))
+            mine.append(silences.c.member == _meant(member, connection.execute(query).scalars()))
         return connection.execute(update(silences).where(*mine).values(until=now)).rowcount
 
 
@@ -77,7 +80,7 @@ def acknowledge(target: Engine, rule: str, member: str | None, said: Said) -> li
     """Take the open episodes of a rule on, or those of one member of it; the members.
 
     Raises:
-        ConfigError: none is open.
+        ConfigError: none is open, or nothing is known of the member.
     """
     states, events = table_of(ALERT_STATE), table_of(ALERT_EVENT)
     with target.begin() as connection:
@@ -89,7 +92,7 @@ def acknowledge(target: Engine, rule: str, member: str | None, said: Said) -> li
             states.c.state != "pending",
         )
         if member is not None:
-            query = query.where(states.c.member == member)
+            query = query.where(states.c.member == _known_member(connection, rule, member))
         found = connection.execute(query.order_by(states.c.member)).mappings().all()
         if not found:
             whose = f" on {member}" if member else ""
@@ -126,11 +129,24 @@ def _event_id(episode: str) -> str:
     return hashlib.sha256(f"{episode}|{ACKNOWLEDGED}".encode()).hexdigest()[:32]
 
 
-def _refuse_unknown(connection: Connection, rule: str, member: str) -> None:
+def _known_member(connection: Connection, rule: str, member: str) -> str:
+    """The member that is meant.
+
+    Raises:
+        ConfigError: the rule watches none of this name.
+    """
     states = table_of(ALERT_STATE)
     query = select(states.c.member).where(states.c.rule_id == rule).order_by(states.c.member)
     known = list(connection.execute(query).scalars())
-    if member not in known:
+    found = _meant(member, known)
+    if found not in known:
         some = ", ".join(known[:NAMED]) or "nothing yet: no night has judged the rule"
         more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
         raise ConfigError(f'The rule "{rule}" does not watch "{member}". It watches {some}{more}.')
+    return found
+
+
+def _meant(member: str, known: Iterable[str]) -> str:
+    """The member as it is, or the one that messages write so: they leave out what Slack takes for a format."""
+    names = list(known)
+    return next((name for name in names if member not in names and flat(name) == member), member)

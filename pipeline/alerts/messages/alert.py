@@ -6,7 +6,7 @@ Belongs here: fired, and what goes into the thread: reminder, escalated, resolve
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.alerts import words
-from pipeline.alerts.escaping import name
+from pipeline.alerts.escaping import FIELD, name
 from pipeline.alerts.intents import Finding, Intent
 from pipeline.alerts.messages import phrases
 from pipeline.alerts.messages.form import (
@@ -29,6 +29,7 @@ from pipeline.alerts.story import Story
 from pipeline.schemas import EXPANSION_METRICS
 
 ICONS = {"info": "🔔", "warning": "⚠️", "critical": "🚨"}
+ADDRESS = ("https://", "http://")
 DONE, WORSE, AGAIN = "✅", "🔺", "🔁"
 
 
@@ -149,8 +150,12 @@ def moved(told: Story, head: Letterhead) -> list[Block]:
 
 
 def _todo(finding: Finding) -> list[Block]:
+    """The runbook, as a link where it is an address."""
     runbook = finding.rule.runbook
-    return [section(f"*What to do:* {link(runbook, 'runbook')}")] if runbook else []
+    if not runbook:
+        return []
+    shown = link(runbook, "runbook") if runbook.startswith(ADDRESS) else name(runbook, FIELD)
+    return [section(f"*What to do:* {shown}")]
 
 
 def small(finding: Finding, head: Letterhead) -> Block:

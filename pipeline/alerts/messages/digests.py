@@ -5,7 +5,7 @@ Belongs here: a storm, and what is firing already when rules are evaluated for t
 
 from collections.abc import Callable
 
-from pipeline.alerts.escaping import BLOCKS, SECTION, TOTAL
+from pipeline.alerts.escaping import BLOCKS, SECTION, TOTAL, name
 from pipeline.alerts.intents import Finding, Intent
 from pipeline.alerts.messages import phrases
 from pipeline.alerts.messages.alert import ICONS, moved
@@ -24,7 +24,7 @@ from pipeline.alerts.story import Story
 
 Tell = Callable[[Finding], Story]
 FULL, LISTED = 3, 15
-"""Findings that are told with what moved, and those that are told at all."""
+"""Members whose findings are told with what moved, once each, and findings that are told at all."""
 SEVERITIES = ("critical", "warning", "info")
 
 
@@ -37,12 +37,15 @@ def digest(intent: Intent, tell: Tell, head: Letterhead) -> Message:
     blocks: list[Block] = [header(title), section(_why(intent))]
     room = TOTAL - SECTION
     listed = 0
-    for place, finding in enumerate(findings[:LISTED]):
-        more = [section(phrases.sentence(finding, head))]
-        more += moved(tell(finding), head) if place < FULL else []
+    told: set[tuple[str, str]] = set()
+    for finding in findings[:LISTED]:
+        whose = (finding.state.dimension, finding.state.member)
+        more = [section(f"{phrases.sentence(finding, head)} Rule: {name(finding.rule.id)}.")]
+        more += moved(tell(finding), head) if whose not in told and len(told) < FULL else []
         if len(blocks) + len(more) > BLOCKS - 2 or size(blocks) + size(more) > room:
             break
         blocks += more
+        told.add(whose)
         listed += 1
     if listed < count:
         left = count - listed

@@ -136,7 +136,10 @@ def _rules(found: MonthTold) -> str:
     pending = alarmed - found.rules.get("firing", 0)
     said += f", {pending} pending" if pending else ""
     said += f", {unjudged} without enough data to judge" if unjudged else ""
-    names = [f"{rule} of {name(member, 40)}" if member else rule for rule, member in found.firing]
+    names = [
+        f"{name(rule)} of {name(member, 40)}" if member else name(rule)
+        for rule, member in found.firing
+    ]
     if names:
         more = f" and {len(names) - FIRING} more" if len(names) > FIRING else ""
         said += f". Firing: {', '.join(names[:FIRING])}{more}"

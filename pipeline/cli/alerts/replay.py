@@ -14,11 +14,13 @@ from pipeline.alerts import Backtest, words
 from pipeline.alerts import backtest as replay
 from pipeline.alerts.delivery.beside import beside
 from pipeline.alerts.delivery.frames import closed_metrics
+from pipeline.alerts.kinds import MONTHLY
 from pipeline.assets.place import Place
 from pipeline.cli import terminal
 from pipeline.cli.alerts.rules import in_force, named
 from pipeline.config import AlertRule
 from pipeline.database import reading
+from pipeline.errors import ConfigError
 from pipeline.months import key_of
 from pipeline.settings import Settings
 
@@ -38,7 +40,7 @@ DRAWS = 100
 def backtest(rule_id: str | None, draws: int, as_json: bool) -> None:
     """Replay the rules over every closed month: when each would have fired. Nothing is stored or sent."""
     settings = Settings.load()
-    rules = (named(settings, rule_id),) if rule_id else in_force(settings)
+    rules = (_replayable(named(settings, rule_id)),) if rule_id else in_force(settings)
     place = Place(settings)
     try:
         calendar = place.calendar()
@@ -58,6 +60,14 @@ def backtest(rule_id: str | None, draws: int, as_json: bool) -> None:
         click.echo(json_module.dumps(_told(found)))
         return
     _show(found, {rule.id: rule for rule in rules}, metrics, settings)
+
+
+def _replayable(rule: AlertRule) -> AlertRule:
+    if rule.kind not in MONTHLY:
+        raise ConfigError(
+            f'The rule "{rule.id}" is of kind {rule.kind}, which judges no closed month: it has no past to replay.'
+        )
+    return rule
 
 
 def _told(found: Backtest) -> dict[str, Any]:

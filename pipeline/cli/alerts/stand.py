@@ -4,6 +4,7 @@ Belongs here: showing it. Reading it is in `pipeline.alerts.delivery.standing`.
 """
 
 import json as json_module
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from pipeline.alerts import words
 from pipeline.alerts.delivery.standing import Standing, standing
+from pipeline.alerts.kinds import MONTHLY
 from pipeline.assets.place import Place
 from pipeline.cli import terminal
 from pipeline.cli.alerts.rules import in_force
@@ -35,10 +37,13 @@ def status(everything: bool, as_json: bool) -> None:
         found = standing(place.engine, settings.now())
     finally:
         place.close()
+    idle = _idle(found, settings)
     if as_json:
-        click.echo(json_module.dumps(_told(found), default=_plain))
+        told = _told(found) | {"not_judged": [rule.id for rule in idle]}
+        click.echo(json_module.dumps(told, default=_plain))
         return
     _show_states(found, settings, everything)
+    _show_idle(idle)
     _show_silences(found)
     _show_messages(found)
 
@@ -52,6 +57,25 @@ def _told(found: Standing) -> dict[str, Any]:
         "messages": found.messages,
         "undelivered": found.undelivered,
     }
+
+
+def _idle(found: Standing, settings: Settings) -> list[AlertRule]:
+    """The rules that no member has a state of, after nights that judged others."""
+    seen = set(found.states["rule_id"])
+    dimensions = settings.config.dimensions.names
+    return [
+        rule
+        for rule in in_force(settings)
+        if seen and rule.id not in seen and rule.kind in MONTHLY and rule.dimension in dimensions
+    ]
+
+
+def _show_idle(idle: Sequence[AlertRule]) -> None:
+    for rule in idle:
+        whose = f'{rule.dimension} "{rule.member}"' if rule.member else rule.dimension
+        click.echo(
+            f"{rule.id} was never judged: it is newer than the last night, or no figures of {whose} are published."
+        )
 
 
 def _open() -> pl.Expr:
