@@ -15,14 +15,20 @@ from slack_sdk.errors import SlackApiError
 from pipeline.alerts.delivery.letters import Outcome
 
 PASSING = frozenset(
-    {"service_unavailable", "team_added_to_org", "org_login_required", "accesslimited"}
+    {
+        *("service_unavailable", "team_added_to_org", "org_login_required", "accesslimited"),
+        "external_channel_migrating",
+    }
 )
 """Refusals that go away: nothing was posted."""
 DOUBTFUL = frozenset({"internal_error", "fatal_error", "request_timeout"})
 """Errors after which it may have been posted."""
+STRANGE = "an answer that is none of Slack's"
+LONGEST = 24 * 3600.0
+"""Seconds that a limit is believed to last at most."""
 RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
-SERVER, OK, TOO_MANY = 500, 200, 429
+SERVER, OK, REDIRECT, TOO_MANY = 500, 200, 300, 429
 _CODE = re.compile(r"[a-z0-9_.:-]{1,100}")
 _POINTER = re.compile(r"json-pointer:([^\]\s]+)")
 
@@ -56,12 +62,14 @@ def broken(error: Exception) -> Outcome:
 def wait_of(headers: Mapping[str, Any]) -> float | None:
     """Seconds that Slack asks to wait."""
     for name, value in headers.items():
-        if name.lower() == "retry-after" and str(value).strip().isdigit():
-            return float(value)
+        if name.lower() == "retry-after" and str(value).strip().isdecimal():
+            return min(float(value), LONGEST)
     return None
 
 
 def _told(cause: object) -> str:
+    if isinstance(cause, AttributeError | TypeError):
+        return STRANGE
     reason = getattr(cause, "strerror", None)
     if isinstance(cause, http.client.HTTPException) or not reason:
         return type(cause).__name__
@@ -70,7 +78,8 @@ def _told(cause: object) -> str:
 
 def _code(error: SlackApiError) -> str | None:
     """Slack's word for the error; None where the answer was none of Slack's."""
-    said = error.response.get("error") if hasattr(error.response, "get") else None
+    told = getattr(error.response, "data", error.response)
+    said = told.get("error") if isinstance(told, Mapping) else None
     return said if isinstance(said, str) and _CODE.fullmatch(said) else None
 
 

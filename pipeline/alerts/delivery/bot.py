@@ -7,6 +7,7 @@ twice after a lost acknowledgement.
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk import WebClient
@@ -44,7 +45,7 @@ class BotPost:
     def send(self, letter: Letter) -> Outcome:
         """chat.postMessage."""
         thread = letter.thread
-        return posted(
+        outcome = posted(
             lambda blocks: _asked(
                 lambda: self._client.chat_postMessage(
                     channel=thread.channel if thread else letter.channel,
@@ -59,6 +60,9 @@ class BotPost:
             ),
             letter.blocks,
         )
+        if outcome.status == "sent" and outcome.place is None:
+            return replace(outcome, status="unknown", error=answers.STRANGE)
+        return outcome
 
     def find(self, letter: Letter, channel_id: str | None) -> Outcome:
         """Look for the letter in its thread and in its channel."""

@@ -19,7 +19,9 @@ PAGES, PAGE = 50, 200
 """How many messages are looked through."""
 MARGIN = timedelta(days=1)
 """Clocks differ: a message is looked for from a day before it was decided."""
-BROKEN = (OSError, http.client.HTTPException, SlackClientError, ValueError)
+NO_OBJECT = (AttributeError, TypeError)
+"""slack_sdk takes every answer for an object, and breaks on JSON that is none."""
+BROKEN = (OSError, http.client.HTTPException, SlackClientError, ValueError, *NO_OBJECT)
 
 Told = Callable[[Mapping[str, Any]], bool]
 

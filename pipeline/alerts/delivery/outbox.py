@@ -21,8 +21,13 @@ from pipeline.alerts.delivery.turn import PATIENCE, turn
 
 ROUNDS = 3
 """An unclear failure is settled in the same delivery, if Slack lets it."""
-GONE = frozenset({"thread_not_found", "message_not_found"})
-"""Somebody deleted the message that is to be answered."""
+GONE = frozenset(
+    {
+        *("thread_not_found", "message_not_found", "cannot_reply_to_message"),
+        *("restricted_action_thread_locked", "restricted_action_non_threadable_channel"),
+    }
+)
+"""Somebody deleted the message that is to be answered, or takes no answers to it."""
 DOUBT = "possible duplicate"
 
 

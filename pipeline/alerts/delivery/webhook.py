@@ -3,7 +3,7 @@
 Belongs here: what a webhook cannot do, and saying so.
 """
 
-import http
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,14 +43,18 @@ class WebhookPost:
         except BROKEN as error:
             return answers.broken(error)
         status = answer.status_code
-        if status == answers.OK:
+        if status == answers.OK and _accepted(answer.body):
             return Outcome("sent")
         if status == answers.TOO_MANY:
             return Outcome("pending", error="ratelimited", wait=answers.wait_of(answer.headers))
         word = answer.body.strip()
-        said = word if word.isidentifier() else f"HTTP {status} {http.HTTPStatus(status).phrase}"
-        if status >= answers.SERVER:
+        slacks = word.isidentifier()
+        said = word if slacks else f"HTTP {status}: {answers.STRANGE}"
+        if status < answers.REDIRECT or status >= answers.SERVER:
             return Outcome("unknown", error=said)
+        if not slacks:
+            # Something in between turned it away.
+            return Outcome("pending", error=said)
         return Outcome("dead", error=said, blocks_refused=word in answers.BLOCKS_REFUSED)
 
     def find(self, letter: Letter, channel_id: str | None) -> Outcome:
@@ -75,3 +79,14 @@ class WebhookPost:
 
 
 CANNOT_LOOK = Outcome("unknown", error="an incoming webhook cannot look")
+
+
+def _accepted(body: str) -> bool:
+    """Slack says `ok`; a workflow's webhook, or a service that speaks like Slack, says so as JSON."""
+    if body.strip() == "ok":
+        return True
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and True in (told.get("ok"), told.get("success"))

@@ -28,7 +28,7 @@ class SlackFaults(Conditions):
         seed: which ones.
         share: how many of them, 0 to 1.
         script: faults of the next calls that post, in this order, before chance begins: one of KINDS, a word with which
-            Slack refuses, or `ok`.
+            Slack refuses, `ok`, or an answer that stands in place of Slack's.
         silence: seconds without an answer, where there is none: longer than the client waits.
         wait: seconds that a limit asks to wait.
     """
@@ -37,14 +37,14 @@ class SlackFaults(Conditions):
         self,
         seed: int = 0,
         share: float = 0,
-        script: Iterable[str] = (),
+        script: Iterable[str | Response] = (),
         silence: float = 1.0,
         wait: int = 0,
     ) -> None:
         self._draw = random.Random(seed)  # noqa: S311 - draws faults, guards nothing
         self.share = share
         self.script = list(script)
-        self.of: dict[str, list[str]] = {}
+        self.of: dict[str, list[str | Response]] = {}
         """Faults of the next calls of a method, as `script` is for those that post."""
         self.spoilt: dict[str, int] = dict.fromkeys(KINDS, 0)
         """Kind -> how many answers."""
@@ -56,6 +56,8 @@ class SlackFaults(Conditions):
         kind = self._kind(call)
         if kind is None:
             return answer()
+        if isinstance(kind, Response):
+            return kind
         if kind not in KINDS:
             return _json({"ok": False, "error": kind})
         self.spoilt[kind] += 1
@@ -63,7 +65,7 @@ class SlackFaults(Conditions):
             return await self._refusal(kind)
         return await self._lost(kind, answer())
 
-    def _kind(self, call: Call) -> str | None:
+    def _kind(self, call: Call) -> str | Response | None:
         posts = call.endpoint in {"chat.postMessage", "webhook"}
         given = self.of.get(call.endpoint) or (self.script if posts else [])
         if given:
