@@ -7,10 +7,10 @@
 `crm`, `signup`, `wishes`, `acts`, `behaviour` (the customers' side); `company` (the whole).
 Beside the usual life stand further turns of it, each a feature of its own: `turns` (who wants them),
 `client_turns` (the same of customers and accounts), `edits`, `pending`, `phases`, `promotions` (what
-Stripe does about them).
+Stripe does about them), `reasons` (why customers grow, beside chance).
 """
 
 from pipeline.sandbox.company.company import Company
-from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, SALESFORCE_IDS
+from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, REASONS, SALESFORCE_IDS
 
-__all__ = ["CRM_TURNS", "FEATURES", "RARE", "SALESFORCE_IDS", "Company"]
+__all__ = ["CRM_TURNS", "FEATURES", "RARE", "REASONS", "SALESFORCE_IDS", "Company"]

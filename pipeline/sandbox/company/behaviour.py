@@ -14,6 +14,7 @@ from pipeline.sandbox.company.calendar import DAY, HOUR, month_start
 from pipeline.sandbox.company.crm import Crm
 from pipeline.sandbox.company.invoicing import Invoicing
 from pipeline.sandbox.company.people import Account
+from pipeline.sandbox.company.reasons import Reasons
 from pipeline.sandbox.company.records import Item, Subscription
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.subscriptions import Subscriptions
@@ -40,6 +41,7 @@ class Behaviour:
         self.features = features
         self.mood = mood
         self.pace = pace
+        self.reasons: Reasons | None = None
         self.accounts: dict[int, Account] = sign_up.accounts
         self.subscriptions.usage = self.usage
         self.invoicing.payment_works = self.payment_works
@@ -100,6 +102,8 @@ class Behaviour:
 
     def watch(self, sub: Subscription) -> None:
         """From now on the customer thinks about this subscription about once a month."""
+        if self.reasons is not None:
+            self.reasons.watch(sub)
         rng = self.account(sub).rng
         self._think_again(sub, rng.uniform(6, 36))
 
@@ -138,4 +142,6 @@ class Behaviour:
             chance *= self.mood(self.books.now)
         if wish.name in SHRINKING:
             chance *= {"small": 1.25, "middle": 0.9, "large": 0.5}[self.account(sub).size]
+        if self.reasons is not None:
+            chance *= self.reasons.factor(wish, sub)
         return chance

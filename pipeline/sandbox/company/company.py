@@ -29,11 +29,19 @@ from pipeline.sandbox.company.pending import PendingUpdates
 from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.pricing import Amounts, Price
 from pipeline.sandbox.company.promotions import Promotions
+from pipeline.sandbox.company.reasons import Reasons
 from pipeline.sandbox.company.records import ItemLedger
 from pipeline.sandbox.company.render_catalogue import unexpanded
 from pipeline.sandbox.company.signup import SignUp
 from pipeline.sandbox.company.versions import ENDIVE, Lookup, rendered
-from pipeline.sandbox.company.wishes import CRM_TURNS, FEATURES, RARE, SALESFORCE_IDS, TURNS
+from pipeline.sandbox.company.wishes import (
+    CRM_TURNS,
+    FEATURES,
+    RARE,
+    REASONS,
+    SALESFORCE_IDS,
+    TURNS,
+)
 
 DEFAULT_END = datetime(2026, 11, 23, tzinfo=UTC)
 DECLINE = {-3: 0.75, -2: 0.5, -1: 0.22}
@@ -52,7 +60,7 @@ class Company:
         customers: accounts that sign up between the start and `end`.
         months: whole months between the start and the month of `end`.
         end: the demo's present; the clock may go on beyond it.
-        features: which kinds of life happen (of `FEATURES`, `RARE` and `CRM_TURNS`); None for `FEATURES`.
+        features: which kinds of life happen (of `FEATURES`, `RARE`, `CRM_TURNS`, `REASONS`); None for `FEATURES`.
         upgrades: (until when, API version) of the versions before the present one, in order of time:
             an event keeps the version of its creation.
     """
@@ -67,7 +75,7 @@ class Company:
         upgrades: Sequence[tuple[datetime, str]] = (),
     ) -> None:
         chosen = FEATURES if features is None else frozenset(features)
-        if unknown := chosen - FEATURES - RARE - CRM_TURNS - {SALESFORCE_IDS}:
+        if unknown := chosen - FEATURES - RARE - CRM_TURNS - {SALESFORCE_IDS, REASONS}:
             raise ValueError(
                 f"unknown features {sorted(unknown)}: choose of FEATURES, RARE and CRM_TURNS"
             )
@@ -98,6 +106,9 @@ class Company:
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)
+        self.reasons: Reasons | None = None
+        if REASONS in chosen:
+            self.reasons = self.behaviour.reasons = Reasons(self.books, seed)
         if chosen & TURNS:
             self.turns = ClientTurns(self._sign_up, self.subscriptions, discounts, chosen, seed)
             self.turns.endive_since = max((instant(until) for until, _ in upgrades), default=0)

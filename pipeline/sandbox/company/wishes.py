@@ -27,6 +27,8 @@ CRM_TURNS = frozenset({
 """What happens in the CRM beside the usual: customers buy what they would buy without it."""
 SALESFORCE_IDS = "salesforce_ids"
 """What `crm_metadata` writes into Stripe are Salesforce's ids and not HubSpot's."""
+REASONS = "reasons"
+"""Customers want seats because people use them (`reasons`), and not by chance alone."""
 RARE = BILLS | TURNS | {"lookup_keys", "coincidences"}
 """Features that a company has only if it is asked to: they draw their chances apart from the usual ones.
 
