@@ -10,6 +10,7 @@ from pipeline.assets.alerts import alert_assets
 from pipeline.assets.attribution import attribution_assets
 from pipeline.assets.billing import billing_assets
 from pipeline.assets.crm import crm_assets
+from pipeline.assets.experiments import experiment_assets
 from pipeline.assets.failures import run_failed
 from pipeline.assets.fx import fx_assets
 from pipeline.assets.jobs import months_due, months_job, nightly, sync_job
@@ -46,6 +47,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
                 *readiness_assets(months),
                 *publish_assets(months),
                 *alert_assets(),
+                *experiment_assets(),
                 *report_assets(),
             ],
             settings,

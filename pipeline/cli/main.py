@@ -15,6 +15,7 @@ from pipeline.cli import outside
 from pipeline.cli.alerts import alerts
 from pipeline.cli.demo import demo
 from pipeline.cli.doctor import doctor
+from pipeline.cli.experiment import experiment
 from pipeline.cli.explain import explain
 from pipeline.cli.export import export
 from pipeline.cli.forget import forget
@@ -37,7 +38,7 @@ def cli() -> None:
 
 COMMANDS = (
     *(demo, init, doctor, sync, run, backfill, explain, report, restatements, export, alerts),
-    *(db, forget, sandbox),
+    *(experiment, db, forget, sandbox),
 )
 for _command in COMMANDS:
     cli.add_command(_command)

@@ -9,12 +9,13 @@ from pipeline.readiness.indicators import indicators
 from pipeline.readiness.judged import judgeable
 from pipeline.readiness.known import LIMITS, USAGE, Known, movements_for, snapshots_for
 from pipeline.readiness.methods import score_rows
-from pipeline.readiness.outcomes import origins, outcome_months, outcomes
+from pipeline.readiness.outcomes import AHEAD, origins, outcome_months, outcomes
 from pipeline.readiness.record import Record, record
 from pipeline.readiness.score import scored, weighted
 from pipeline.readiness.words import reasons
 
 __all__ = [
+    "AHEAD",
     "LIMITS",
     "USAGE",
     "Known",

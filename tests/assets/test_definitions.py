@@ -38,7 +38,12 @@ GROUPS = {
         "crm_pipeline",
         "deal_reconciliation",
     },
-    "readiness": {"readiness_score", "readiness_reason", "score_evaluation"},
+    "readiness": {
+        "readiness_score",
+        "readiness_reason",
+        "score_evaluation",
+        "experiment_result",
+    },
     "publish": {"warehouse", "report"},
     "alerts": {"alert_evaluation", "slack_delivery"},
 }

@@ -1,0 +1,73 @@
+"""`expansion experiment`: who is held out stays so, and what outreach added is said with how far it is known."""
+
+import json
+from typing import Any
+
+import polars as pl
+
+from pipeline import database
+from pipeline.publish import published
+from tests.cli.desk import Desk
+
+
+def _published(desk: Desk, table: str) -> pl.DataFrame:
+    engine = database.engine(desk.settings.warehouse_url)
+    try:
+        return published(engine, table)
+    finally:
+        engine.dispose()
+
+
+def _types(desk: Desk, *arguments: str) -> Any:
+    said = desk.types(*arguments, "--json")
+    assert said.code == 0, said
+    return json.loads(said.out)
+
+
+def test_accounts_are_drawn_once_and_for_all(worked: Desk) -> None:
+    made = _types(worked, "experiment", "create", "autumn", "--share", "0.4")
+    drawn = _published(worked, "experiment_member")
+    clear = _published(worked, "readiness_score").filter(pl.col("blocked").is_null())
+    assert set(drawn["account_id"]) == set(clear["account_id"])
+    assert made["held_out"] == drawn.filter(arm="held_out").height > 0
+    assert made["outreach"] == drawn.filter(arm="outreach").height > 0
+    again = worked.types("experiment", "create", "autumn")
+    assert again.code == 2
+    assert 'There is an experiment "autumn"' in again.err
+    other = worked.types("experiment", "create", "winter")
+    assert other.code == 2
+    assert "an experiment that still runs" in other.err
+    assert _published(worked, "experiment_member").equals(drawn)
+    assert "Nothing is known before 2026-11 is closed" in worked.types("experiment", "status").out
+
+
+def test_outcomes_are_those_of_the_months_after(worked: Desk) -> None:
+    assert worked.types("backfill", "--from", "2026-08", "--to", "2026-08").code == 0
+    _types(worked, "experiment", "create", "summer", "--share", "0.5", "--month", "2026-08")
+    assert worked.types("run", "--json").code == 0
+    (found,) = _types(worked, "experiment", "status", "summer")
+    results = {each["measure"]: each for each in found["results"]}
+    assert set(results) == {"expansion_share", "expansion_mrr"}
+    assert {each["month"] for each in results.values()} == {"2026-10"}
+    drawn = _published(worked, "experiment_member").filter(experiment="summer")
+    told = results["expansion_share"]
+    assert told["outreach_accounts"] + told["held_out_accounts"] <= drawn.height
+    if told["effect"] is not None:
+        assert told["low"] <= told["effect"] <= told["high"]
+    assert "not over yet" in worked.types("experiment", "status", "summer").out
+
+
+def test_what_cannot_be_drawn_says_why(desk: Desk, worked: Desk) -> None:
+    for arguments, told in (
+        (["create", "  "], "name cannot be used"),
+        (["create", "x", "--month", "2026-07"], "2026-07 is not scored. Run: expansion backfill"),
+        (["status", "spring"], 'no experiment "spring"'),
+    ):
+        said = worked.types("experiment", *arguments)
+        assert said.code == 2
+        assert told in said.err
+
+
+def test_without_experiments_status_says_how_to_begin(worked: Desk) -> None:
+    assert "expansion experiment create" in worked.types("experiment", "status").out
+    assert _types(worked, "experiment", "status") == []
