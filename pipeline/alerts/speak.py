@@ -68,14 +68,15 @@ def speak(
     if after.last_month is None or after.last_month == start.last_month:
         return
     reason = transitions[-1].reason if transitions else ""
-    if start.open and after.episode_id != start.episode_id and not member.silenced:
+    untold = start.state == SUPPRESSED and start.slack_ts is None
+    ended = start.open and after.episode_id != start.episode_id
+    if ended and not untold and not member.silenced:
         into.others.append(
             single("resolved", _ended(member, start, after, transitions), run.channel)
         )
     if after.state not in {FIRING, RECOVERING}:
         return
     finding = finding_of(member, after, after.episode_id, after.last_month, reason)
-    untold = start.state == SUPPRESSED and start.slack_ts is None
     if untold or not start.open or after.episode_id != start.episode_id:
         into.fired.append(finding)
     elif _escalated(member, start, finding):

@@ -64,6 +64,15 @@ def test_a_silenced_check_is_told_when_the_silence_ends_and_holds_alerts_meanwhi
     assert nights.night(DOWN) == ["fired"]
 
 
+def test_what_began_under_a_silence_and_ended_is_never_told() -> None:
+    nights = Nights(silences=silence("floor"))
+    assert nights.night(metrics([0.03, 0.01, 0.01])) == []
+    assert nights.state == "suppressed"
+    nights.silences = SILENCE.empty()
+    assert nights.night(metrics([0.03, 0.01, 0.01, 0.03])) == []
+    assert nights.state == "ok"
+
+
 def test_of_many_that_get_worse_at_once_the_channel_sees_the_costliest() -> None:
     rule = AlertRule(id="plans", kind="floor", threshold=0.02, dimension="plan")
     nights = Nights(rules=(rule,), storm=2)
