@@ -22,6 +22,9 @@ ITEM_COLUMNS = {
 }
 """Item dimension -> column of the snapshot, with `opening_` and `closing_` before it in item movements."""
 
+LONGEST = 200
+"""Characters of a member: it stands in keys of the warehouse, and PostgreSQL's index holds no long ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccountDimension:
@@ -49,12 +52,12 @@ class ItemDimension:
 
     def at(self, end: Literal["opening", "closing"]) -> pl.Expr:
         """The member of an item movement at one end; `unknown` where the item has none."""
-        return pl.col(f"{end}_{self.column}").fill_null(UNKNOWN)
+        return _named(pl.col(f"{end}_{self.column}"))
 
     @property
     def of_item(self) -> pl.Expr:
         """The member of an item of the snapshot."""
-        return pl.col(self.column).fill_null(UNKNOWN)
+        return _named(pl.col(self.column))
 
 
 def account_dimensions(configured: Dimensions) -> list[AccountDimension]:
@@ -100,7 +103,11 @@ def _single(name: str, configured: Dimensions) -> AccountDimension:
 
 
 def _member(value: pl.Expr, name: str) -> pl.Expr:
-    return (value.dt.strftime("%Y-%m") if name == "cohort" else value).fill_null(UNKNOWN)
+    return _named(value.dt.strftime("%Y-%m") if name == "cohort" else value)
+
+
+def _named(value: pl.Expr) -> pl.Expr:
+    return value.str.head(LONGEST).fill_null(UNKNOWN)
 
 
 def _crossed(parts: list[AccountDimension]) -> AccountDimension:
