@@ -21,6 +21,8 @@ from pipeline.schemas.table import UTC
 PREVIEW = 5
 NAMES, OWNER = ("name", "owner"), "owner"
 """Columns that name people, and the dimension of which the members do."""
+MONEY_DECIMALS, RATE_DECIMALS = 6, 12
+"""What is divided has so many: no 1593.8999999999999 is shown."""
 RATES = ("expansion_rate", "nrr", "grr")
 IDENTITY = dg.IdentityPartitionMapping()
 TYPES = (
@@ -219,9 +221,9 @@ def _type(column: Column) -> str:
 
 def _readable(column: Column) -> pl.Expr:
     if column.kind == "money":
-        return pl.col(column.name) / MICRO
+        return (pl.col(column.name) / MICRO).round(MONEY_DECIMALS)
     if column.kind == "rate":
-        return pl.col(column.name) / RATE_SCALE
+        return (pl.col(column.name) / RATE_SCALE).round(RATE_DECIMALS)
     return pl.col(column.name)
 
 

@@ -25,6 +25,7 @@ from pipeline.assets import night
 from pipeline.assets.alerts import NIGHTLY, PURPOSE
 from pipeline.assets.jobs import FOLD, range_tags
 from pipeline.assets.place import Place
+from pipeline.cli import events
 from pipeline.cli.terminal import Watch
 from pipeline.definitions import build_definitions
 from pipeline.errors import PipelineError
@@ -66,7 +67,7 @@ def opened(home: Path) -> Iterator[dg.DagsterInstance]:
     """
     with _alone(home):
         _settle(home)
-        instance = dg.DagsterInstance.from_config(str(home))
+        instance = events.instance(home)
         _bury(instance)
     with instance:
         yield instance

@@ -74,3 +74,10 @@ def test_each_month_shows_its_own_rows_and_rates_with_the_total_first() -> None:
     assert [each[0]["member"] for each in previews[:2]] == ["all", "all"]
     assert {it["month"] for it in previews[0]} == {"2026-01"}
     assert "Ann" not in str(previews)
+
+
+def test_money_is_shown_as_people_write_it() -> None:
+    month = {"month": date(2026, 1, 1), "window_months": 1, "policy": "default"}
+    row = {**month, "dimension": "total", "member": "all", "starting_mrr": 1_593_900_000}
+    (found,) = preview(EXPANSION_METRICS, row)
+    assert str(found["starting_mrr"]) == "1593.9"
