@@ -4,16 +4,11 @@ launched as the UI launches it, which is one run, makes exactly its months, and 
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,13 +16,13 @@ import pytest
 from sqlalchemy import Connection, delete, select
 
 from pipeline import database, schemas
-from pipeline.cli import running
 from pipeline.months import key_of, month_of
 from pipeline.sandbox.company.company import Company
 from pipeline.sandbox.server import SandboxServer
 from pipeline.settings import Settings
+from tests.conftest import ROOT
+from tests.served import Ui, dagster_dev
 
-ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
 """In the past for any clock: PIPELINE_NOW must decide which months there are."""
 MONTHLY = (
@@ -43,7 +38,6 @@ MONTHLY = (
     "warehouse",
 )
 WANTED = ["2026-02", "2026-03", "2026-04"]
-PATIENCE = 150.0
 PUBLISHED = (schemas.MRR_MOVEMENT, schemas.EXPANSION_METRICS, schemas.MRR_SNAPSHOT)
 
 LAUNCH = """
@@ -70,9 +64,6 @@ query ($id: String!) {
   }
 }
 """
-PARTITIONS = """
-{ assetNodeOrError(assetKey: {path: ["mrr_snapshot"]}) { ... on AssetNode { partitionKeys } } }
-"""
 START = """
 mutation ($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -91,52 +82,8 @@ mutation { reloadRepositoryLocation(repositoryLocationName: "expansion") { __typ
 """
 
 
-class NotYet(Exception):
-    """The server answers, but its databases are still being made."""
-
-
-@dataclass
-class Ui:
-    url: str
-    settings: Settings
-    log: Path
-    environment: dict[str, str]
-
-    def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        # Connections that are refused were never requests: they may be tried again.
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=30) as client:
-            answer = client.post(
-                f"{self.url}/graphql", json={"query": query, "variables": variables}
-            )
-        if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
-            raise NotYet(answer.text)
-        found = answer.raise_for_status().json()
-        assert "errors" not in found, found
-        return dict(found["data"])
-
-    def tail(self) -> str:
-        return self.log.read_text()[-3000:]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(ready: Any, what: str, log: Path, process: subprocess.Popen[bytes]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        assert process.poll() is None, f"dagster dev ended: {log.read_text()[-3000:]}"
-        found = ready()
-        if found:
-            return found
-        time.sleep(0.5)
-    pytest.fail(f"{what} did not come about: {log.read_text()[-3000:]}")
-
-
 @pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ui, subprocess.Popen[bytes]]]:
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     folder = tmp_path_factory.mktemp("dagster_dev")
     company = Company(seed=11, customers=20, months=7, end=NOW)
     company.advance(NOW)
@@ -152,42 +99,12 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ui, subproces
             "PIPELINE_CONFIG": str(folder / "pipeline.toml"),
             "DAGSTER_HOME": str(folder / "dagster"),
         }
-        settings = Settings.load(environment, folder)
-        running.prepare_home(settings.dagster_home)
-        port = _free_port()
-        log = folder / "dagster_dev.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "dagster", "dev"),
-                    *("-w", str(ROOT / "workspace.yaml")),
-                    *("-h", "127.0.0.1", "-p", str(port), "--log-level", "warning"),
-                ],
-                cwd=folder,
-                env={
-                    **os.environ,
-                    **environment,
-                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                    "PYTHONPATH": str(ROOT),
-                },
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            yield Ui(f"http://127.0.0.1:{port}", settings, log, environment), process
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        with dagster_dev(folder, environment) as ui:
+            yield ui
 
 
 def _partitions(page: Ui) -> list[str] | None:
-    """The months that Dagster knows; None while the server is not up."""
-    try:
-        found = page.ask(PARTITIONS)["assetNodeOrError"]
-    except (httpx.TransportError, NotYet):
-        return None
-    return list(found["partitionKeys"]) if found else None
+    return page.partitions("mrr_snapshot")
 
 
 def _start_sync(page: Ui) -> None:
@@ -291,17 +208,11 @@ def _doctor_on_the_schedule(page: Ui) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_first_night_and_a_backfill_through_the_ui(
-    ui: tuple[Ui, subprocess.Popen[bytes]],
-) -> None:
-    page, process = ui
-
-    def wait(ready: Callable[[], Any], what: str) -> Any:
-        return _wait_for(ready, what, page.log, process)
-
+def test_the_first_night_and_a_backfill_through_the_ui(page: Ui) -> None:
+    wait = page.wait
     assert wait(lambda: _partitions(page), "The UI") == ["2026-06"], "nothing is known yet"
     assert "Dagster" in httpx.get(page.url, timeout=10).text
-    wait(lambda: running.daemon_seen(page.settings.dagster_home), "The daemon")
+    wait(page.daemon, "The daemon")
     schedule = _doctor_on_the_schedule(page)
     assert (schedule["verdict"], schedule["said"]) == (
         "ok",
@@ -331,12 +242,9 @@ def test_the_first_night_and_a_backfill_through_the_ui(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_that_fails_is_told_in_slack(ui: tuple[Ui, subprocess.Popen[bytes]]) -> None:
-    page, process = ui
-    _wait_for(lambda: _partitions(page), "The UI", page.log, process)
-    _wait_for(
-        lambda: running.daemon_seen(page.settings.dagster_home), "The daemon", page.log, process
-    )
+def test_a_run_that_fails_is_told_in_slack(page: Ui) -> None:
+    page.wait(lambda: _partitions(page), "The UI")
+    page.wait(page.daemon, "The daemon")
     unknown = {f"dagster/asset_partition_range_{end}": "1999-01" for end in ("start", "end")}
     _start(page, "months", unknown)
 
@@ -344,4 +252,4 @@ def test_a_run_that_fails_is_told_in_slack(ui: tuple[Ui, subprocess.Popen[bytes]
         slack = f"{page.environment['SLACK_API_BASE']}/"
         return "A run failed: months" in httpx.get(slack, timeout=10).text
 
-    _wait_for(told, "The message in Slack", page.log, process)
+    page.wait(told, "The message in Slack")

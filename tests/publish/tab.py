@@ -57,9 +57,9 @@ class Tab:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait(self, expression: str) -> None:
+    def wait(self, expression: str, patience: float = PATIENCE) -> None:
         """Until the expression is true."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while not self.sees(expression):
             assert time.monotonic() < until, f"never true: {expression}"
             time.sleep(0.05)
@@ -76,6 +76,47 @@ class Tab:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
+
+    def goes(self, url: str, words: str) -> None:
+        """Load an address and wait until the words stand there."""
+        self.call("Page.navigate", url=url)
+        self.reads(words)
+
+    def reads(self, words: str, patience: float = PATIENCE) -> None:
+        """Wait until the words stand in the page."""
+        there = f"!!document.body && document.body.innerText.includes({json.dumps(words)})"
+        self.wait(there, patience)
+
+    def presses(self, words: str, among: str = "button, a") -> None:
+        """Click what is named so (the last, if there are several) once nothing lies over it."""
+        self.wait(
+            "(() => { document.querySelectorAll('[data-aim]').forEach(it => delete it.dataset.aim);"
+            " const free = (it) => { it.scrollIntoView({block: 'center'});"
+            " const at = it.getBoundingClientRect(); return it.contains(document.elementFromPoint("
+            "at.x + Math.min(at.width / 2, 40), at.y + at.height / 2)); };"
+            f" const found = [...document.querySelectorAll({json.dumps(among)})].filter(it =>"
+            f" (it.innerText || '').trim() === {json.dumps(words)} &&"
+            " it.checkVisibility() && !it.disabled && free(it)).at(-1);"
+            " if (found) found.dataset.aim = ''; return !!found; })()"
+        )
+        self.clicks("[data-aim]")
+
+    def fills(self, field: str, text: str) -> None:
+        """Click into the field (a selector) until it has the focus, for a dialogue may still move, and type."""
+        self.wait(f"!!document.querySelector({json.dumps(field)})?.checkVisibility()")
+        focus = f"document.querySelector({json.dumps(field)}).contains(document.activeElement)"
+        until = time.monotonic() + PATIENCE
+        while not self.sees(focus):
+            assert time.monotonic() < until, f"never in focus: {field}"
+            self.clicks(field)
+            time.sleep(0.1)
+        self.call("Input.insertText", text=text)
+
+    def enters(self) -> None:
+        """The key Enter."""
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **key)
 
     def opens(self, page: Path) -> None:
         """Load a file and wait until its charts are drawn."""
