@@ -1,18 +1,18 @@
 """`alerts`: status, sample, silence, acknowledgement, replay, as a person types them over published figures."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, text
 
 from pipeline.alerts import Letterhead
 from pipeline.alerts.delivery import Voice, evaluate_and_store
 from pipeline.cli.alerts.rules import in_force
 from pipeline.database import engine, table_of, upgrade
 from pipeline.months import Calendar
-from pipeline.schemas import EXPANSION_METRICS
+from pipeline.schemas import ALERT_EVALUATION, EXPANSION_METRICS
 from tests.alerts.alert_figures import JANUARY, metrics
 from tests.cli.desk import CONFIG, Desk
 
@@ -196,6 +196,52 @@ def test_a_member_is_named_as_messages_name_it_and_a_rule_without_members_is_tol
     assert told(watched, "status")["silences"][0]["member"] == "Ann *[/x]* :smile: Lee"
     assert watched.types("alerts", "unsilence", *whose).code == 0
     assert watched.types("alerts", "ack", *whose).code == 0
+
+
+PACING = """
+[[alerts]]
+id = "pace"
+kind = "pacing"
+[[alerts]]
+id = "links"
+kind = "data_quality"
+member = "accounts revenue_liked"
+"""
+
+
+def pace(at: datetime, **figures: float | None) -> dict[str, object]:
+    """What a night has found of October."""
+    row = dict.fromkeys(ALERT_EVALUATION.names) | {"run_id": f"{at}", "month": date(2026, 10, 1)}
+    return row | {"fingerprint": "pace|total|all", "breach": False, "at": at} | figures
+
+
+def test_what_the_open_month_is_heading_for_is_shown(watched: Desk) -> None:
+    path = watched.folder / "pipeline.toml"
+    path.write_text(path.read_text() + PACING)
+    rows = [
+        pace(datetime(2026, 10, 19, 3, tzinfo=UTC), observed=900),
+        pace(
+            datetime(2026, 10, 20, 3, tzinfo=UTC),
+            observed=1_200,
+            baseline=4_000,
+            threshold=3_100,
+            effect=-0.225,
+        ),
+    ]
+    made = engine(watched.settings.warehouse_url)
+    with made.begin() as connection:
+        connection.execute(insert(table_of(ALERT_EVALUATION)), rows)
+    said = watched.types("alerts", "status").out
+    heading = (
+        "pace, total: 2026-10 has $1,200 so far, heading for $3,100 where $4,000 is usual (-22%)."
+    )
+    assert heading in said
+    assert "so far; there is" not in said, "the latest night alone is told"
+    assert 'links watches no check: none that is named "accounts revenue_liked" has run.' in said
+    with made.begin() as connection:
+        connection.execute(delete(table_of(ALERT_EVALUATION)).where(text("baseline = 4000")))
+    made.dispose()
+    assert "2026-10 has $900 so far; there is too little" in watched.types("alerts", "status").out
 
 
 def test_before_the_first_night_there_is_nothing(desk: Desk) -> None:

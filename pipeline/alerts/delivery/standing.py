@@ -29,6 +29,9 @@ class Standing:
             severity, episode_id, slack_ts, acknowledged, and of the latest evaluation observed, expected, p, guard.
         silences: SILENCE rows that are in force.
         messages: status -> how many messages of the outbox.
+        paces: the open month by rule of kind pacing and member: fingerprint, month, observed (so far), baseline
+            (usual), threshold (what it is heading for), effect, guard; major units.
+        checks: the names of the checks that have run.
         undelivered: key, kind, channel, status, attempts, last_error, created_at of the latest messages that did not
             reach Slack.
     """
@@ -36,6 +39,8 @@ class Standing:
     states: pl.DataFrame
     silences: pl.DataFrame
     messages: dict[str, int]
+    paces: list[dict[str, Any]]
+    checks: frozenset[str]
     undelivered: list[dict[str, Any]]
 
 
@@ -65,6 +70,8 @@ def standing(target: Engine, now: datetime) -> Standing:
             states=states,
             silences=read(connection, schemas.SILENCE, silences.c.until > now),
             messages={str(status): int(count) for status, count in sorted(counted)},
+            paces=_paces(connection),
+            checks=_checks(connection),
             undelivered=[dict(row) for row in lost],
         )
 
@@ -93,3 +100,18 @@ def _states(connection: Connection) -> pl.DataFrame:
         .join(latest, on="fingerprint", how="left")
         .sort("rule_id", "dimension", "member")
     )
+
+
+def _paces(connection: Connection) -> list[dict[str, Any]]:
+    """The latest night's rows of pacing rules: the only ones with a figure and without a version."""
+    each = table_of(schemas.ALERT_EVALUATION).c
+    told = (each.data_version.is_(None), each.observed.is_not(None))
+    night = select(func.max(each.at)).where(*told).scalar_subquery()
+    columns = ("fingerprint", "month", "observed", "baseline", "threshold", "effect", "guard")
+    query = select(*(each[name] for name in columns)).where(*told, each.at == night)
+    return [dict(row) for row in connection.execute(query.order_by(each.fingerprint)).mappings()]
+
+
+def _checks(connection: Connection) -> frozenset[str]:
+    check = table_of(schemas.DATA_QUALITY).c.check
+    return frozenset(connection.execute(select(check).distinct()).scalars())

@@ -15,6 +15,7 @@ from rich.table import Table
 from pipeline.alerts import words
 from pipeline.alerts.delivery.standing import Standing, standing
 from pipeline.alerts.kinds import MONTHLY
+from pipeline.alerts.kinds.trust import FRESH
 from pipeline.assets.place import Place
 from pipeline.cli import terminal
 from pipeline.cli.alerts.rules import in_force
@@ -44,6 +45,7 @@ def status(everything: bool, as_json: bool) -> None:
         return
     _show_states(found, settings, everything)
     _show_idle(idle)
+    _show_paces(found, settings)
     _show_silences(found)
     _show_messages(found)
 
@@ -55,27 +57,51 @@ def _told(found: Standing) -> dict[str, Any]:
         "open": states.filter(_open()).to_dicts(),
         "silences": found.silences.to_dicts(),
         "messages": found.messages,
+        "paces": found.paces,
         "undelivered": found.undelivered,
     }
 
 
 def _idle(found: Standing, settings: Settings) -> list[AlertRule]:
-    """The rules that no member has a state of, after nights that judged others."""
+    """The rules that have nothing to judge, after nights that judged others."""
     seen = set(found.states["rule_id"])
     dimensions = settings.config.dimensions.names
-    return [
-        rule
-        for rule in in_force(settings)
-        if seen and rule.id not in seen and rule.kind in MONTHLY and rule.dimension in dimensions
-    ]
+
+    def unseen(rule: AlertRule) -> bool:
+        if rule.kind == "data_quality":
+            return rule.member is not None and rule.member not in {*found.checks, FRESH}
+        return rule.id not in seen and rule.kind in MONTHLY and rule.dimension in dimensions
+
+    return [rule for rule in in_force(settings) if seen and unseen(rule)]
 
 
 def _show_idle(idle: Sequence[AlertRule]) -> None:
     for rule in idle:
+        if rule.kind == "data_quality":
+            click.echo(f'{rule.id} watches no check: none that is named "{rule.member}" has run.')
+            continue
         whose = f'{rule.dimension} "{rule.member}"' if rule.member else rule.dimension
         click.echo(
             f"{rule.id} was never judged: it is newer than the last night, or no figures of {whose} are published."
         )
+
+
+def _show_paces(found: Standing, settings: Settings) -> None:
+    """What the open month is heading for, of rules that are in force."""
+    pacing = {rule.id for rule in in_force(settings) if rule.kind == "pacing"}
+    currency = settings.config.company.reporting_currency
+    for row in found.paces:
+        rule_id, dimension, member = row["fingerprint"].split("|", 2)
+        if rule_id not in pacing:
+            continue
+        whose = "total" if dimension == "total" else f"{dimension} {member}"
+        said = f"{rule_id}, {whose}: {key_of(row['month'])} has {words.money(row['observed'], currency)} so far"
+        if row["baseline"] is None:
+            click.echo(f"{said}; there is too little of it, or of earlier months, to tell more.")
+            continue
+        heading, usual = (words.money(row[name], currency) for name in ("threshold", "baseline"))
+        by = "" if row["effect"] is None else f" ({words.effect(row['effect'])})"
+        click.echo(f"{said}, heading for {heading} where {usual} is usual{by}.")
 
 
 def _open() -> pl.Expr:
