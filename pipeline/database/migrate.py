@@ -1,26 +1,29 @@
 """Brings a database to the tables of this version.
 
 Belongs here: running Alembic from code, on a connection of ours. The revisions are in `migrations/versions`; comments
-are not migrated, they are set from the schemas after each upgrade (PostgreSQL).
+are not migrated, they are set from the schemas after each upgrade (PostgreSQL). Alembic is imported when it is needed:
+Dagster loads this module with the assets, in each of its processes.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.schema import SetColumnComment, SetTableComment
 
 from pipeline.database.engine import engine, lock_ledger, reading
 from pipeline.database.tables import metadata
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
     """Bring the database at `url` to the newest revision, in one transaction; two at once wait for each other."""
+    from alembic import command  # noqa: PLC0415
+
     target = engine(url)
     try:
         with target.begin() as connection:
@@ -34,6 +37,9 @@ def upgrade(url: str) -> None:
 
 def pending(url: str) -> bool:
     """Whether the database at `url` lacks a revision of this version."""
+    from alembic.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     target = engine(url)
     try:
         with reading(target) as connection:
@@ -43,9 +49,11 @@ def pending(url: str) -> bool:
     return current != set(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 
-def alembic_config(connection: Connection | None = None) -> AlembicConfig:
+def alembic_config(connection: Connection | None = None) -> "Config":
     """Alembic's configuration, bound to `connection`."""
-    config = AlembicConfig()
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
