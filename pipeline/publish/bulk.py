@@ -6,7 +6,6 @@ Belongs here: the two ways. Both write within the caller's transaction.
 from typing import Any
 
 import polars as pl
-from psycopg import sql
 from sqlalchemy import Connection, insert
 
 from pipeline.database import table_of
@@ -32,6 +31,8 @@ def insert_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> in
 
 
 def _copy(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
+    from psycopg import sql  # noqa: PLC0415 - a SQLite warehouse needs none of it
+
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL {})").format(
         sql.Identifier(table.name),
         sql.SQL(", ").join(map(sql.Identifier, rows.columns)),
