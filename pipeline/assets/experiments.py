@@ -139,14 +139,6 @@ def members_of(place: Place, names: Collection[str]) -> pl.DataFrame:
     return every.filter(pl.col("experiment").is_in(list(names)))
 
 
-def held_out(place: Place, month: date) -> pl.DataFrame:
-    """`account_id, experiment` of those whom nobody asks for now, when the scores of `month` are looked at."""
-    kept = publish.published(place.engine, EXPERIMENT.name)
-    running = kept.filter(pl.col("month").is_between(add_months(month, 1 - readiness.AHEAD), month))
-    mine = members_of(place, set(running["experiment"]))
-    return mine.filter(arm=experiment.HELD_OUT).select("account_id", "experiment")
-
-
 def results(place: Place) -> pl.DataFrame:
     """EXPERIMENT_RESULT of every experiment with a closed month after it, made anew and stored."""
     kept = publish.published(place.engine, EXPERIMENT.name)

@@ -20,6 +20,7 @@ from pipeline.cli.explain import explain
 from pipeline.cli.export import export
 from pipeline.cli.forget import forget
 from pipeline.cli.initialise import init
+from pipeline.cli.ready import ready
 from pipeline.cli.report import report
 from pipeline.cli.restatements import restatements
 from pipeline.cli.sandbox import sandbox
@@ -38,7 +39,7 @@ def cli() -> None:
 
 COMMANDS = (
     *(demo, init, doctor, sync, run, backfill, explain, report, restatements, export, alerts),
-    *(experiment, db, forget, sandbox),
+    *(ready, experiment, db, forget, sandbox),
 )
 for _command in COMMANDS:
     cli.add_command(_command)

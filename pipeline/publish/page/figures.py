@@ -21,11 +21,14 @@ from pipeline.publish.page.given import Given
 from pipeline.publish.page.growth import Year, growth
 from pipeline.publish.page.notes import Notes, notes
 from pipeline.publish.page.within import Within, within
+from pipeline.publish.ready import Listed, ready
 
 Row = Mapping[str, Any]
 SERIES = 25
 """Months of the lines: two years and the month before them."""
 YEAR = 12
+READY = 10
+"""Accounts of the list of those that expand next."""
 SPLITS = ("segment", "owner")
 COLUMNS = tuple(column.name for column in schemas.EXPANSION_METRICS.columns)
 
@@ -49,6 +52,7 @@ class Month:
         brought: who brought the expansion; null without a CRM.
         movers: the accounts that grew and shrank most.
         within: what accounts did within the month and took back.
+        ready: the accounts that expand next; null where the month was not scored.
         notes: alerts, checks, restatements and evidence.
     """
 
@@ -66,6 +70,7 @@ class Month:
     brought: Brought | None
     movers: tuple[Mover, ...]
     within: Within
+    ready: Listed | None
     notes: Notes
 
 
@@ -109,6 +114,7 @@ def read(connection: Connection, month: date, given: Given) -> Month:
         brought=brought(connection, month, YEAR),
         movers=movers(connection, month, given),
         within=within(connection, month),
+        ready=ready(connection, month, READY),
         notes=notes(connection, month, given.judged),
     )
 

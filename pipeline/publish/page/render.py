@@ -17,6 +17,7 @@ import jinja2
 import vl_convert
 
 from pipeline.months import add_months, key_of
+from pipeline.publish import ready_words
 from pipeline.publish.page import charts, growth_words, palette, sentences, words
 from pipeline.publish.page.figures import YEAR, Month, Row
 from pipeline.publish.page.given import Given
@@ -148,6 +149,7 @@ def figures(found: Month, given: Given) -> tuple[Figure, ...]:
                 for row in found.stages
             ),
         ),
+        *_ready(found),
         Figure(
             "concentration",
             "How much hangs on a few",
@@ -226,6 +228,28 @@ def _split(found: Month, dimension: str) -> Figure:
             for row in rows
         ),
     )
+
+
+def _ready(found: Month) -> tuple[Figure, ...]:
+    """Who expands next, of a month that was scored."""
+    listed = found.ready
+    if listed is None:
+        return ()
+    rows = tuple(
+        (
+            each.name,
+            each.owner or words.NOTHING,
+            f"{each.score:.0f}",
+            words.share(each.probability, 0),
+            words.money(each.mrr),
+            ready_words.motion(each.motion),
+            "; ".join(each.reasons),
+        )
+        for each in listed.accounts
+    )
+    said = f"{ready_words.trusted(listed)} {ready_words.left_out(listed)}".strip()
+    head = ("Account", "Owner", "Score", "Chance in 3 m.", "MRR", "Offer", "Why")
+    return (Figure("ready", "Who expands next", said, None, head, rows, wide=True),)
 
 
 def _cohorts(found: Month) -> tuple[tuple[str, ...], ...]:
