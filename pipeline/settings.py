@@ -89,7 +89,7 @@ class Settings:
             salesforce_client_secret=_secret(merged, "SALESFORCE_CLIENT_SECRET"),
             salesforce_api_base=_base(merged, "SALESFORCE_API_BASE"),
             slack_bot_token=_secret(merged, "SLACK_BOT_TOKEN"),
-            slack_webhook_url=_secret(merged, "SLACK_WEBHOOK_URL"),
+            slack_webhook_url=_secret_address(merged, "SLACK_WEBHOOK_URL"),
             slack_api_base=_base(merged, "SLACK_API_BASE"),
         )
 
@@ -134,8 +134,16 @@ def _bucket(environ: Environ) -> str | None:
 
 
 def _secret(environ: Environ, name: str) -> SecretStr | None:
-    value = environ.get(name)
-    return SecretStr(value.strip()) if value else None
+    value = (environ.get(name) or "").strip()
+    return SecretStr(value) if value else None
+
+
+def _secret_address(environ: Environ, name: str) -> SecretStr | None:
+    """An address that is a secret: an error does not say it."""
+    value = _secret(environ, name)
+    if value and not value.get_secret_value().startswith(("http://", "https://")):
+        raise ConfigError(f"{name} is no address; write one that begins with https://.")
+    return value
 
 
 def _base(environ: Environ, name: str) -> str | None:

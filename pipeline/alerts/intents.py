@@ -14,6 +14,8 @@ from pipeline.alerts.machine import State
 from pipeline.alerts.observations import Observation
 from pipeline.config import AlertRule
 
+CHANGED = "The rule was changed."
+"""Why an episode ended that the figures did not end."""
 Kind = Literal["fired", "reminder", "escalated", "resolved", "restated", "digest", "operations"]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from pipeline.alerts.intents import Finding, single
+from pipeline.alerts.intents import CHANGED, Finding, single
 from pipeline.alerts.kinds.counts import NOW
 from pipeline.alerts.machine import FIRING, OK, RECOVERING, SUPPRESSED, State, Transition
 from pipeline.alerts.members import Concluded, Member, Run
@@ -35,11 +35,11 @@ def seed(member: Member, after: State, month: date, into: Concluded, run: Run) -
     """
     before = member.before
     if before is not None:
-        changed = Transition(before, after, month, "The rule was changed.")
+        changed = Transition(before, after, month, CHANGED)
         into.events.append(event_row(changed, audit=True))
     if not after.open:
         if before is not None and before.open and not member.silenced:
-            ended = finding_of(member, before, before.episode_id, month, "The rule was changed.")
+            ended = finding_of(member, before, before.episode_id, month, CHANGED)
             said = single("resolved", ended, run.channel)
             into.others.append(replace(said, key=f"{said.key}|{after.rule_hash}"))
         return after

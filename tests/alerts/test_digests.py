@@ -7,6 +7,7 @@ import pytest
 from pipeline.alerts.messages import monthly, preview
 from pipeline.config import AlertRule
 from tests.alerts.alert_figures import metrics
+from tests.alerts.nights import Nights
 from tests.alerts.test_messages import CASES, HEAD, RULE, TOLD, intents, said
 
 OTHER = AlertRule(id="lower <!channel>", kind="floor", threshold=0.015)
@@ -24,6 +25,21 @@ def test_rules_on_the_same_member_share_what_moved() -> None:
 def test_the_monthly_digest_calls_nobody_by_a_rule_s_name() -> None:
     message = monthly(replace(TOLD, firing=(("<!channel>", ""), ("<!here>", "smb"))), HEAD)
     assert "<!" not in str(message.blocks) + message.text
+
+
+def test_an_alert_that_a_changed_rule_ends_says_so() -> None:
+    figures = metrics([0.03, 0.01])
+    nights = Nights(rules=(RULE,))
+    nights.night(figures.head(1))
+    nights.night(figures)
+    nights.rules = (RULE.model_copy(update={"threshold": 0.005}),)
+    (intent,) = nights.run(figures).intents
+    message = said(intent)
+    assert message.text.endswith(
+        "threshold of 0.5% (9 of 200 accounts expanded). The rule was changed."
+    )
+    assert message.parent is not None
+    assert message.parent.text.startswith("✅ Resolved")
 
 
 @pytest.mark.parametrize(

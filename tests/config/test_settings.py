@@ -37,9 +37,8 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
             "SALESFORCE_CLIENT_ID",
             "SALESFORCE_CLIENT_SECRET",
             "SLACK_BOT_TOKEN",
-            "SLACK_WEBHOOK_URL",
         )
-    }
+    } | {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/hidden"}
     settings = Settings.load(
         {**secrets, "WAREHOUSE_URL": "postgresql://me:hidden-password@db/expansion"}, tmp_path
     )
@@ -65,6 +64,15 @@ def test_the_clock_can_be_pinned(tmp_path: Path) -> None:
 def test_an_impossible_variable_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(environ))):
         Settings.load(environ, tmp_path)
+
+
+def test_a_blank_secret_is_none_and_a_webhook_that_is_no_address_is_not_said(
+    tmp_path: Path,
+) -> None:
+    assert Settings.load({"SLACK_BOT_TOKEN": " \n"}, tmp_path).slack_bot_token is None
+    with pytest.raises(ConfigError, match="SLACK_WEBHOOK_URL is no address") as told:
+        Settings.load({"SLACK_WEBHOOK_URL": "hooks.slack.com/services/T0/B0/hidden"}, tmp_path)
+    assert "hidden" not in str(told.value)
 
 
 def test_a_bucket_is_the_lake_and_all_else_stays_here(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Belongs here: titles and sentences. How they are laid out is in `alert` and `dig
 
 from pipeline.alerts import words
 from pipeline.alerts.escaping import escape, name
-from pipeline.alerts.intents import Finding
+from pipeline.alerts.intents import CHANGED, Finding
 from pipeline.alerts.messages.form import Letterhead, link
 from pipeline.alerts.rules import threshold_of
 from pipeline.alerts.story import POOLED, RETENTION, Mover, Split
@@ -105,7 +105,8 @@ def back(finding: Finding, head: Letterhead) -> str:
     said = f"{subject(finding)} in {words.month(seen.month)} was *{figure}*"
     if rule.kind in PLAIN:
         limit = words.threshold(rule, threshold_of(rule), head.currency)
-        return f"{said}, at or over the threshold of {limit} ({sample(finding)})."
+        why = f" {CHANGED}" if finding.reason == CHANGED else ""
+        return f"{said}, at or over the threshold of {limit} ({sample(finding)}).{why}"
     told = f"{said}{_against(finding, head)} ({sample(finding)}). {escape(finding.reason)}"
     return told.rstrip()
 
