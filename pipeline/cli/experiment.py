@@ -4,6 +4,7 @@ Belongs here: the commands and their words. What is drawn is in `pipeline.readin
 """
 
 import json as json_module
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from pipeline.cli import terminal
 from pipeline.errors import ConfigError
 from pipeline.months import add_months, key_of, month_of
 from pipeline.readiness import AHEAD
-from pipeline.readiness.experiment import SHARE_MEASURE
+from pipeline.readiness.experiment import MRR_MEASURE, SHARE_MEASURE, gain
 from pipeline.schemas import EXPERIMENT, EXPERIMENT_RESULT
 from pipeline.settings import Settings
 
@@ -65,7 +66,8 @@ def create(name: str, share: float, first: int | None, month: str | None, as_jso
 @as_json
 def status(name: str | None, as_json: bool) -> None:
     """What each experiment, or NAME, has shown so far."""
-    place = Place(Settings.load())
+    settings = Settings.load()
+    place = Place(settings)
     try:
         kept = publish.published(place.engine, EXPERIMENT.name).sort("month", "experiment")
         told = publish.published(place.engine, EXPERIMENT_RESULT.name)
@@ -76,7 +78,9 @@ def status(name: str | None, as_json: bool) -> None:
         if kept.is_empty():
             raise ConfigError(f'There is no experiment "{name}". See: expansion experiment status')
     rows = [
-        {**row, "results": _latest(told.filter(experiment=row["experiment"]))}
+        _with_return(
+            {**row, "results": _latest(told.filter(experiment=row["experiment"]))}, settings
+        )
         for row in kept.to_dicts()
     ]
     if as_json:
@@ -86,6 +90,18 @@ def status(name: str | None, as_json: bool) -> None:
         click.echo("There is no experiment yet. Type: expansion experiment create NAME")
     for row in rows:
         terminal.out().print(_said(row), highlight=False, markup=False)
+
+
+def _with_return(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The row with what its programs cost and brought; without a program both are null."""
+    name = row["experiment"]
+    programs = [each for each in settings.config.readiness.programs if each.experiment == name]
+    cost = sum((each.cost for each in programs), Decimal(0)) if programs else None
+    measured = next((each for each in row["results"] if each["measure"] == MRR_MEASURE), None)
+    gained = None
+    if cost is not None and measured is not None and measured["effect"] is not None:
+        gained = gain(measured["effect"], measured["low"], measured["high"], row["outreach"])
+    return {**row, "cost": None if cost is None else float(cost), "arr": gained}
 
 
 def _latest(told: pl.DataFrame) -> list[dict[str, Any]]:
@@ -99,7 +115,18 @@ def _said(row: dict[str, Any]) -> str:
     )
     if not row["results"]:
         return f"{head}\n  Nothing is known before {key_of(add_months(row['month'], 1))} is closed."
-    return "\n".join([head, *(f"  {_effect(each, row)}" for each in row["results"])])
+    lines = [f"  {_effect(each, row)}" for each in row["results"]]
+    return "\n".join([head, *lines, *([f"  {_return(row)}"] if row["arr"] else [])])
+
+
+def _return(row: dict[str, Any]) -> str:
+    value, low, high = row["arr"]
+    if not row["cost"]:
+        return f"Outreach added {value:,.0f} of ARR ({low:,.0f} to {high:,.0f}) at no cost."
+    return (
+        f"Outreach added {value:,.0f} of ARR ({low:,.0f} to {high:,.0f}) for {row['cost']:,.0f}: "
+        f"{value / row['cost']:.1f} times its cost ({low / row['cost']:.1f} to {high / row['cost']:.1f})."
+    )
 
 
 def _effect(result: dict[str, Any], row: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ PARTS, ENOUGH = 5, 10
 smaller arm has about so many of each, or the list is cut less."""
 SURE, POWER = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
 SHARE_MEASURE, MRR_MEASURE = "expansion_share", "expansion_mrr"
+MONTHS_A_YEAR = 12
 RANDOMISED = "randomised"
 
 
@@ -103,6 +104,15 @@ class Effect:
     def sure(self) -> bool:
         """Outreach surely added something."""
         return self.low is not None and self.low > 0
+
+
+def gain(effect: float, low: float, high: float, accounts: int) -> tuple[float, float, float]:
+    """What outreach added in ARR, with its interval: the MRR it added an account, times the accounts asked."""
+    return (
+        effect * accounts * MONTHS_A_YEAR,
+        low * accounts * MONTHS_A_YEAR,
+        high * accounts * MONTHS_A_YEAR,
+    )
 
 
 def effects(outcomes: pl.DataFrame) -> list[Effect]:

@@ -1,11 +1,12 @@
 """`expansion experiment`: who is held out stays so, and what outreach added is said with how far it is known."""
 
 import json
+from datetime import date
 from typing import Any
 
 import polars as pl
 
-from pipeline import database
+from pipeline import database, schemas
 from pipeline.publish import published
 from tests.cli.desk import Desk
 
@@ -71,3 +72,25 @@ def test_what_cannot_be_drawn_says_why(desk: Desk, worked: Desk) -> None:
 def test_without_experiments_status_says_how_to_begin(worked: Desk) -> None:
     assert "expansion experiment create" in worked.types("experiment", "status").out
     assert _types(worked, "experiment", "status") == []
+
+
+def test_a_program_s_cost_is_held_against_what_it_added(worked: Desk) -> None:
+    _types(worked, "experiment", "create", "autumn", "--share", "0.4")
+    engine = database.engine(worked.settings.warehouse_url)
+    table = database.table_of(schemas.EXPERIMENT_RESULT)
+    row = {"experiment": "autumn", "month": date(2026, 11, 1), "design": "randomised"}
+    effect = {"outreach": 30.0, "held_out": 20.0, "effect": 10.0, "low": 4.0, "high": 16.0}
+    counts = {"outreach_accounts": 5, "held_out_accounts": 4}
+    with engine.begin() as connection:
+        connection.execute(
+            table.insert().values(**row, **effect, **counts, measure="expansion_mrr")
+        )
+    engine.dispose()
+    path = worked.folder / "pipeline.toml"
+    program = 'name = "calls"\nmonth = "2026-11"\ncost = 300\nexperiment = "autumn"\n'
+    path.write_text(f"{path.read_text()}\n[[readiness.programs]]\n{program}")
+    (found,) = _types(worked, "experiment", "status")
+    asked = found["outreach"]
+    assert found["arr"] == [each * 12 * asked for each in (10.0, 4.0, 16.0)]
+    said = " ".join(worked.types("experiment", "status").out.split())
+    assert f"{10 * 12 * asked / 300:.1f} times its cost" in said
