@@ -11,15 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
+from click.testing import CliRunner
 
 from pipeline.assets.place import Place
 from pipeline.cli import running
+from pipeline.cli.doctor import doctor
 from pipeline.publish import published
 from pipeline.sandbox.server import SandboxServer
 from pipeline.schemas import PUBLISHED, TABLES
@@ -125,9 +128,10 @@ class Life:
         return ended(process, meanwhile)
 
     def doctor(self) -> dict[str, Mapping[str, str]]:
-        """What `expansion doctor` finds, by what it looked at."""
-        found = ended(self.starts("doctor", "--json"))
-        return {each["what"]: each for each in json.loads(found.out)}
+        """What `expansion doctor` finds, by what it looked at; in this process, which has loaded everything."""
+        with chdir(self.folder):
+            found = CliRunner().invoke(doctor, ["--json"], env=self.variables())
+        return {each["what"]: each for each in json.loads(found.stdout)}
 
     @property
     def settings(self) -> Settings:
