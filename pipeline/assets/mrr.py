@@ -55,17 +55,17 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
         calendar, policy, written = place.calendar(), place.policy, shown.Parts(place)
-        book = inputs.book(place)
-        spans = mrr.worth(book, policy).collect().lazy()
-        for part in mrr.parts(spans, calendar, months_in(context)):
-            found = mrr.snapshot_of(spans, book.fx_rate, calendar, part, policy).collect()
-            unvalued = found.filter(pl.col("mrr").is_null()).select(
-                "month", "subscription_item_id", "price_id", "currency", "mrr_native"
-            )
-            if not unvalued.is_empty():
-                yield from checked.results([(VALUED, unvalued)])
-                raise mrr.unvalued(unvalued)
-            written.add({MRR_SNAPSHOT: found}, part)
+        for book in mrr.shares(inputs.book(place)):
+            spans = mrr.worth(book, policy).collect().lazy()
+            for part in mrr.parts(spans, calendar, months_in(context)):
+                found = mrr.snapshot_of(spans, book.fx_rate, calendar, part, policy).collect()
+                unvalued = found.filter(pl.col("mrr").is_null()).select(
+                    "month", "subscription_item_id", "price_id", "currency", "mrr_native"
+                )
+                if not unvalued.is_empty():
+                    yield from checked.results([(VALUED, unvalued)])
+                    raise mrr.unvalued(unvalued)
+                written.add({MRR_SNAPSHOT: found}, part)
         written.commit(context, (night.TIMELINE, generation))
         holds = checked.results([(VALUED, MRR_SNAPSHOT.empty())])
         yield written.result(context, MRR_SNAPSHOT, holds)
@@ -81,22 +81,23 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
         calendar, written = place.calendar(), shown.Parts(place)
-        valued = mrr.Valued.of(inputs.book(place), place.policy)
         results: list[dg.AssetCheckResult] = []
-        for part in mrr.parts(valued.spans.lazy(), calendar, months_in(context)):
-            found = mrr.moved(valued, calendar, part)
-            moved, activity = found.movement.lazy(), mrr.within(valued, calendar, part)
-            identities = [
-                (ROLL_FORWARD, metrics.check_roll_forward(moved)),
-                (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
-                (WITHIN, metrics.check_within(moved, activity.lazy())),
-            ]
-            results = checked.results(identities)
-            if error := checked.broken(identities):
-                yield from results
-                raise error
-            frames = (found.movement, found.item_movement, found.component, activity)
-            written.add(dict(zip(TABLES, frames, strict=True)), part)
+        for book in mrr.shares(inputs.book(place)):
+            valued = mrr.Valued.of(book, place.policy)
+            for part in mrr.parts(valued.spans.lazy(), calendar, months_in(context)):
+                found = mrr.moved(valued, calendar, part)
+                moved, activity = found.movement.lazy(), mrr.within(valued, calendar, part)
+                identities = [
+                    (ROLL_FORWARD, metrics.check_roll_forward(moved)),
+                    (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
+                    (WITHIN, metrics.check_within(moved, activity.lazy())),
+                ]
+                results = checked.results(identities)
+                if error := checked.broken(identities):
+                    yield from results
+                    raise error
+                frames = (found.movement, found.item_movement, found.component, activity)
+                written.add(dict(zip(TABLES, frames, strict=True)), part)
         written.commit(context, (night.TIMELINE, generation))
         yield from results
         for table in TABLES:

@@ -18,6 +18,7 @@ from pipeline.months import KEY_FORMAT, key_of
 from pipeline.schemas import Column, Table
 from pipeline.schemas.table import UTC
 
+ROWS = "dagster/partition_row_count"
 PREVIEW = 5
 NAMES, OWNER = ("name", "owner"), "owner"
 """Columns that name people, and the dimension of which the members do."""
@@ -95,7 +96,7 @@ def of_months(table: Table, frame: pl.DataFrame, keys: Sequence[str]) -> dict[st
     rates = headline(frame)
     return {
         key: {
-            "dagster/partition_row_count": counted.get(key, 0),
+            ROWS: counted.get(key, 0),
             "preview": _records(previews.get(key, []), table.names),
             **rates.get(key, {}),
         }
@@ -153,14 +154,22 @@ class Parts:
     told: dict[Table, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date]) -> None:
-        """Write the rows of some months of each table."""
+        """Write the rows of some months of each table; a month may come again, with the rows of other accounts."""
         for table, frame in frames.items():
-            keys = [key_of(month) for month in months]
-            self.staged += self.place.lake.write_partitions(table, frame, keys)
-            self.told.setdefault(table, {}).update(of_months(table, frame, keys))
+            told = of_months(table, frame, [key_of(month) for month in months])
+            filled = [key for key, each in told.items() if each[ROWS]]
+            self.staged += self.place.lake.write_partitions(table, frame, filled)
+            held = self.told.setdefault(table, {})
+            held |= {
+                key: _together(held[key], each) if key in held else each
+                for key, each in told.items()
+            }
 
     def commit(self, context: dg.AssetExecutionContext, expect: tuple[str, int]) -> None:
-        """Show all of them at once."""
+        """Show all of them at once, an empty object where a month has no row."""
+        for table, held in self.told.items():
+            none = [key for key, told in held.items() if not told[ROWS]]
+            self.staged += self.place.lake.write_partitions(table, table.empty(), none)
         self.place.lake.commit(self.staged, run_id=context.run.run_id, expect=expect)
 
     def result(
@@ -173,6 +182,12 @@ class Parts:
         for key, told in self.told[table].items():
             context.add_asset_metadata(told, table.name, key)
         return dg.MaterializeResult(asset_key=table.name, check_results=list(checks))
+
+
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What a month's partition shows of two parts of its rows: all of them counted, the first of them."""
+    first = one if one[ROWS] else other
+    return {**first, ROWS: one[ROWS] + other[ROWS]}
 
 
 def headline(frame: pl.DataFrame) -> dict[str, dict[str, float]]:

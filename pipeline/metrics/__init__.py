@@ -5,10 +5,10 @@ months in one call. Source of the rules: docs/method.md, "Metrics". Does not bel
 (`pipeline.mrr`), where figures are kept (`pipeline.publish`).
 """
 
-from pipeline.metrics.cohort_growth import cohort_growth
-from pipeline.metrics.cohorts import cohorts
+from pipeline.metrics.cohort_growth import cohort_growth, cohort_growth_of, growth_sums
+from pipeline.metrics.cohorts import cohort_sums, cohorts, cohorts_of
 from pipeline.metrics.exchange import counted
-from pipeline.metrics.expansion import Metrics, expansion
+from pipeline.metrics.expansion import Metrics, concluded, expansion, tallied
 from pipeline.metrics.identities import (
     check_components,
     check_members,
@@ -29,8 +29,14 @@ __all__ = [
     "check_types",
     "check_within",
     "cohort_growth",
+    "cohort_growth_of",
+    "cohort_sums",
     "cohorts",
+    "cohorts_of",
+    "concluded",
     "counted",
     "expansion",
+    "growth_sums",
     "inferred",
+    "tallied",
 ]

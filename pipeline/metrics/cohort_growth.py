@@ -5,12 +5,13 @@ Source of the rules: docs/method.md, "Growth of cohorts".
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from pipeline.metrics.exchange import counted, require_rates
-from pipeline.metrics.figures import ratio
+from pipeline.metrics.figures import added, ratio
 from pipeline.money import convert
 from pipeline.schemas import COHORT_GROWTH
 
@@ -39,6 +40,26 @@ def cohort_growth(
     Raises:
         MissingMonth: a currency has no rate in a month of the history in which it is needed.
     """
+    return cohort_growth_of([growth_sums(account_months, rates, months)], months)
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What COHORT_GROWTH is made of, of some accounts; that of others adds to it.
+
+    Attributes:
+        sums: one row per cohort, as if it had every age.
+        ages: one row per cohort and age at which accounts of it expanded for the first time.
+    """
+
+    sums: pl.DataFrame
+    ages: pl.DataFrame
+
+
+def growth_sums(
+    account_months: pl.LazyFrame, rates: pl.LazyFrame, months: Sequence[date]
+) -> Growth:
+    """The sums of `cohort_growth` over some accounts, with their whole history."""
     last = max(months, default=date.min)
     history = (
         counted(account_months)
@@ -54,8 +75,14 @@ def cohort_growth(
     )
     born = ends.group_by("account_id").agg(born=pl.col("number").min()).collect().lazy()
     accounts = _accounts(ends, born, _grown(ends, born), _year_two(ends, history, rated, born))
-    sums, ages = pl.collect_all([_sums(accounts), _ages(accounts)])
-    return _rows(sums.lazy(), ages.lazy(), months)
+    return Growth(*pl.collect_all([_sums(accounts), _ages(accounts)]))
+
+
+def cohort_growth_of(parts: Sequence[Growth], months: Sequence[date]) -> pl.DataFrame:
+    """The growth of cohorts (COHORT_GROWTH) in `months` of all accounts of `parts`; an account is in one of them."""
+    sums = added([each.sums for each in parts], ["born"])
+    ages = added([each.ages for each in parts], ["born", "first_expansion"])
+    return _rows(sums.lazy(), _by_then(ages.lazy()), months)
 
 
 def _number(column: str) -> pl.Expr:
@@ -151,13 +178,18 @@ def _sums(accounts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _ages(accounts: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per cohort and age at which an account of it expanded for the first time: how many did by then."""
+    """One row per cohort and age at which an account of it expanded for the first time: how many did then."""
     return (
         accounts.filter(pl.col("first_expansion").is_not_null())
         .group_by("born", "first_expansion")
         .agg(count=pl.len().cast(pl.Int64))
-        .sort("born", "first_expansion")
-        .with_columns(by_then=pl.col("count").cum_sum().over("born"))
+    )
+
+
+def _by_then(ages: pl.LazyFrame) -> pl.LazyFrame:
+    """`_ages` with the number of accounts that have expanded by that age."""
+    return ages.sort("born", "first_expansion").with_columns(
+        by_then=pl.col("count").cum_sum().over("born")
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from pipeline.metrics.exchange import counted, require_rates, valued
-from pipeline.metrics.figures import ratio
+from pipeline.metrics.figures import added, ratio
 from pipeline.schemas import EXPANSION_COHORT
 
 
@@ -28,6 +28,13 @@ def cohorts(
     Raises:
         MissingMonth: a currency has no rate in one of the months.
     """
+    return cohorts_of([cohort_sums(account_months, rates, months)])
+
+
+def cohort_sums(
+    account_months: pl.LazyFrame, rates: pl.LazyFrame, months: Sequence[date]
+) -> pl.DataFrame:
+    """What `cohorts` are made of, of some accounts: one row per month and cohort, to which those of others add."""
     history = counted(account_months)
     wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
     first = history.group_by("account_id").agg(cohort_month=pl.col("month").min())
@@ -48,26 +55,28 @@ def cohorts(
         on=["month", "account_id"],
         how="left",
     )
-    return _rows(pairs.with_columns(pl.col("now").fill_null(0))).collect()
+    return _sums(pairs.with_columns(pl.col("now").fill_null(0))).collect()
 
 
-def _rows(pairs: pl.LazyFrame) -> pl.LazyFrame:
-    start, now = pl.col("start"), pl.col("now")
+def cohorts_of(sums: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The cohorts (EXPANSION_COHORT) of all accounts of `sums`; an account is in one of them."""
+    start = pl.col("starting_mrr")
     age = (pl.col("month").dt.year() - pl.col("cohort_month").dt.year()).cast(pl.Int64) * 12 + (
         pl.col("month").dt.month().cast(pl.Int64) - pl.col("cohort_month").dt.month().cast(pl.Int64)
     )
-    rows = (
-        pairs.group_by("month", "cohort_month")
-        .agg(
-            accounts=pl.len().cast(pl.Int64),
-            starting_mrr=start.sum(),
-            retained_mrr=pl.min_horizontal("start", "now").sum(),
-            expansion_mrr=(now - start).clip(lower_bound=0).sum(),
-        )
-        .with_columns(
-            age_months=age,
-            nrr=ratio(pl.col("retained_mrr") + pl.col("expansion_mrr"), pl.col("starting_mrr")),
-            grr=ratio(pl.col("retained_mrr"), pl.col("starting_mrr")),
-        )
+    rows = added(sums, ["month", "cohort_month"]).with_columns(
+        age_months=age,
+        nrr=ratio(pl.col("retained_mrr") + pl.col("expansion_mrr"), start),
+        grr=ratio(pl.col("retained_mrr"), start),
     )
-    return EXPANSION_COHORT.conform(rows).sort(EXPANSION_COHORT.key)
+    return EXPANSION_COHORT.conform(rows.lazy()).sort(EXPANSION_COHORT.key).collect()
+
+
+def _sums(pairs: pl.LazyFrame) -> pl.LazyFrame:
+    start, now = pl.col("start"), pl.col("now")
+    return pairs.group_by("month", "cohort_month").agg(
+        accounts=pl.len().cast(pl.Int64),
+        starting_mrr=start.sum(),
+        retained_mrr=pl.min_horizontal("start", "now").sum(),
+        expansion_mrr=(now - start).clip(lower_bound=0).sum(),
+    )

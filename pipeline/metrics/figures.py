@@ -3,11 +3,15 @@
 Belongs here: every formula of docs/method.md, "Metrics", once. A rate is null where its denominator is not positive.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline.metrics.contributions import ROLL_FORWARD, SPAN
 
 TOP = (1, 5, 10)
+LARGEST = "largest"
+"""Column: the largest expansions, as many as the longest of TOP takes."""
 BASE = pl.col("starting_mrr") + pl.col("fx_mrr")
 LOST = pl.col("contraction_mrr") + pl.col("churned_mrr")
 MONTHS = 12
@@ -19,31 +23,43 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 
 
 def summed(contributions: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per month, window and member: the roll-forward's sums, counts of accounts, churn by kind, top shares.
+    """One row per month, window and member: the roll-forward's sums, counts of accounts, churn by kind, `largest`.
 
-    Rows in which everything is zero are left out.
+    Sums of some accounts can be added to those of others (`added`).
     """
     expansion = pl.col("expansion_mrr")
-    largest = expansion.filter(expansion > 0).sort(descending=True)
     churned = pl.col("churned_mrr")
-    return (
-        contributions.group_by(*SPAN, "member")
-        .agg(
-            pl.col(*ROLL_FORWARD).sum(),
-            opening_accounts=(BASE > 0).sum().cast(pl.Int64),
-            closing_accounts=(pl.col("ending_mrr") > 0).sum().cast(pl.Int64),
-            new_accounts=_moved("new_mrr"),
-            expanding_accounts=_moved("expansion_mrr"),
-            contracting_accounts=_moved("contraction_mrr"),
-            churned_accounts=_moved("churned_mrr"),
-            reactivated_accounts=_moved("reactivation_mrr"),
-            kept_accounts=pl.col("kept").sum().cast(pl.Int64),
-            voluntary_churned_mrr=churned.filter(pl.col("churn_kind") == "voluntary").sum(),
-            involuntary_churned_mrr=churned.filter(pl.col("churn_kind") == "involuntary").sum(),
-            **{f"top{count}": largest.head(count).sum() for count in TOP},
-        )
-        .filter(pl.any_horizontal(pl.col(*ROLL_FORWARD) != 0))
+    return contributions.group_by(*SPAN, "member").agg(
+        pl.col(*ROLL_FORWARD).sum(),
+        opening_accounts=(BASE > 0).sum().cast(pl.Int64),
+        closing_accounts=(pl.col("ending_mrr") > 0).sum().cast(pl.Int64),
+        new_accounts=_moved("new_mrr"),
+        expanding_accounts=_moved("expansion_mrr"),
+        contracting_accounts=_moved("contraction_mrr"),
+        churned_accounts=_moved("churned_mrr"),
+        reactivated_accounts=_moved("reactivation_mrr"),
+        kept_accounts=pl.col("kept").sum().cast(pl.Int64),
+        voluntary_churned_mrr=churned.filter(pl.col("churn_kind") == "voluntary").sum(),
+        involuntary_churned_mrr=churned.filter(pl.col("churn_kind") == "involuntary").sum(),
+        largest=_largest(expansion.filter(expansion > 0)),
     )
+
+
+def added(parts: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
+    """Rows of several parts, each of other accounts, summed by `keys`; of the largest, the largest of all stay."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = pl.concat(parts)
+    numbers = [name for name in rows.columns if name not in (*keys, LARGEST)]
+    most = [_largest(pl.col(LARGEST).explode().drop_nulls())] if LARGEST in rows.columns else []
+    return rows.group_by(keys, maintain_order=True).agg(pl.col(numbers).sum(), *most)
+
+
+def with_tops(sums: pl.LazyFrame) -> pl.LazyFrame:
+    """`summed` of all accounts with the sums of the largest; rows in which everything is zero are left out."""
+    return sums.with_columns(
+        pl.col(LARGEST).list.head(count).list.sum().alias(f"top{count}") for count in TOP
+    ).filter(pl.any_horizontal(pl.col(*ROLL_FORWARD) != 0))
 
 
 def with_rates(sums: pl.LazyFrame) -> pl.LazyFrame:
@@ -75,6 +91,10 @@ def quality(snapshot: pl.LazyFrame) -> pl.LazyFrame:
         at_risk_mrr=mrr.filter(ending | pl.col("past_due_since").is_not_null()).sum(),
         scheduled_mrr=mrr.filter(ending).sum(),
     )
+
+
+def _largest(amounts: pl.Expr) -> pl.Expr:
+    return amounts.sort(descending=True).head(max(TOP))
 
 
 def _moved(bucket: str) -> pl.Expr:

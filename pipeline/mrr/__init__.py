@@ -12,7 +12,7 @@ from pipeline.months import Calendar
 from pipeline.mrr.book import Book, empty_links
 from pipeline.mrr.ends import unvalued
 from pipeline.mrr.movement import Movements, moved, movements
-from pipeline.mrr.parts import parts
+from pipeline.mrr.parts import parts, shares
 from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import snapshot, snapshot_of
@@ -40,6 +40,7 @@ __all__ = [
     "moved",
     "movements",
     "parts",
+    "shares",
     "snapshot",
     "snapshot_of",
     "unvalued",

@@ -4,7 +4,7 @@ Belongs here: the inputs and the questions they answer directly. Values are in `
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -32,6 +32,21 @@ class Book:
     plans: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
     first_paid_on: Mapping[str, str] = field(default_factory=dict)
+
+    def share(self, number: int, of: int) -> "Book":
+        """The book of some accounts, with everything that is theirs: each account is in one share of `of`."""
+        links = self.account_link.select("customer_id", "account_id")
+        own = pl.coalesce("account_id", "customer_id").hash() % of == number
+        timeline = (
+            self.item_timeline.join(links, on="customer_id", how="left")
+            .filter(own)
+            .select(schemas.ITEM_TIMELINE.names)
+            .collect(engine="streaming")
+            .lazy()
+        )
+        items = timeline.select("subscription_item_id")
+        usage = self.usage_charge.join(items, on="subscription_item_id", how="semi")
+        return replace(self, item_timeline=timeline, usage_charge=usage.collect().lazy())
 
     def items(self) -> pl.LazyFrame:
         """The timeline with each row's account and price; one row per item and span."""

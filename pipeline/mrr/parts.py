@@ -1,17 +1,33 @@
-"""Months in parts that fit into memory.
+"""Accounts and months in parts that fit into memory.
 
-Belongs here: how many months are looked at in one pass. Small companies take all of them in one, large ones some.
+Belongs here: how many accounts and months are looked at in one pass. Small companies take all of them in one. Accounts
+know nothing of each other, nor do months.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import date
 
 import polars as pl
 
 from pipeline.months import Calendar
+from pipeline.mrr.book import Book
 
-ROWS = 1_000_000
-"""Items at month ends that are looked at in one pass; movements look at four times as many, but at few columns."""
+SPANS = 250_000
+"""Rows of the timeline that are in memory at once."""
+ROWS = 200_000
+"""Items at month ends that are looked at in one pass, in three windows."""
+
+
+def shares(book: Book, spans: int = SPANS) -> Iterator[Book]:
+    """The book in shares of its accounts, none with many more than `spans` rows of the timeline."""
+    rows = int(book.item_timeline.select(pl.len()).collect().item())
+    of = max(1, math.ceil(rows / spans))
+    if of == 1:
+        yield book
+        return
+    for number in range(of):
+        yield book.share(number, of)
 
 
 def parts(
