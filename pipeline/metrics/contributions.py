@@ -6,11 +6,15 @@ starting + fx + new + expansion - contraction - churned + reactivation + transfe
 Source of the rules: docs/method.md, "Metrics".
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline.metrics.members import AccountDimension, ItemDimension
 
 SPAN = ("month", "window_months")
+ROW = "row"
+"""The number of a movement: months, windows and accounts are joined and grouped by it."""
 ROLL_FORWARD = (
     "starting_mrr",
     "fx_mrr",
@@ -36,8 +40,8 @@ NOTHING = pl.lit(0, dtype=pl.Int64)
 
 
 def placed(
-    movement: pl.LazyFrame, versions: pl.LazyFrame, dimension: AccountDimension
-) -> pl.LazyFrame:
+    movement: pl.DataFrame, versions: pl.DataFrame, dimension: AccountDimension
+) -> pl.DataFrame:
     """Movements with `base`, the member a movement belongs to, and `end`, the member at the closing end.
 
     The base is the member at the opening end (new, reactivation: the closing end); what has left stays in its base.
@@ -49,25 +53,21 @@ def placed(
     """
     beginning = pl.col("movement").is_in(["new", "reactivation"]).fill_null(value=False)
     base = pl.when(beginning).then(dimension.closing).otherwise(dimension.opening)
+    fields = [
+        versions.get_column(field).gather(movement[f"{end}_version"]).alias(f"{end}_{field}")
+        for end in ("opening", "closing")
+        for field in dimension.fields
+    ]
     return (
-        _with_fields(movement, versions, dimension.fields)
+        movement.lazy()
+        .with_columns(fields)
         .with_columns(base=base)
         .with_columns(
             end=pl.when(pl.col("closing_mrr") == 0).then("base").otherwise(dimension.closing)
         )
+        .drop(field.name for field in fields)
+        .collect()
     )
-
-
-def _with_fields(
-    movement: pl.LazyFrame, versions: pl.LazyFrame, fields: tuple[str, ...]
-) -> pl.LazyFrame:
-    for end in ("opening", "closing") if fields else ():
-        held = versions.select(
-            pl.col("version").alias(f"{end}_version"),
-            *(pl.col(field).alias(f"{end}_{field}") for field in fields),
-        )
-        movement = movement.join(held, on=f"{end}_version", how="left")
-    return movement
 
 
 def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
@@ -76,7 +76,6 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     opens = (pl.col("opening_mrr") + pl.col("fx_mrr")) > 0
     stays = placed_movement.select(
         *SPAN,
-        "account_id",
         "churn_kind",
         member="base",
         starting_mrr="opening_mrr",
@@ -89,7 +88,6 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     )
     arrives = placed_movement.filter(moved).select(
         *SPAN,
-        "account_id",
         pl.lit(None, dtype=pl.String).alias("churn_kind"),
         pl.col("end").alias("member"),
         *(NOTHING.alias(name) for name in ROLL_FORWARD[:7]),
@@ -101,28 +99,58 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([stays, arrives])
 
 
-def of_items(
-    item_movement: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimension
-) -> pl.LazyFrame:
+def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimension) -> pl.LazyFrame:
     """Contributions to an item dimension; an item that changes member transfers at opening value.
 
     Its delta goes to the new member, into the bucket of the account's movement. Where the account as a whole did not
     move, what one member won and another lost is a transfer between them.
+
+    Args:
+        items: MRR_ITEM_MOVEMENT with the number of its account's movement (ROW).
+        movement: MRR_MOVEMENT with ROW.
+        dimension: which members are asked for.
     """
-    keys = [*SPAN, "account_id", "member"]
+    before, after = dimension.at("opening"), dimension.at("closing")
+    left = pl.col("closing_subscription_item_id").is_null()
+    came = pl.col("opening_subscription_item_id").is_null()
+    changes = ~left & ~came & (before != after)
+    base = pl.col("opening_mrr") + pl.col("fx_mrr")
+    amounts = {
+        "starting_mrr": pl.col("opening_mrr"),
+        "fx_mrr": pl.col("fx_mrr"),
+        "delta_mrr": pl.col("delta_mrr"),
+        "transfer_in_mrr": NOTHING,
+        "transfer_out_mrr": NOTHING,
+        "ending_mrr": pl.col("closing_mrr"),
+    }
+    none = dict.fromkeys(amounts, NOTHING)
+    opening = none | {
+        "starting_mrr": pl.col("opening_mrr"),
+        "fx_mrr": pl.col("fx_mrr"),
+        "transfer_out_mrr": base,
+    }
+    closing = none | {
+        "delta_mrr": pl.col("delta_mrr"),
+        "transfer_in_mrr": base,
+        "ending_mrr": pl.col("closing_mrr"),
+    }
+    stay, move = items.filter(~changes), items.filter(changes)
     summed = (
         pl.concat(
-            [_opening_side(item_movement, dimension), _closing_side(item_movement, dimension)]
+            [
+                stay.select(ROW, member=pl.when(left).then(before).otherwise(after), **amounts),
+                move.select(ROW, member=before, **opening),
+                move.select(ROW, member=after, **closing),
+            ]
         )
-        .group_by(keys)
-        .agg(pl.col("movement").first(), pl.col(*SIDE).sum())
+        .group_by(ROW, "member")
+        .agg(pl.col(*amounts).sum())
     )
     unmoved = pl.col("movement").is_null()
     delta = pl.col("delta_mrr")
-    account = movement.select(*SPAN, "account_id", "churn_kind", lives=pl.col("closing_mrr") > 0)
-    return summed.join(account, on=[*SPAN, "account_id"], how="left").select(
+    account = movement.select(ROW, *SPAN, "movement", "churn_kind", lives=pl.col("closing_mrr") > 0)
+    return summed.join(account, on=ROW).select(
         *SPAN,
-        "account_id",
         "churn_kind",
         "member",
         "starting_mrr",
@@ -133,68 +161,29 @@ def of_items(
         transfer_out_mrr=pl.col("transfer_out_mrr")
         + pl.when(unmoved).then((-delta).clip(lower_bound=0)).otherwise(NOTHING),
         ending_mrr="ending_mrr",
-        kept=(pl.col("starting_mrr") + pl.col("fx_mrr") > 0)
-        & pl.col("lives").fill_null(value=False),
+        kept=(pl.col("starting_mrr") + pl.col("fx_mrr") > 0) & pl.col("lives"),
     )
 
 
-def item_members(item_movement: pl.LazyFrame, dimension: ItemDimension) -> pl.LazyFrame:
-    """The member that an item's delta goes to: one row per month, window, account and `subscription_item_id`."""
+def item_members(items: pl.LazyFrame, dimensions: Sequence[ItemDimension]) -> pl.LazyFrame:
+    """What an item's delta goes to: one row per ROW and `subscription_item_id`, with the column of each dimension."""
     closing = pl.col("closing_subscription_item_id")
+    left = closing.is_null()
     return (
-        item_movement.select(
-            *SPAN,
-            "account_id",
+        items.select(
+            ROW,
             subscription_item_id=pl.coalesce(closing, "opening_subscription_item_id"),
-            member=pl.when(closing.is_null())
-            .then(dimension.at("opening"))
-            .otherwise(dimension.at("closing")),
-            closes=closing.is_not_null(),
+            closes=~left,
+            **{
+                each.column: pl.when(left)
+                .then(f"opening_{each.column}")
+                .otherwise(f"closing_{each.column}")
+                for each in dimensions
+            },
         )
-        .sort("closes", descending=True)
-        .unique([*SPAN, "account_id", "subscription_item_id"], keep="first", maintain_order=True)
+        .sort("closes", descending=True, maintain_order=True)
+        .unique([ROW, "subscription_item_id"], keep="first", maintain_order=True)
         .drop("closes")
-    )
-
-
-SIDE = ("starting_mrr", "fx_mrr", "delta_mrr", "transfer_in_mrr", "transfer_out_mrr", "ending_mrr")
-
-
-def _opening_side(items: pl.LazyFrame, dimension: ItemDimension) -> pl.LazyFrame:
-    leaves = pl.col("closing_subscription_item_id").is_null()
-    changes = ~leaves & (dimension.at("opening") != dimension.at("closing"))
-    return items.filter(pl.col("opening_subscription_item_id").is_not_null()).select(
-        *SPAN,
-        "account_id",
-        "movement",
-        member=dimension.at("opening"),
-        starting_mrr="opening_mrr",
-        fx_mrr="fx_mrr",
-        delta_mrr=pl.when(leaves).then("delta_mrr").otherwise(NOTHING),
-        transfer_in_mrr=NOTHING,
-        transfer_out_mrr=pl.when(changes)
-        .then(pl.col("opening_mrr") + pl.col("fx_mrr"))
-        .otherwise(NOTHING),
-        ending_mrr=NOTHING,
-    )
-
-
-def _closing_side(items: pl.LazyFrame, dimension: ItemDimension) -> pl.LazyFrame:
-    stayed = pl.col("opening_subscription_item_id").is_not_null()
-    changes = stayed & (dimension.at("opening") != dimension.at("closing"))
-    return items.filter(pl.col("closing_subscription_item_id").is_not_null()).select(
-        *SPAN,
-        "account_id",
-        "movement",
-        member=dimension.at("closing"),
-        starting_mrr=NOTHING,
-        fx_mrr=NOTHING,
-        delta_mrr="delta_mrr",
-        transfer_in_mrr=pl.when(changes)
-        .then(pl.col("opening_mrr") + pl.col("fx_mrr"))
-        .otherwise(NOTHING),
-        transfer_out_mrr=NOTHING,
-        ending_mrr="closing_mrr",
     )
 
 

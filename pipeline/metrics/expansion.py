@@ -4,20 +4,20 @@ Belongs here: how contributions, figures and judgement come together, one dimens
 not fit into memory is tallied account by account: tallies of different accounts add up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline.metrics import contributions, figures, judgement
-from pipeline.metrics.contributions import SPAN
+from pipeline.metrics.contributions import ROW, SPAN
 from pipeline.metrics.members import AccountDimension, account_dimensions, item_dimensions
 from pipeline.metrics.past import Past, versions, with_versions
 from pipeline.metrics.spec import MetricsSpec
 from pipeline.schemas import EXPANSION_BY_TYPE, EXPANSION_METRICS
 
 MEMBER = ("dimension", "member")
-ROW = (*SPAN, *MEMBER)
+KEYS = (*SPAN, *MEMBER)
 NOT_ORGANIC = ("price", "discount")
 SNAPSHOT_COLUMNS = (
     "month",
@@ -31,6 +31,17 @@ SNAPSHOT_COLUMNS = (
     "discount_mrr",
     "cancel_at",
     "past_due_since",
+)
+MOVEMENT_COLUMNS = (
+    *SPAN,
+    "movement",
+    "churn_kind",
+    "opening_mrr",
+    "fx_mrr",
+    "delta_mrr",
+    "closing_mrr",
+    "opening_version",
+    "closing_version",
 )
 
 
@@ -60,6 +71,20 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class _Parts:
+    """What every dimension breaks down: movements in order of their number (ROW), and what belongs to them by it.
+
+    `items` are item movements, `holdings` items of the snapshot (`figures.doubtful`), `expanding` the components of
+    expanding accounts.
+    """
+
+    moves: pl.DataFrame
+    items: pl.LazyFrame
+    holdings: pl.DataFrame
+    expanding: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
 class _Breakdown:
     """One dimension's parts: contributions, snapshot items with `member`, components with `member`."""
 
@@ -78,7 +103,7 @@ def expansion(
     spec: MetricsSpec,
     past: Past | None = None,
 ) -> Metrics:
-    """Every figure of every month and window that `movement` holds, for the total and each dimension (see `tallied`)."""
+    """Every figure of every month and window that `movement` holds, for the total and each dimension (`tallied`)."""
     return concluded(
         [tallied(snapshot, movement, item_movement, component, account, spec, past)], spec
     )
@@ -108,31 +133,38 @@ def tallied(
     fields = sorted({field for dimension in dimensions for field in dimension.fields})
     known = versions(account, past, fields)
     calendar = past.calendar if past else None
-    moves = with_versions(movement.collect().lazy(), known, calendar).collect().lazy()
-    items = item_movement.collect().lazy()
-    holdings = snapshot.select(SNAPSHOT_COLUMNS).collect().lazy()
-    expanding = component.filter(movement="expansion").collect().lazy()
-
-    breakdowns = _of_accounts(moves, holdings, expanding, known.lazy(), dimensions)
-    breakdowns += _of_items(moves, items, holdings, expanding, spec)
+    moves = with_versions(movement.collect().lazy(), known, calendar).collect().with_row_index(ROW)
+    number = moves.lazy().select(*SPAN, "account_id", ROW)
+    of_account = [*SPAN, "account_id"]
+    items = item_movement.join(number, on=of_account).drop(of_account).collect()
+    expanding = component.filter(movement="expansion").join(number, on=of_account)
+    parts = _Parts(
+        moves=moves,
+        items=items.lazy(),
+        holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
+        expanding=expanding.select(ROW, *SPAN, "subscription_item_id", "type", "amount").collect(),
+    )
+    breakdowns = [*_of_accounts(parts, known, dimensions), *_of_items(parts, spec)]
     sums, types, quality = zip(*(_sums(each) for each in breakdowns), strict=True)
-    months = moves.group_by("month").agg(
-        provisional=pl.col("provisional").any(), policy=pl.col("policy").max()
+    months = (
+        moves.lazy()
+        .group_by("month")
+        .agg(provisional=pl.col("provisional").any(), policy=pl.col("policy").max())
     )
     return Tally(pl.concat(sums), pl.concat(types), pl.concat(quality), months.collect())
 
 
 def concluded(tallies: Sequence[Tally], spec: MetricsSpec) -> Metrics:
     """The figures of all accounts of `tallies`; an account and month is in one of them."""
-    sums = figures.added([each.sums for each in tallies], ROW)
-    types = figures.added([each.types for each in tallies], [*ROW, "type"]).lazy()
+    sums = figures.added([each.sums for each in tallies], KEYS)
+    types = figures.added([each.types for each in tallies], [*KEYS, "type"]).lazy()
     quality = figures.added([each.quality for each in tallies], ["month", *MEMBER])
     months = pl.concat([each.months for each in tallies]).group_by("month").max()
     told = figures.with_tops(sums.lazy()).collect().lazy()
     metrics = _judged(_figures(told, types, quality.lazy()), months.lazy(), spec)
-    shares = types.join(told.select(*ROW, "expansion_mrr"), on=list(ROW), how="left").with_columns(
-        share=figures.ratio(pl.col("amount"), pl.col("expansion_mrr"))
-    )
+    shares = types.join(
+        told.select(*KEYS, "expansion_mrr"), on=list(KEYS), how="left"
+    ).with_columns(share=figures.ratio(pl.col("amount"), pl.col("expansion_mrr")))
     return Metrics(
         EXPANSION_METRICS.conform(metrics).sort(EXPANSION_METRICS.key).collect(),
         EXPANSION_BY_TYPE.conform(shares).sort(EXPANSION_BY_TYPE.key).collect(),
@@ -140,55 +172,47 @@ def concluded(tallies: Sequence[Tally], spec: MetricsSpec) -> Metrics:
 
 
 def _of_accounts(
-    moves: pl.LazyFrame,
-    holdings: pl.LazyFrame,
-    expanding: pl.LazyFrame,
-    known: pl.LazyFrame,
-    dimensions: Sequence[AccountDimension],
-) -> list[_Breakdown]:
-    found = []
+    parts: _Parts, known: pl.DataFrame, dimensions: Sequence[AccountDimension]
+) -> Iterator[_Breakdown]:
+    moves = parts.moves.select(MOVEMENT_COLUMNS)
+    closing = parts.moves.filter(pl.col("closing_mrr") > 0).unique(["month", "account_id"])
+    holdings = parts.holdings.join(
+        closing.select("month", "account_id", ROW), on=["month", "account_id"]
+    )
     for dimension in dimensions:
         placed = contributions.placed(moves, known, dimension)
-        closing = (
-            placed.filter(pl.col("closing_mrr") > 0)
-            .select("month", "account_id", member="end")
-            .unique(["month", "account_id"])
-        )
-        base = placed.select(*SPAN, "account_id", member="base")
-        found.append(
-            _Breakdown(
-                dimension.name,
-                contributions.of_accounts(placed),
-                holdings.join(closing, on=["month", "account_id"]),
-                expanding.join(base, on=[*SPAN, "account_id"]),
-            )
-        )
-    return found
-
-
-def _of_items(
-    moves: pl.LazyFrame,
-    items: pl.LazyFrame,
-    holdings: pl.LazyFrame,
-    expanding: pl.LazyFrame,
-    spec: MetricsSpec,
-) -> list[_Breakdown]:
-    keys = [*SPAN, "account_id", "subscription_item_id"]
-    return [
-        _Breakdown(
+        members = {name: placed.get_column(name) for name in ("base", "end")}
+        yield _Breakdown(
             dimension.name,
-            contributions.of_items(items, moves, dimension),
-            holdings.with_columns(member=dimension.of_item),
-            expanding.join(contributions.item_members(items, dimension), on=keys),
+            contributions.of_accounts(placed.lazy()),
+            holdings.lazy().with_columns(member=members["end"].gather(holdings[ROW])),
+            parts.expanding.lazy().with_columns(
+                member=members["base"].gather(parts.expanding[ROW])
+            ),
         )
-        for dimension in item_dimensions(spec.dimensions)
-    ]
+
+
+def _of_items(parts: _Parts, spec: MetricsSpec) -> Iterator[_Breakdown]:
+    dimensions = item_dimensions(spec.dimensions)
+    members = contributions.item_members(
+        parts.items.filter(pl.col("movement") == "expansion"), dimensions
+    )
+    expanding = (
+        parts.expanding.lazy().join(members, on=[ROW, "subscription_item_id"]).collect().lazy()
+    )
+    for dimension in dimensions:
+        yield _Breakdown(
+            dimension.name,
+            contributions.of_items(parts.items, parts.moves.lazy(), dimension),
+            parts.holdings.lazy().with_columns(member=dimension.of_item),
+            expanding.with_columns(member=dimension.of_item),
+        )
 
 
 def _sums(part: _Breakdown) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """One dimension's rows of a tally: sums, types, quality."""
     types = part.components.group_by(*SPAN, "member", "type").agg(
-        pl.col("amount").sum(), accounts=pl.col("account_id").n_unique().cast(pl.Int64)
+        pl.col("amount").sum(), accounts=pl.col(ROW).n_unique().cast(pl.Int64)
     )
     found = (figures.summed(part.contributions), types, figures.quality(part.items))
     named = pl.lit(part.dimension).alias("dimension")
@@ -200,12 +224,12 @@ def _figures(sums: pl.LazyFrame, types: pl.LazyFrame, quality: pl.LazyFrame) -> 
     """Every row of the dimensions, before judgement."""
     by_hand = (
         types.filter(pl.col("type").is_in(NOT_ORGANIC))
-        .group_by(ROW)
+        .group_by(KEYS)
         .agg(by_hand=pl.col("amount").sum())
     )
     rows = (
         sums.join(quality, on=["month", *MEMBER], how="left")
-        .join(by_hand, on=list(ROW), how="left")
+        .join(by_hand, on=list(KEYS), how="left")
         .with_columns(
             pl.col("discounted_mrr", "at_risk_mrr", "scheduled_mrr", "by_hand").fill_null(0)
         )

@@ -82,14 +82,23 @@ def with_rates(sums: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+DISCOUNTED = pl.col("discount_mrr") > 0
+ENDING = pl.col("cancel_at").is_not_null()
+AT_RISK = ENDING | pl.col("past_due_since").is_not_null()
+
+
+def doubtful(snapshot: pl.LazyFrame) -> pl.LazyFrame:
+    """The items of the snapshot that `quality` counts anything of."""
+    return snapshot.filter(DISCOUNTED | AT_RISK)
+
+
 def quality(snapshot: pl.LazyFrame) -> pl.LazyFrame:
     """One row per month and `member` of the snapshot's items: MRR with a discount, at risk, scheduled to end."""
     mrr = pl.col("mrr")
-    ending = pl.col("cancel_at").is_not_null()
     return snapshot.group_by("month", "member").agg(
-        discounted_mrr=mrr.filter(pl.col("discount_mrr") > 0).sum(),
-        at_risk_mrr=mrr.filter(ending | pl.col("past_due_since").is_not_null()).sum(),
-        scheduled_mrr=mrr.filter(ending).sum(),
+        discounted_mrr=mrr.filter(DISCOUNTED).sum(),
+        at_risk_mrr=mrr.filter(AT_RISK).sum(),
+        scheduled_mrr=mrr.filter(ENDING).sum(),
     )
 
 
