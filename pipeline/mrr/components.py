@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.money import convert, round_half_even
 from pipeline.mrr.book import Book
-from pipeline.mrr.ends import Ends
+from pipeline.mrr.ends import Sides
 from pipeline.mrr.pairing import CASE, ITEM, Turned, pair
 from pipeline.mrr.value import STEP, depth_of, with_list, with_value
 from pipeline.mrr.valued import Valued
@@ -24,17 +24,25 @@ CARRIED = (
 SIDES = ("opening", "closing")
 ABOUT = ("month", "window_months", "account_id", "movement", "evidence")
 """What every row says of its case and account."""
+TOLD = (
+    *CASE,
+    *ABOUT,
+    "opening_item",
+    "closing_item",
+    *(f"{side}_{name}" for side in SIDES for name in ("subscription_item_id", "product_id")),
+)
+"""What a component says of its pair."""
 
 
-def item_movements(ends: Ends, valued: Valued, accounts: pl.LazyFrame) -> pl.DataFrame:
+def item_movements(sides: Sides, valued: Valued, accounts: pl.LazyFrame) -> pl.DataFrame:
     """One row per pair of items, or item without a partner, of every account (MRR_ITEM_MOVEMENT, and both spans).
 
     Args:
-        ends: the items at both ends.
+        sides: the items at both ends.
         valued: what the spans hold.
         accounts: classified accounts (CASE, movement, opening_at, closing_at).
     """
-    pairs = pair(ends.opening.collect(), ends.closing.collect(), _turned(valued, accounts))
+    pairs = pair(sides.opening, sides.closing, _turned(valued, accounts))
     zero = pl.lit(0, dtype=pl.Int64)
     before, after = (pl.coalesce(f"{side}_value", zero) for side in SIDES)
     return (
@@ -73,28 +81,6 @@ def _turned(valued: Valued, accounts: pl.LazyFrame) -> Turned:
         return rows.join(there, on=[*CASE, ITEM], how="anti")
 
     return lambda opening, closing: (absent(opening, "closing_at"), absent(closing, "opening_at"))
-
-
-def unchanged(ends: Ends, valued: Valued, accounts: pl.LazyFrame) -> pl.DataFrame:
-    """The items of accounts of which nothing changed, each its own partner (as `item_movements`).
-
-    Args:
-        ends: the items at both ends.
-        valued: what the spans hold.
-        accounts: CASE and movement of these accounts.
-    """
-    rows = ends.opening.join(accounts.select(*CASE, *ABOUT), on=CASE).collect()
-    return pl.concat(
-        [rows, *(valued.at(rows["span"], ITEM_END, f"{side}_") for side in SIDES)],
-        how="horizontal",
-    ).with_columns(
-        opening_item=ITEM,
-        closing_item=ITEM,
-        opening_mrr="stood",
-        fx_mrr=pl.col("value") - pl.col("stood"),
-        delta_mrr=pl.lit(0, dtype=pl.Int64),
-        closing_mrr="value",
-    )
 
 
 def _point(
@@ -298,9 +284,8 @@ def components(item_movements: pl.DataFrame, valued: Valued) -> pl.DataFrame:
         .filter(pl.col("amount") != 0)
         .collect()
     )
-    return pl.concat(
-        [numbered.drop("pair")[parts.get_column("pair")], parts], how="horizontal"
-    ).with_columns(
+    told = numbered.select(TOLD)[parts.get_column("pair")]
+    return pl.concat([told, parts], how="horizontal").with_columns(
         subscription_item_id=pl.when(pl.col("movement") == "churn")
         .then(before)
         .otherwise(pl.coalesce(after, before)),

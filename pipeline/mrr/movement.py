@@ -11,15 +11,14 @@ from datetime import date
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing.evidence import worst, worst_of
-from pipeline.months import Calendar
+from pipeline.billing.evidence import grade_of, rank
+from pipeline.months import Calendar, add_months
 from pipeline.mrr.book import Book
-from pipeline.mrr.components import components, item_movements, unchanged
-from pipeline.mrr.ends import Ends, ends_of_cases, windows_of
+from pipeline.mrr.components import components, item_movements
+from pipeline.mrr.ends import Ends, Sides, windows_of
 from pipeline.mrr.pairing import CASE
 from pipeline.mrr.past import with_past
 from pipeline.mrr.policy import Policy
-from pipeline.mrr.snapshot import evidence_at
 from pipeline.mrr.valued import Valued
 
 
@@ -32,35 +31,24 @@ class Movements:
     component: pl.DataFrame
 
 
-def _accounts(ends: Ends) -> pl.LazyFrame:
+def _accounts(valued: Valued, ends: Ends, cases: pl.DataFrame) -> pl.LazyFrame:
     """One row per case and account with a counting item at either end."""
-    subscribed = pl.col("holding").any()
+    opening, closing = (
+        ends.accounts.join(cases.lazy().select("case", month=at), on="month")
+        for at in ("opening_month", "month")
+    )
+    changed = ends.changed(cases).with_columns(changed=pl.lit(value=True))
     return (
-        ends.opening.group_by(CASE)
-        .agg(
-            opening_mrr=pl.col("stood").sum(),
-            o=pl.col("value").sum(),
-            held_before=subscribed,
-            left=pl.col("stays").not_().any(),
-            left_evidence=worst_of(pl.col("usage_evidence")),
-        )
-        .join(
-            ends.closing.group_by(CASE).agg(
-                c=pl.col("value").sum(),
-                holds=subscribed,
-                came=pl.col("stays").not_().any(),
-                held_evidence=worst_of(pl.col("usage_evidence")),
-            ),
-            on=CASE,
-            how="full",
-            coalesce=True,
-        )
+        opening.select(*CASE, opening_mrr="mrr", held_before="holds")
+        .join(closing.select(*CASE, "holds", c="mrr"), on=CASE, how="full", coalesce=True)
+        .join(ends.exchanged(valued, cases), on=CASE, how="left")
+        .join(changed, on=CASE, how="left")
         .with_columns(
-            pl.col("opening_mrr", "o", "c").fill_null(0),
-            pl.col("held_before", "holds").fill_null(value=False),
-            changed=pl.col("left").fill_null(value=False) | pl.col("came").fill_null(value=False),
+            pl.col("opening_mrr", "c", "fx_mrr").fill_null(0),
+            pl.col("held_before", "holds", "changed").fill_null(value=False),
         )
-        .drop("left", "came")
+        .with_columns(o=pl.col("opening_mrr") + pl.col("fx_mrr"))
+        .filter(pl.any_horizontal(pl.col("opening_mrr", "c", "o") != 0))
     )
 
 
@@ -103,7 +91,6 @@ def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     proved = (pl.col("surely_paid") < pl.col("opening_at")) & pl.lit(policy.reactivation != "new")
     return accounts.with_columns(
         movement=movement,
-        fx_mrr=o - pl.col("opening_mrr"),
         delta_mrr=c - o,
         closing_mrr=c,
         past_evidence=pl.when((o == 0) & (c > 0) & proved.fill_null(value=False).not_()).then(
@@ -112,11 +99,12 @@ def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     )
 
 
-def _churn_kinds(valued: Valued, ends: Ends, classified: pl.LazyFrame) -> pl.LazyFrame:
+def _churn_kinds(valued: Valued, sides: Sides, classified: pl.LazyFrame) -> pl.LazyFrame:
     """Why each churned account left: the largest item among the last to end."""
     churned = classified.filter(pl.col("movement") == "churn").select(*CASE, "closing_at")
     gone = (
-        ends.opening.join(churned, on=CASE)
+        sides.opening.lazy()
+        .join(churned, on=CASE)
         .select(*CASE, "span", "value", "closing_at")
         .join(valued.spans.lazy().select("span", "subscription_item_id"), on="span")
     )
@@ -185,68 +173,56 @@ def moved(
     valued: Valued, calendar: Calendar, months: Sequence[date], windows: Sequence[int] = (1, 3, 12)
 ) -> Movements:
     """`movements` of what is valued already; one window after the other, so that one is in memory at a time."""
-    found = [_of_window(valued, calendar, months, window) for window in windows]
+    both = {month for window in (0, *windows) for month in (add_months(m, -window) for m in months)}
+    ends = Ends.of(valued, calendar, sorted(both))
+    found = [_of_window(valued, ends, calendar, months, window) for window in windows]
     return Movements(
-        *(
-            pl.concat(getattr(each, name) for each in found).sort("month", maintain_order=True)
-            for name in Movements.__slots__
-        )
+        *(pl.concat(getattr(each, name) for each in found) for name in Movements.__slots__)
     )
 
 
 def _of_window(
-    valued: Valued, calendar: Calendar, months: Sequence[date], window: int
+    valued: Valued, ends: Ends, calendar: Calendar, months: Sequence[date], window: int
 ) -> Movements:
     cases = windows_of(calendar, months, window)
-    ends = ends_of_cases(valued, cases)
-    accounts = with_past(_accounts(ends), cases.lazy(), valued.paid, valued.unsure)
+    accounts = _accounts(valued, ends, cases).collect().lazy()
+    accounts = with_past(accounts, cases.lazy(), valued.paid, valued.unsure)
     classified = _classified(accounts, valued.policy).collect().lazy()
-    graded = _graded(valued, calendar, cases, ends, classified).lazy()
-    changed = graded.filter("changed")
-    pairs = item_movements(ends.of(changed.select(CASE)), valued, changed)
-    same = unchanged(ends, valued, graded.filter(pl.col("changed").not_()))
-    items = pl.concat([pairs, same], how="diagonal").sort("case", "opening_item", "closing_item")
+    sides = ends.sides(cases, classified.filter("changed"))
+    kinds = _churn_kinds(valued, sides, classified)
+    graded = _graded(valued, calendar, ends, cases, classified.join(kinds, on=CASE, how="left"))
+    pairs = item_movements(sides, valued, graded.lazy().filter("changed"))
     parts = components(pairs, valued).sort(*CASE, "subscription_item_id", "type")
+    items = pairs.sort("case", "opening_item", "closing_item")
     return Movements(
-        movement=schemas.MRR_MOVEMENT.conform(graded).collect(engine="in-memory"),
+        movement=schemas.MRR_MOVEMENT.conform(graded.lazy()).collect(engine="in-memory"),
         item_movement=schemas.MRR_ITEM_MOVEMENT.conform(items.lazy()).collect(engine="in-memory"),
         component=schemas.MRR_MOVEMENT_COMPONENT.conform(parts.lazy()).collect(engine="in-memory"),
     )
 
 
 def _graded(
-    valued: Valued, calendar: Calendar, cases: pl.DataFrame, ends: Ends, classified: pl.LazyFrame
+    valued: Valued, calendar: Calendar, ends: Ends, cases: pl.DataFrame, classified: pl.LazyFrame
 ) -> pl.DataFrame:
-    """The accounts of every case with MRR at either end, with their evidence and why they left (MRR_MOVEMENT)."""
-    months = cases.get_column("month").unique().to_list()
-    both = sorted({*months, *cases.get_column("opening_month")})
-    evidence = evidence_at(valued.states, calendar, both, "account").collect().lazy()
+    """The accounts of every case with MRR at either end, with their evidence (MRR_MOVEMENT)."""
+    provisional = calendar.ends(cases.get_column("month").to_list()).lazy()
+    named = (
+        cases.lazy()
+        .select("case", "month", "window_months", "opening_month")
+        .join(provisional.select("month", "provisional"), on="month")
+    )
+    opening, closing = (
+        ends.grades.rename({"month": at, "worst": f"{at}_worst"})
+        for at in ("opening_month", "month")
+    )
+    worst = pl.max_horizontal("opening_month_worst", "month_worst", rank(pl.col("past_evidence")))
     graded = (
-        classified.join(
-            cases.lazy().select("case", "month", "window_months", "opening_month"), on="case"
-        )
-        .join(
-            evidence.rename({"month": "opening_month", "evidence": "opening_evidence"}),
-            on=["opening_month", "account"],
-            how="left",
-        )
-        .join(
-            evidence.rename({"evidence": "closing_evidence"}),
-            on=["month", "account"],
-            how="left",
-        )
-        .join(_churn_kinds(valued, ends, classified), on=CASE, how="left")
-        .join(calendar.ends(months).lazy().select("month", "provisional"), on="month")
+        classified.join(named, on="case")
+        .join(opening, on=["opening_month", "account"], how="left")
+        .join(closing, on=["month", "account"], how="left")
         .with_columns(
-            evidence=worst(
-                *(
-                    pl.col(f"{name}_evidence")
-                    for name in ("opening", "closing", "past", "left", "held")
-                )
-            ).fill_null("exact"),
-            policy=pl.lit(valued.policy.label),
+            evidence=grade_of(worst).fill_null("exact"), policy=pl.lit(valued.policy.label)
         )
-        .filter((pl.col("opening_mrr") != 0) | (pl.col("closing_mrr") != 0) | (pl.col("o") != 0))
         .sort(CASE)
         .collect()
     )
