@@ -65,6 +65,7 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             movement=rows[MRR_MOVEMENT],
             item_movement=rows[MRR_ITEM_MOVEMENT],
             component=rows[MRR_MOVEMENT_COMPONENT],
+            rates=place.lake.scan(FX_RATE),
             account=account,
             spec=metrics.MetricsSpec.of(place.settings.config),
             past=past,

@@ -89,7 +89,7 @@ def explain(basis: Basis, account: Account, month: date, window_months: int = 1)
         movement=row["movement"] or "none",
         rates=_rates(own, ends, ends_of, basis.currency),
         components=components(found, ends, proofs, said),
-        unchanged_items=_unchanged(moved, found),
+        unchanged_items=_unchanged(moved, found, ends),
         within=_within(valued, calendar, month) if window_months == 1 else None,
         why=why(items, charged, opening_at, closing_at, row["evidence"]),
         **{
@@ -204,8 +204,10 @@ def _rates(
     return tuple(Rate(**row) for row in both.collect().to_dicts())
 
 
-def _unchanged(moved: mrr.Movements, found: pl.DataFrame) -> int:
-    """How many items at both ends have no component."""
+def _unchanged(moved: mrr.Movements, found: pl.DataFrame, ends: pl.DataFrame) -> int:
+    """How many items at both ends have no component; of an account that did not change at all, every item."""
+    if moved.item_movement.is_empty():
+        return ends.filter(pl.col("end") == "closing").height
     pairs = moved.item_movement.drop_nulls(
         ["opening_subscription_item_id", "closing_subscription_item_id"]
     )

@@ -11,9 +11,16 @@ import polars as pl
 
 from pipeline.metrics import contributions, figures, judgement
 from pipeline.metrics.contributions import ROW, SPAN
-from pipeline.metrics.members import AccountDimension, account_dimensions, item_dimensions
+from pipeline.metrics.members import (
+    ITEM_MEMBERS,
+    AccountDimension,
+    account_dimensions,
+    item_dimensions,
+)
 from pipeline.metrics.past import Past, versions, with_versions
 from pipeline.metrics.spec import MetricsSpec
+from pipeline.money import convert
+from pipeline.months import add_months
 from pipeline.schemas import EXPANSION_BY_TYPE, EXPANSION_METRICS
 
 MEMBER = ("dimension", "member")
@@ -31,6 +38,20 @@ SNAPSHOT_COLUMNS = (
     "discount_mrr",
     "cancel_at",
     "past_due_since",
+)
+SCHEMA = [("month", pl.Date), ("window_months", pl.Int64)]
+ITEM_COLUMNS = (
+    ROW,
+    "movement",
+    *(
+        f"{end}_{name}"
+        for end in ("opening", "closing")
+        for name in ("subscription_item_id", *ITEM_MEMBERS.values())
+    ),
+    "opening_mrr",
+    "fx_mrr",
+    "delta_mrr",
+    "closing_mrr",
 )
 MOVEMENT_COLUMNS = (
     *SPAN,
@@ -99,13 +120,14 @@ def expansion(
     movement: pl.LazyFrame,
     item_movement: pl.LazyFrame,
     component: pl.LazyFrame,
+    rates: pl.LazyFrame,
     account: pl.LazyFrame,
     spec: MetricsSpec,
     past: Past | None = None,
 ) -> Metrics:
     """Every figure of every month and window that `movement` holds, for the total and each dimension (`tallied`)."""
     return concluded(
-        [tallied(snapshot, movement, item_movement, component, account, spec, past)], spec
+        [tallied(snapshot, movement, item_movement, component, rates, account, spec, past)], spec
     )
 
 
@@ -114,6 +136,7 @@ def tallied(
     movement: pl.LazyFrame,
     item_movement: pl.LazyFrame,
     component: pl.LazyFrame,
+    rates: pl.LazyFrame,
     account: pl.LazyFrame,
     spec: MetricsSpec,
     past: Past | None = None,
@@ -125,6 +148,7 @@ def tallied(
         movement: MRR_MOVEMENT.
         item_movement: MRR_ITEM_MOVEMENT of the same months, windows and accounts.
         component: MRR_MOVEMENT_COMPONENT of the same months, windows and accounts.
+        rates: FX_RATE of these months and those at which the windows open.
         account: ACCOUNT; accounts that are not in it are `unknown` in every CRM dimension.
         spec: dimensions, targets, bands, versions.
         past: what accounts were at the months' ends; None: what they are now.
@@ -136,11 +160,12 @@ def tallied(
     moves = with_versions(movement.collect().lazy(), known, calendar).collect().with_row_index(ROW)
     number = moves.lazy().select(*SPAN, "account_id", ROW)
     of_account = [*SPAN, "account_id"]
-    items = item_movement.join(number, on=of_account).drop(of_account).collect()
+    items = item_movement.join(number, on=of_account).select(ITEM_COLUMNS).collect()
+    standing = _standing(snapshot, moves.join(items, on=ROW, how="anti"), rates).collect()
     expanding = component.filter(movement="expansion").join(number, on=of_account)
     parts = _Parts(
         moves=moves,
-        items=items.lazy(),
+        items=pl.concat([items, standing]).lazy(),
         holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
         expanding=expanding.select(ROW, *SPAN, "subscription_item_id", "type", "amount").collect(),
     )
@@ -168,6 +193,44 @@ def concluded(tallies: Sequence[Tally], spec: MetricsSpec) -> Metrics:
     return Metrics(
         EXPANSION_METRICS.conform(metrics).sort(EXPANSION_METRICS.key).collect(),
         EXPANSION_BY_TYPE.conform(shares).sort(EXPANSION_BY_TYPE.key).collect(),
+    )
+
+
+def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
+    """The items of accounts of which no item changed, as item movements: what moved is the rate, if anything.
+
+    Args:
+        snapshot: MRR_SNAPSHOT.
+        moves: the movements of these accounts, with ROW.
+        rates: FX_RATE.
+    """
+    spans = [
+        (month, window, add_months(month, -window))
+        for month, window in moves.select(SPAN).unique().rows()
+    ]
+    opening = pl.LazyFrame(spans, [*SCHEMA, ("opening_month", pl.Date)], orient="row")
+    then = rates.select("currency", opening_month="month", rate_then="rate")
+    stood = convert(pl.col("mrr_native"), pl.col("rate_then"))
+    both = {
+        f"{end}_{name}": pl.col(name)
+        for end in ("opening", "closing")
+        for name in ("subscription_item_id", *ITEM_MEMBERS.values())
+    }
+    return (
+        snapshot.join(moves.lazy().select(*SPAN, "account_id", ROW), on=["month", "account_id"])
+        .join(opening, on=SPAN)
+        .join(then, on=["opening_month", "currency"], how="left")
+        .with_columns(stood=stood)
+        .select(
+            ROW,
+            pl.lit(None, dtype=pl.String).alias("movement"),
+            **both,
+            opening_mrr="stood",
+            fx_mrr=pl.col("mrr") - pl.col("stood"),
+            delta_mrr=pl.lit(0, dtype=pl.Int64),
+            closing_mrr="mrr",
+        )
+        .select(ITEM_COLUMNS)
     )
 
 

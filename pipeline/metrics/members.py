@@ -13,7 +13,7 @@ from pipeline.config import Dimensions, SegmentBand
 from pipeline.metrics.past import UNKNOWN
 from pipeline.money import MICRO, round_half_even
 
-ITEM_COLUMNS = {
+ITEM_MEMBERS = {
     "plan": "plan",
     "product": "product_id",
     "currency": "currency",
@@ -73,7 +73,7 @@ def account_dimensions(configured: Dimensions) -> list[AccountDimension]:
 
 def item_dimensions(configured: Dimensions) -> list[ItemDimension]:
     """The configured item dimensions."""
-    return [ItemDimension(name, ITEM_COLUMNS[name]) for name in configured.item]
+    return [ItemDimension(name, ITEM_MEMBERS[name]) for name in configured.item]
 
 
 def segment_by_acv(monthly: pl.Expr, bands: tuple[SegmentBand, ...]) -> pl.Expr:

@@ -11,16 +11,12 @@ from pipeline.mrr.book import Book
 from pipeline.mrr.ends import Sides
 from pipeline.mrr.pairing import CASE, ITEM, Turned, pair
 from pipeline.mrr.value import STEP, depth_of, with_list, with_value
-from pipeline.mrr.valued import Valued
+from pipeline.mrr.valued import CARRIED, Valued
 from pipeline.schemas.mrr import ITEM_END
 
 WHOLE = ("new", "reactivation", "churn")
 """Movements whose components are one per item, of the movement's own type."""
 
-CARRIED = (
-    "price_id", "price_version", "quantity", "steps", "usage_type", "billing_scheme", "charge_num", "charge_den",
-    "factor_num", "factor_den", "net_num", "net_den", "plan_key",
-)  # fmt: skip
 SIDES = ("opening", "closing")
 ABOUT = ("month", "window_months", "account_id", "movement", "evidence")
 """What every row says of its case and account."""
@@ -42,7 +38,9 @@ def item_movements(sides: Sides, valued: Valued, accounts: pl.LazyFrame) -> pl.D
         valued: what the spans hold.
         accounts: classified accounts (CASE, movement, opening_at, closing_at).
     """
-    pairs = pair(sides.opening, sides.closing, _turned(valued, accounts))
+    pairs = pair(sides.opening, sides.closing, _turned(valued, accounts)).sort(
+        *CASE, "opening_item", "closing_item"
+    )
     zero = pl.lit(0, dtype=pl.Int64)
     before, after = (pl.coalesce(f"{side}_value", zero) for side in SIDES)
     return (
@@ -51,7 +49,7 @@ def item_movements(sides: Sides, valued: Valued, accounts: pl.LazyFrame) -> pl.D
             how="horizontal",
         )
         .lazy()
-        .join(accounts.select(*CASE, *ABOUT), on=CASE, how="inner")
+        .join(accounts.select(*CASE, *ABOUT), on=CASE, how="inner", maintain_order="left")
         .with_columns(
             opening_mrr=pl.coalesce("stood", zero),
             fx_mrr=before - pl.coalesce("stood", zero),
@@ -258,7 +256,7 @@ def _unpaired(pairs: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def components(item_movements: pl.DataFrame, valued: Valued) -> pl.DataFrame:
-    """The components of every account (MRR_MOVEMENT_COMPONENT); an account's amounts sum to its delta.
+    """The components of every account (MRR_MOVEMENT_COMPONENT), in the order of the pairs; they sum to its delta.
 
     Args:
         item_movements: the frame of `item_movements`.
@@ -282,6 +280,7 @@ def components(item_movements: pl.DataFrame, valued: Valued) -> pl.DataFrame:
         .group_by("pair", "type")
         .agg(pl.col("amount").sum())
         .filter(pl.col("amount") != 0)
+        .sort("pair", "type")
         .collect()
     )
     told = numbered.select(TOLD)[parts.get_column("pair")]

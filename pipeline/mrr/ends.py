@@ -62,15 +62,12 @@ class Ends:
         boundaries = ends.get_column("boundary").to_list()
         month = ends.lazy().select("month", at="boundary")
         rates = valued.book.fx_rate.select("month", "currency", "rate").collect().lazy()
-        listed = (pl.col("usage_type") == "metered") | (pl.col("list_native") > 0)
-        named = ("span", "account", ITEM, "subscription_id", "product_id", "currency", "mrr_native")
-        span = ("valid_from", "valid_to")
-        narrow = valued.spans.lazy().select(*named, *span, usage="usage_evidence", holding=listed)
         items = (
-            at_boundaries(narrow, boundaries)
+            at_boundaries(valued.steady, boundaries)
             .join(month, on="at")
             .join(rates, on=["month", "currency"], how="left")
-            .select("month", *named, *span, "usage", "holding", mrr=at_rate())
+            .drop("at")
+            .with_columns(mrr=at_rate())
             .collect()
         )
         _require_values(valued, items.lazy(), "mrr")
@@ -79,9 +76,9 @@ class Ends:
             pl.col("mrr").sum(), holds=pl.col("holding").any()
         )
         return cls(
-            counting.drop("usage", "holding"),
+            counting.drop("holding", "rate"),
             accounts.collect().lazy(),
-            _grades(valued, counting, month, boundaries).collect().lazy(),
+            _grades(valued, month, boundaries).collect().lazy(),
             rates,
         )
 
@@ -151,19 +148,17 @@ def at_rate() -> pl.Expr:
     return convert(pl.col("mrr_native"), pl.col("rate"))
 
 
-def _grades(
-    valued: Valued, counting: pl.LazyFrame, month: pl.LazyFrame, boundaries: list[datetime]
-) -> pl.LazyFrame:
-    unsure = valued.states.filter(pl.col("evidence") != "exact").select(
-        "account", "valid_from", "valid_to", grade="evidence"
+def _grades(valued: Valued, month: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
+    held = ("account", "valid_from", "valid_to")
+    usage = valued.spans.lazy().select(*held, evidence="usage_evidence")
+    unsure = pl.concat([valued.states.select(*held, "evidence"), usage]).filter(
+        pl.col("evidence") != "exact"
     )
-    states = at_boundaries(unsure, boundaries).join(month, on="at")
-    usage = counting.filter(pl.col("usage") != "exact").rename({"usage": "grade"})
-    columns = ("month", "account", "grade")
     return (
-        pl.concat([states.select(columns), usage.select(columns)])
+        at_boundaries(unsure, boundaries)
+        .join(month, on="at")
         .group_by("month", "account")
-        .agg(worst=rank(pl.col("grade")).max())
+        .agg(worst=rank(pl.col("evidence")).max())
     )
 
 

@@ -192,11 +192,10 @@ def _of_window(
     kinds = _churn_kinds(valued, sides, classified)
     graded = _graded(valued, calendar, ends, cases, classified.join(kinds, on=CASE, how="left"))
     pairs = item_movements(sides, valued, graded.lazy().filter("changed"))
-    parts = components(pairs, valued).sort(*CASE, "subscription_item_id", "type")
-    items = pairs.sort("case", "opening_item", "closing_item")
+    parts = components(pairs, valued)
     return Movements(
         movement=schemas.MRR_MOVEMENT.conform(graded.lazy()).collect(engine="in-memory"),
-        item_movement=schemas.MRR_ITEM_MOVEMENT.conform(items.lazy()).collect(engine="in-memory"),
+        item_movement=schemas.MRR_ITEM_MOVEMENT.conform(pairs.lazy()).collect(engine="in-memory"),
         component=schemas.MRR_MOVEMENT_COMPONENT.conform(parts.lazy()).collect(engine="in-memory"),
     )
 

@@ -127,7 +127,7 @@ ITEM_END = (
 
 MRR_ITEM_MOVEMENT = Table(
     name="mrr_item_movement",
-    grain="one row per month, window and pair of items compared (or item without a partner)",
+    grain="one row per month, window and pair of items (or item without one), of accounts of which an item changed",
     key=("month", "window_months", "opening_subscription_item_id", "closing_subscription_item_id"),
     partitioned=True,
     columns=(

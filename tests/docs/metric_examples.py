@@ -111,6 +111,7 @@ def figures(bolt: int = 24) -> metrics.Metrics:
         found.movement.lazy(),
         found.item_movement.lazy(),
         found.component.lazy(),
+        company(bolt).fx_rate,
         ACCOUNT.empty().lazy(),
         SPEC,
     )
@@ -212,7 +213,8 @@ def plans() -> Rows:
     found = mrr.movements(book, CALENDAR, [APRIL], mrr.Policy(), (1,))
     rows = metrics.expansion(
         mrr.snapshot(book, CALENDAR, [APRIL], mrr.Policy()),
-        found.movement.lazy(), found.item_movement.lazy(), found.component.lazy(), ACCOUNT.empty().lazy(), SPEC,
+        found.movement.lazy(), found.item_movement.lazy(), found.component.lazy(),
+        book.fx_rate, ACCOUNT.empty().lazy(), SPEC,
     ).expansion_metrics.filter(dimension="plan")  # fmt: skip
     columns = ("starting_mrr", "expansion_mrr", "transfer_in_mrr", "transfer_out_mrr", "ending_mrr")
     return {row["member"]: _money(row, *columns) for row in rows.iter_rows(named=True)}

@@ -284,6 +284,7 @@ def test_everything_adds_up_under_every_preset(seed: int) -> None:
             movement,
             moved.item_movement.lazy(),
             moved.component.lazy(),
+            held.fx_rate,
             people(moved.movement, snapshot, draw),
             EVERYTHING,
         )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.schemas import (
     ACCOUNT,
+    FX_RATE,
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
@@ -22,6 +23,8 @@ from pipeline.schemas import (
 from pipeline.schemas.mrr import ITEM_END
 
 JANUARY = date(2026, 1, 1)
+NO_RATES = FX_RATE.empty().lazy()
+"""Every item of these books is in the item movements, so that no rate is asked for."""
 PLANS, CURRENCIES, INTERVALS = ("Pro", "Team", None), ("usd", "eur"), ("month", "year")
 TYPES = ("seat", "plan", "price", "discount", "usage")
 

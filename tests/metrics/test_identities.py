@@ -12,7 +12,7 @@ from pipeline.metrics import (
     check_types,
     expansion,
 )
-from tests.metrics.item_books import Book, books, one_account_each
+from tests.metrics.item_books import NO_RATES, Book, books, one_account_each
 
 EVERYTHING = MetricsSpec(
     dimensions=Dimensions(
@@ -25,7 +25,13 @@ EVERYTHING = MetricsSpec(
 
 def metrics_of(book: Book, spec: MetricsSpec = EVERYTHING):
     return expansion(
-        book.snapshot, book.movement, book.item_movement, book.component, book.account, spec
+        book.snapshot,
+        book.movement,
+        book.item_movement,
+        book.component,
+        NO_RATES,
+        book.account,
+        spec,
     )
 
 

@@ -21,7 +21,7 @@ from pipeline.metrics import (
 )
 from pipeline.months import Calendar
 from pipeline.schemas import ACCOUNT, ACCOUNT_HISTORY
-from tests.metrics.item_books import JANUARY, Book, books, frame, one_account_each
+from tests.metrics.item_books import JANUARY, NO_RATES, Book, books, frame, one_account_each
 
 BEGIN, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -53,7 +53,7 @@ def present(told: Told) -> pl.LazyFrame:
 
 def metrics_of(book: Book, told: Told, calendar: Calendar = LATER) -> Metrics:
     parts = (book.snapshot, book.movement, book.item_movement, book.component)
-    return expansion(*parts, present(told), SPEC, Past(history(told), calendar))
+    return expansion(*parts, NO_RATES, present(told), SPEC, Past(history(told), calendar))
 
 
 def members(found: Metrics, dimension: str, window: int = 1) -> dict[str, tuple[int, ...]]:
@@ -275,7 +275,7 @@ def test_every_dimension_is_there() -> None:
         )
     )
     parts = (book.snapshot, book.movement, book.item_movement, book.component)
-    rows = expansion(*parts, account, spec, Past(history(told), LATER)).expansion_metrics
+    rows = expansion(*parts, NO_RATES, account, spec, Past(history(told), LATER)).expansion_metrics
     assert dict(
         rows.filter(pl.col("dimension") != "total").select("dimension", "member").rows()
     ) == {

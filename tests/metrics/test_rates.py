@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import Benchmarks, Dimensions, Target
 from pipeline.metrics import MetricsSpec, expansion
-from tests.metrics.item_books import Book, one_account_each
+from tests.metrics.item_books import NO_RATES, Book, one_account_each
 
 
 def metrics_of(book: Book, spec: MetricsSpec | None = None):
@@ -13,6 +13,7 @@ def metrics_of(book: Book, spec: MetricsSpec | None = None):
         book.movement,
         book.item_movement,
         book.component,
+        NO_RATES,
         book.account,
         spec or MetricsSpec(),
     )

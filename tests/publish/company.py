@@ -11,7 +11,7 @@ from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import add_months
 from pipeline.publish import publish_months, replace_table
 from pipeline.schemas import ACCOUNT, ALERT_EVALUATION, RESTATEMENT
-from tests.metrics.item_books import JANUARY, one_account_each
+from tests.metrics.item_books import JANUARY, NO_RATES, one_account_each
 
 MONTHS = tuple(add_months(JANUARY, n) for n in range(14))
 LAST = MONTHS[-2]
@@ -75,7 +75,13 @@ def _month(place: int, window: int) -> dict[str, pl.DataFrame]:
     )
     moved = book.movement.with_columns(provisional=pl.lit(month == MONTHS[-1]))
     found = expansion(
-        book.snapshot, moved, book.item_movement, book.component, book.account, MetricsSpec()
+        book.snapshot,
+        moved,
+        book.item_movement,
+        book.component,
+        NO_RATES,
+        book.account,
+        MetricsSpec(),
     )
     return {
         "mrr_movement": moved.collect(),

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from pipeline.metrics import MetricsSpec, expansion
 from pipeline.publish import publish_months, published, restate
 from pipeline.schemas import EXPANSION_METRICS, RESTATEMENT
-from tests.metrics.item_books import JANUARY, one_account_each
+from tests.metrics.item_books import JANUARY, NO_RATES, one_account_each
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FEBRUARY = date(2026, 2, 1)
@@ -21,6 +21,7 @@ def metrics(closing: int, *, month: date = JANUARY, window: int = 1) -> pl.DataF
         book.movement,
         book.item_movement,
         book.component,
+        NO_RATES,
         book.account,
         MetricsSpec(),
     ).expansion_metrics

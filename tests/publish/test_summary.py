@@ -13,7 +13,7 @@ from pipeline.metrics import MetricsSpec, expansion
 from pipeline.months import add_months
 from pipeline.publish import publish_months, render, replace_table, summary
 from pipeline.schemas import ACCOUNT, SLACK_OUTBOX
-from tests.metrics.item_books import JANUARY, one_account_each
+from tests.metrics.item_books import JANUARY, NO_RATES, one_account_each
 
 
 def fill(warehouse: Engine, count: int = 14) -> None:
@@ -34,6 +34,7 @@ def fill(warehouse: Engine, count: int = 14) -> None:
                 moved,
                 book.item_movement,
                 book.component,
+                NO_RATES,
                 book.account,
                 MetricsSpec(),
             )

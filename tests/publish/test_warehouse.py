@@ -22,7 +22,7 @@ from pipeline.schemas import (
     MRR_MOVEMENT,
     MRR_SNAPSHOT,
 )
-from tests.metrics.item_books import JANUARY, Book, books, one_account_each
+from tests.metrics.item_books import JANUARY, NO_RATES, Book, books, one_account_each
 
 FEBRUARY = date(2026, 2, 1)
 
@@ -33,6 +33,7 @@ def frames(book: Book) -> dict[str, pl.DataFrame]:
         book.movement,
         book.item_movement,
         book.component,
+        NO_RATES,
         book.account,
         MetricsSpec(),
     )
