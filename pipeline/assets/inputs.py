@@ -4,7 +4,8 @@ Belongs here: which live tables a domain call gets, and what the configuration a
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pipeline.schemas import (
     DISCOUNT,
     FX_RATE,
     ITEM_TIMELINE,
+    MRR_MOVEMENT,
     PRICE,
     PRODUCT,
     RAW_RECORD,
@@ -83,6 +85,36 @@ def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Tab
     """
     keys = [key_of(month) for month in months]
     return {table: place.lake.scan(table, keys) for table in tables}
+
+
+LOT = 1_000_000
+"""Movements, of all windows, that are in memory at once."""
+
+
+def lots(
+    place: Place, months: Sequence[date], *tables: Table, rows: int = LOT
+) -> Iterator[Mapping[Table, pl.LazyFrame]]:
+    """The live rows of `months` of each table, in lots that fit into memory: of an account and month all or none.
+
+    Args:
+        place: where they are.
+        months: ascending.
+        tables: monthly tables of accounts.
+        rows: about as many movements as a lot has.
+
+    Raises:
+        MissingMonth: a month of a table was never computed.
+    """
+    held = place.lake.counts(MRR_MOVEMENT)
+    for part in mrr.packed({month: held.get(key_of(month), 0) for month in months}, rows):
+        found = monthly(place, part, *tables)
+        of = math.ceil(sum(held.get(key_of(month), 0) for month in part) / rows)
+        if of <= 1:
+            yield found
+            continue
+        for number in range(of):
+            own = pl.col("account_id").hash() % of == number
+            yield {table: frame.filter(own) for table, frame in found.items()}
 
 
 def _first_paid_on(path: Path | None) -> dict[str, str]:

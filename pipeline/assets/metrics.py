@@ -57,19 +57,24 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        rows = inputs.monthly(place, months_in(context), *INPUTS)
-        account = place.lake.scan(ACCOUNT)
+        account, rates = place.lake.scan(ACCOUNT), place.lake.scan(FX_RATE)
         past = metrics.Past(place.lake.scan(ACCOUNT_HISTORY), place.calendar())
-        found = metrics.expansion(
-            snapshot=rows[MRR_SNAPSHOT],
-            movement=rows[MRR_MOVEMENT],
-            item_movement=rows[MRR_ITEM_MOVEMENT],
-            component=rows[MRR_MOVEMENT_COMPONENT],
-            rates=place.lake.scan(FX_RATE),
-            account=account,
-            spec=metrics.MetricsSpec.of(place.settings.config),
-            past=past,
-        )
+        spec = metrics.MetricsSpec.of(place.settings.config)
+        tallies, inferred = [], []
+        for rows in inputs.lots(place, months_in(context), *INPUTS):
+            tally = metrics.tallied(
+                snapshot=rows[MRR_SNAPSHOT],
+                movement=rows[MRR_MOVEMENT],
+                item_movement=rows[MRR_ITEM_MOVEMENT],
+                component=rows[MRR_MOVEMENT_COMPONENT],
+                rates=rates,
+                account=account,
+                spec=spec,
+                past=past,
+            )
+            tallies.append(tally)
+            inferred.append(metrics.inferred(rows[MRR_MOVEMENT], account, past))
+        found = metrics.concluded(tallies, spec)
         figures, types = found.expansion_metrics.lazy(), found.expansion_by_type.lazy()
         identities = [
             (MEMBERS, metrics.check_members(figures)),
@@ -84,9 +89,7 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             EXPANSION_BY_TYPE: found.expansion_by_type,
         }
         shown.store_months(context, place, frames, (night.TIMELINE, generation))
-        known = dimensions.known(
-            context, place, metrics.inferred(rows[MRR_MOVEMENT], account, past)
-        )
+        known = dimensions.known(context, place, metrics.inferred_of(inferred))
         yield from [*results, known]
         for table, frame in frames.items():
             yield shown.month_result(context, table, frame)
@@ -110,12 +113,16 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         generation = place.lake.generation(night.TIMELINE)
         wanted, calendar = months_in(context), place.calendar()
         history = months_between(calendar.first_month or min(wanted), max(wanted))
-        snapshots = mrr.snapshot(inputs.book(place), calendar, history, place.policy)
-        values = metrics.counted(snapshots).collect().lazy()
         rates = place.lake.scan(FX_RATE)
+        sums, growths = [], []
+        for book in mrr.shares(inputs.book(place)):
+            snapshots = mrr.snapshot(book, calendar, history, place.policy)
+            values = metrics.counted(snapshots).collect().lazy()
+            sums.append(metrics.cohort_sums(values, rates, wanted))
+            growths.append(metrics.growth_sums(values, rates, wanted))
         frames = {
-            EXPANSION_COHORT: metrics.cohorts(values, rates, wanted),
-            COHORT_GROWTH: metrics.cohort_growth(values, rates, wanted),
+            EXPANSION_COHORT: metrics.cohorts_of(sums),
+            COHORT_GROWTH: metrics.cohort_growth_of(growths, wanted),
         }
         shown.store_months(context, place, frames, (night.TIMELINE, generation))
         for table, frame in frames.items():

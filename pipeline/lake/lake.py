@@ -235,6 +235,15 @@ class Lake:
                 for row in ledger.live(connection)
             ]
 
+    def counts(self, table: Table) -> dict[str, int]:
+        """How many live rows each partition of `table` has."""
+        with reading(self.engine) as connection:
+            rows = ledger.live(connection, table.name)
+        found: dict[str, int] = {}
+        for row in rows:
+            found[str(row.partition)] = found.get(str(row.partition), 0) + int(row.rows)
+        return found
+
     def partitions(self, table: Table) -> list[str]:
         """The partitions of `table` that are live, sorted."""
         with reading(self.engine) as connection:

@@ -16,7 +16,7 @@ from pipeline.metrics.identities import (
     check_types,
     check_within,
 )
-from pipeline.metrics.past import Past, inferred
+from pipeline.metrics.past import Past, inferred, inferred_of
 from pipeline.metrics.spec import MetricsSpec
 
 __all__ = [
@@ -38,5 +38,6 @@ __all__ = [
     "expansion",
     "growth_sums",
     "inferred",
+    "inferred_of",
     "tallied",
 ]

@@ -142,6 +142,16 @@ def inferred(movement: pl.LazyFrame, account: pl.LazyFrame, past: Past) -> pl.Da
     )
 
 
+def inferred_of(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """`inferred` of all accounts and months of `parts`; an account and month is in one of them."""
+    return (
+        pl.concat(parts)
+        .group_by("month", "dimension")
+        .agg(pl.col("accounts", "mrr").sum())
+        .sort("month", "dimension")
+    )
+
+
 def _spans(history: pl.LazyFrame, fields: Sequence[str]) -> pl.LazyFrame:
     """One row per account and time in which none of `fields` changed, with `<field>_then`."""
     names = [f"{field}_then" for field in fields]

@@ -12,7 +12,7 @@ from pipeline.months import Calendar
 from pipeline.mrr.book import Book, empty_links
 from pipeline.mrr.ends import unvalued
 from pipeline.mrr.movement import Movements, moved, movements
-from pipeline.mrr.parts import parts, shares
+from pipeline.mrr.parts import packed, parts, shares
 from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.snapshot import snapshot, snapshot_of
@@ -39,6 +39,7 @@ __all__ = [
     "first_paid",
     "moved",
     "movements",
+    "packed",
     "parts",
     "shares",
     "snapshot",

@@ -5,7 +5,7 @@ know nothing of each other, nor do months.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -53,9 +53,15 @@ def parts(
         .alias(str(place))
         for place, end in enumerate(ends)
     ]
+    counts = spans.select(held).collect().row(0)
+    yield from packed(dict(zip(months, counts, strict=True)), rows)
+
+
+def packed(counts: Mapping[date, int], rows: int) -> Iterator[list[date]]:
+    """The months of `counts` in their order, in parts of at most so many rows together, and at least one month."""
     part: list[date] = []
     filled = 0
-    for month, count in zip(months, spans.select(held).collect().row(0), strict=True):
+    for month, count in counts.items():
         if part and filled + count > rows:
             yield part
             part, filled = [], 0
