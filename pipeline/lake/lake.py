@@ -18,7 +18,7 @@ from pipeline.errors import MissingMonth, SchemaMismatch, StaleGeneration
 from pipeline.lake import ledger, manifest, orphans
 from pipeline.lake.objects import LiveObject, StagedObject, merge_objects, write_object
 from pipeline.lake.storage import remote, storage_at
-from pipeline.months import KEY_FORMAT
+from pipeline.months import key_of
 from pipeline.schemas import TABLES, Table
 
 WHOLE = "_"
@@ -67,11 +67,8 @@ class Lake:
             SchemaMismatch: a column is missing, or `frame` has rows of a month that is not in `partitions`.
         """
         rows = table.conform(frame.lazy()).collect()
-        keyed = rows.with_columns(pl.col("month").dt.strftime(KEY_FORMAT).alias("_partition"))
-        found = keyed.partition_by(
-            "_partition", as_dict=True, include_key=False, maintain_order=True
-        )
-        by_month = {str(key[0]): part for key, part in found.items()}
+        found = rows.partition_by("month", as_dict=True, maintain_order=True)
+        by_month = {key_of(month): part for (month,), part in found.items()}
         stray = sorted(set(by_month) - set(partitions))
         if stray:
             raise SchemaMismatch(

@@ -187,7 +187,7 @@ def _path(pairs: pl.LazyFrame, valued: Valued) -> pl.LazyFrame:
     usage = pairs.filter(
         (pl.col("opening_usage_type") == "metered") | (pl.col("closing_usage_type") == "metered")
     )
-    return pl.concat(
+    parts = pl.concat(
         [
             steps.select(
                 "pair",
@@ -198,6 +198,12 @@ def _path(pairs: pl.LazyFrame, valued: Valued) -> pl.LazyFrame:
             steps.select("pair", type=pl.lit("discount"), amount="discount_step"),
             usage.select("pair", type=pl.lit("usage"), amount="delta_mrr"),
         ]
+    )
+    # Two steps may be of one type.
+    return (
+        parts.filter(pl.col("amount") != 0)
+        .group_by("pair", "type", maintain_order=True)
+        .agg(pl.col("amount").sum())
     )
 
 
@@ -277,10 +283,7 @@ def components(item_movements: pl.DataFrame, valued: Valued) -> pl.DataFrame:
     parts = (
         pl.concat([simple, _path(both, valued), _unpaired(retained)])
         .filter(pl.col("amount") != 0)
-        .group_by("pair", "type")
-        .agg(pl.col("amount").sum())
-        .filter(pl.col("amount") != 0)
-        .sort("pair", "type")
+        .sort("pair", maintain_order=True)
         .collect()
     )
     told = numbered.select(TOLD)[parts.get_column("pair")]

@@ -96,7 +96,7 @@ def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         past_evidence=pl.when((o == 0) & (c > 0) & proved.fill_null(value=False).not_()).then(
             "past_evidence"
         ),
-    )
+    ).drop("o", "c", "holds", "held_before", "first_paid", "surely_paid", "left_at", "back_at")
 
 
 def _churn_kinds(valued: Valued, sides: Sides, classified: pl.LazyFrame) -> pl.LazyFrame:
@@ -222,7 +222,7 @@ def _graded(
         .with_columns(
             evidence=grade_of(worst).fill_null("exact"), policy=pl.lit(valued.policy.label)
         )
-        .sort(CASE)
+        .sort(pl.col("case").cast(pl.Int64) * 2**32 + pl.col("account"))
         .collect()
     )
     ids = valued.accounts.gather(graded.get_column("account")).alias("account_id")
