@@ -13,9 +13,9 @@ import polars as pl
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book
 
-SPANS = 100_000
+SPANS = 150_000
 """Rows of the timeline that are in memory at once."""
-ROWS = 400_000
+ROWS = 500_000
 """Items at month ends that are looked at in one pass, in three windows."""
 
 
