@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline import mrr
+from pipeline.schemas import MRR_ITEM_MOVEMENT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT
 from tests.history.records import Histories
 from tests.history.test_properties import random_histories
 
@@ -50,6 +51,23 @@ def test_parts_say_what_all_at_once_say(policy: str, rows: int) -> None:
     ]
     expected = mrr.snapshot(lived().book(), calendar, months, POLICIES[policy]).collect()
     assert_frame_equal(pl.concat(snapshots), expected)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_shares_of_accounts_say_what_all_together_say(policy: str) -> None:
+    calendar, months, book = lived().calendar, lived().months, lived().book()
+    shares = list(mrr.shares(book, spans=40))
+    assert len(shares) > 2
+    whole = mrr.moved(valued(policy), calendar, months)
+    found = [mrr.moved(mrr.Valued.of(each, POLICIES[policy]), calendar, months) for each in shares]
+    for name, key in {
+        "movement": MRR_MOVEMENT.key,
+        "item_movement": MRR_ITEM_MOVEMENT.key,
+        "component": MRR_MOVEMENT_COMPONENT.key,
+    }.items():
+        together = pl.concat(getattr(each, name) for each in found)
+        assert together.height > 0
+        assert_frame_equal(together.sort(key), getattr(whole, name).sort(key))
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -2,6 +2,7 @@
 
 import polars as pl
 from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.config import Dimensions
 from pipeline.metrics import (
@@ -10,7 +11,9 @@ from pipeline.metrics import (
     check_members,
     check_roll_forward,
     check_types,
+    concluded,
     expansion,
+    tallied,
 )
 from tests.metrics.item_books import NO_RATES, Book, books, one_account_each
 
@@ -42,6 +45,20 @@ def test_every_identity_holds_for_every_book(book: Book) -> None:
     assert check_components(book.movement, book.component).is_empty()
     assert check_members(found.expansion_metrics.lazy()).is_empty()
     assert check_types(found.expansion_metrics.lazy(), found.expansion_by_type.lazy()).is_empty()
+
+
+@given(book=books(), of=st.integers(2, 4))
+def test_lots_of_accounts_say_what_all_together_say(book: Book, of: int) -> None:
+    whole = metrics_of(book)
+    frames = (book.snapshot, book.movement, book.item_movement, book.component)
+    tallies = []
+    for number in range(of):
+        own = pl.col("account_id").hash() % of == number
+        lot = [frame.filter(own) for frame in frames]
+        tallies.append(tallied(*lot, NO_RATES, book.account, EVERYTHING))
+    together = concluded(tallies, EVERYTHING)
+    assert together.expansion_metrics.equals(whole.expansion_metrics)
+    assert together.expansion_by_type.equals(whole.expansion_by_type)
 
 
 @given(book=books())
