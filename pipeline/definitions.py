@@ -23,6 +23,7 @@ from pipeline.assets.readiness import readiness_assets
 from pipeline.assets.report import report_assets
 from pipeline.assets.sources import source_assets
 from pipeline.assets.watched import current_month, watched
+from pipeline.assets.weekly import weekly_assets
 from pipeline.settings import Settings
 
 
@@ -48,6 +49,7 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
                 *publish_assets(months),
                 *alert_assets(),
                 *experiment_assets(),
+                *weekly_assets(),
                 *report_assets(),
             ],
             settings,

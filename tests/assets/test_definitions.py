@@ -43,6 +43,7 @@ GROUPS = {
         "readiness_reason",
         "score_evaluation",
         "experiment_result",
+        "readiness_list",
     },
     "publish": {"warehouse", "report"},
     "alerts": {"alert_evaluation", "slack_delivery"},

@@ -23,20 +23,28 @@ PATIENCE = 5.0
 
 
 def report(
-    target: Engine, slack: SlackConfig, key: str, channel: str, message: Message, now: datetime
+    target: Engine,
+    slack: SlackConfig,
+    key: str,
+    channel: str,
+    message: Message,
+    now: datetime,
+    *,
+    kind: str = "operations",
 ) -> bool:
-    """Tell operations something, once for each `key`; false when it was told before.
+    """Tell people something, once for each `key`; false when it was told before.
 
     Args:
         target: the warehouse.
         slack: where to.
         key: what it is about.
-        channel: Slack channel of operations.
+        channel: Slack channel.
         message: what it says.
         now: when.
+        kind: what the outbox calls it.
     """
     try:
-        if not _put(target, key, channel, message, now):
+        if not _put(target, key, kind, channel, message, now):
             return False
         deliver(target, slack, now, only=key, patience=PATIENCE)
     except DBAPIError:
@@ -44,7 +52,9 @@ def report(
     return True
 
 
-def _put(target: Engine, key: str, channel: str, message: Message, now: datetime) -> bool:
+def _put(
+    target: Engine, key: str, kind: str, channel: str, message: Message, now: datetime
+) -> bool:
     outbox = table_of(SLACK_OUTBOX)
     with target.begin() as connection:
         lock_ledger(connection)
@@ -52,7 +62,7 @@ def _put(target: Engine, key: str, channel: str, message: Message, now: datetime
             return False
         row = {
             "key": key,
-            "kind": "operations",
+            "kind": kind,
             "channel": channel,
             "payload_json": json.dumps(message.payload() | {"episodes": []}, ensure_ascii=False),
             "status": "pending",

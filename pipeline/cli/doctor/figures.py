@@ -89,7 +89,6 @@ def _later(settings: Settings) -> Iterator[Found]:
     crm = ("override", "shared_domains", "min_coverage")
     named = [
         *(f"crm.{key}" for key in crm if getattr(config.crm, key) != getattr(default.crm, key)),
-        *(["readiness.slack"] if config.readiness.slack else []),
     ]
     if named:
         yield Found("Not used yet", "note", f"{', '.join(named)}: this version does not act on it")
