@@ -36,6 +36,8 @@ class Settings:
     """SQLAlchemy URL; of SQLite with an absolute path. May hold a password."""
     lake_url: str | None = None
     """`DATA_DIR`, where it is the address of a bucket: `s3://bucket/prefix`."""
+    ray_address: str | None = None
+    """`RAY_ADDRESS`: the Ray cluster that computes shares of accounts; none: this machine."""
     pinned_now: datetime | None = None
     """`PIPELINE_NOW`: the instant that stands in for the clock."""
     stripe_api_key: SecretStr | None = None
@@ -78,6 +80,7 @@ class Settings:
             lake_url=bucket,
             dagster_home=here / (merged.get("DAGSTER_HOME") or ".dagster"),
             warehouse_url=_warehouse_url(merged, here),
+            ray_address=merged.get("RAY_ADDRESS"),
             pinned_now=_instant(merged.get("PIPELINE_NOW")),
             stripe_api_key=_secret(merged, "STRIPE_API_KEY"),
             stripe_api_base=_base(merged, "STRIPE_API_BASE"),

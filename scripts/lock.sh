@@ -21,6 +21,8 @@ pin() { # pin OUTPUT [UV ARGUMENT...]
 }
 
 build_requires | pin requirements.lock --extra objectstore pyproject.toml -
+# For machines of a Ray cluster and the one that computes on it.
+build_requires | pin requirements-ray.lock --constraint requirements.lock --extra objectstore --extra ray pyproject.toml -
 # The same versions as at run time, plus the tools.
 build_requires | pin requirements-dev.lock --constraint requirements.lock --extra dev pyproject.toml -
 pin scripts/audit.lock scripts/audit.in

@@ -4,14 +4,19 @@ Belongs here: one pass over all months of the run. Cohorts need every month befo
 for all their tables, so that they never depend on a month that was not computed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import dagster as dg
+import polars as pl
 
 from pipeline import metrics, mrr
 from pipeline.assets import checked, dimensions, inputs, night, shown
+from pipeline.assets.fan_out import fan_out
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
+from pipeline.assets.shares import Share, shares
 from pipeline.months import months_between
 from pipeline.schemas import (
     ACCOUNT,
@@ -25,6 +30,7 @@ from pipeline.schemas import (
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
     MRR_SNAPSHOT,
+    Table,
 )
 
 GROUP = "metrics"
@@ -38,6 +44,67 @@ MEMBERS = checked.check(
 BY_TYPE = checked.check(
     EXPANSION_BY_TYPE.name, "types", "Expansion by type sums to the member's expansion MRR."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Some movements with all that belongs to their accounts and months, and what they are broken down by.
+
+    Attributes:
+        rows: the tables of INPUTS.
+        rates: FX_RATE.
+        account: ACCOUNT.
+        past: what accounts were.
+        spec: dimensions, targets, bands.
+    """
+
+    rows: Mapping[Table, pl.LazyFrame]
+    rates: pl.LazyFrame
+    account: pl.LazyFrame
+    past: metrics.Past
+    spec: metrics.MetricsSpec
+
+
+def lots_of(place: Place, months: Sequence[date]) -> list[Lot]:
+    """All movements of `months`, in lots that fit into memory.
+
+    Raises:
+        MissingMonth: a month of a table was never computed.
+    """
+    scan = place.lake.scan
+    past = metrics.Past(scan(ACCOUNT_HISTORY), place.calendar())
+    spec = metrics.MetricsSpec.of(place.settings.config)
+    return [
+        Lot(rows, scan(FX_RATE), scan(ACCOUNT), past, spec)
+        for rows in inputs.lots(place, months, *INPUTS)
+    ]
+
+
+def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
+    """The sums of a lot, and how much of it rests on inferred members."""
+    sums = metrics.tallied(
+        snapshot=lot.rows[MRR_SNAPSHOT],
+        movement=lot.rows[MRR_MOVEMENT],
+        item_movement=lot.rows[MRR_ITEM_MOVEMENT],
+        component=lot.rows[MRR_MOVEMENT_COMPONENT],
+        rates=lot.rates,
+        account=lot.account,
+        spec=lot.spec,
+        past=lot.past,
+    )
+    return sums, metrics.inferred(lot.rows[MRR_MOVEMENT], lot.account, lot.past)
+
+
+def cohorts(job: tuple[Share, Sequence[date]]) -> tuple[pl.DataFrame, metrics.Growth]:
+    """The sums of cohorts and of their growth in some months, of a share with its whole history."""
+    share, wanted = job
+    book = share.accounts
+    snapshots = mrr.snapshot(book, share.calendar, share.months, share.policy)
+    values = metrics.counted(snapshots).collect().lazy()
+    return (
+        metrics.cohort_sums(values, book.fx_rate, wanted),
+        metrics.growth_sums(values, book.fx_rate, wanted),
+    )
 
 
 def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -57,24 +124,9 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        account, rates = place.lake.scan(ACCOUNT), place.lake.scan(FX_RATE)
-        past = metrics.Past(place.lake.scan(ACCOUNT_HISTORY), place.calendar())
-        spec = metrics.MetricsSpec.of(place.settings.config)
-        tallies, inferred = [], []
-        for rows in inputs.lots(place, months_in(context), *INPUTS):
-            tally = metrics.tallied(
-                snapshot=rows[MRR_SNAPSHOT],
-                movement=rows[MRR_MOVEMENT],
-                item_movement=rows[MRR_ITEM_MOVEMENT],
-                component=rows[MRR_MOVEMENT_COMPONENT],
-                rates=rates,
-                account=account,
-                spec=spec,
-                past=past,
-            )
-            tallies.append(tally)
-            inferred.append(metrics.inferred(rows[MRR_MOVEMENT], account, past))
-        found = metrics.concluded(tallies, spec)
+        lots, address = lots_of(place, months_in(context)), place.settings.ray_address
+        tallies, inferred = zip(*fan_out(tally, lots, address), strict=True)
+        found = metrics.concluded(tallies, metrics.MetricsSpec.of(place.settings.config))
         figures, types = found.expansion_metrics.lazy(), found.expansion_by_type.lazy()
         identities = [
             (MEMBERS, metrics.check_members(figures)),
@@ -113,13 +165,9 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         generation = place.lake.generation(night.TIMELINE)
         wanted, calendar = months_in(context), place.calendar()
         history = months_between(calendar.first_month or min(wanted), max(wanted))
-        rates = place.lake.scan(FX_RATE)
-        sums, growths = [], []
-        for book in mrr.shares(inputs.book(place)):
-            snapshots = mrr.snapshot(book, calendar, history, place.policy)
-            values = metrics.counted(snapshots).collect().lazy()
-            sums.append(metrics.cohort_sums(values, rates, wanted))
-            growths.append(metrics.growth_sums(values, rates, wanted))
+        held, address = shares(place, history), place.settings.ray_address
+        found = fan_out(cohorts, [(share, tuple(wanted)) for share in held], address)
+        sums, growths = zip(*found, strict=True)
         frames = {
             EXPANSION_COHORT: metrics.cohorts_of(sums),
             COHORT_GROWTH: metrics.cohort_growth_of(growths, wanted),

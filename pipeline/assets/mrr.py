@@ -4,15 +4,18 @@ Belongs here: one pass over all months of the run, from the timeline. Identities
 Movements value the states of both month ends themselves, so they depend on the timeline, not on the stored snapshots.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 
 import dagster as dg
 import polars as pl
 
 from pipeline import metrics, mrr
-from pipeline.assets import checked, inputs, night, shown
+from pipeline.assets import checked, night, shown
+from pipeline.assets.fan_out import fan_out
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
+from pipeline.assets.shares import Share, shares
 from pipeline.schemas import (
     INTRA_MONTH_ACTIVITY,
     MRR_ITEM_MOVEMENT,
@@ -22,6 +25,7 @@ from pipeline.schemas import (
 )
 
 GROUP = "mrr"
+UNVALUED = ("month", "subscription_item_id", "price_id", "currency", "mrr_native")
 DEPS = [dg.AssetDep(name) for name in ("item_timeline", "accounts", "fx_rate")]
 TABLES = (MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT, INTRA_MONTH_ACTIVITY)
 
@@ -41,6 +45,51 @@ WITHIN = checked.check(
 )
 
 
+Computed = tuple[shown.Parts, list[pl.DataFrame]]
+"""What was written, and the rows that violate each check."""
+
+
+def snapshots(share: Share) -> Computed:
+    """The snapshots of a share: written, but for those of which an item has no value."""
+    book, policy, written = share.accounts, share.policy, shown.Parts(share.root)
+    spans = mrr.worth(book, policy).collect().lazy()
+    unvalued = []
+    for part in mrr.parts(spans, share.calendar, share.months):
+        found = mrr.snapshot_of(spans, book.fx_rate, share.calendar, part, policy).collect()
+        unvalued.append(found.filter(pl.col("mrr").is_null()).select(UNVALUED))
+        written.add({MRR_SNAPSHOT: found}, part)
+    return written, [pl.concat(unvalued)]
+
+
+def movements(share: Share) -> Computed:
+    """The movements of a share, with their parts, and the rows that violate ROLL_FORWARD, COMPONENTS and WITHIN."""
+    calendar, written = share.calendar, shown.Parts(share.root)
+    valued = mrr.Valued.of(share.accounts, share.policy)
+    violations = []
+    for part in mrr.parts(valued.spans.lazy(), calendar, share.months):
+        found = mrr.moved(valued, calendar, part)
+        moved, activity = found.movement.lazy(), mrr.within(valued, calendar, part)
+        violations.append(
+            (
+                metrics.check_roll_forward(moved),
+                metrics.check_components(moved, found.component.lazy()),
+                metrics.check_within(moved, activity.lazy()),
+            )
+        )
+        frames = (found.movement, found.item_movement, found.component, activity)
+        written.add(dict(zip(TABLES, frames, strict=True)), part)
+    return written, [pl.concat(each) for each in zip(*violations, strict=True)]
+
+
+def together(place: Place, work: Callable[[Share], Computed], months: Sequence[date]) -> Computed:
+    """What `work` makes of all shares."""
+    written, violations = shown.Parts(place.lake.root), []
+    for part, found in fan_out(work, shares(place, months), place.settings.ray_address):
+        written.take(part)
+        violations.append(found)
+    return written, [pl.concat(each) for each in zip(*violations, strict=True)]
+
+
 def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """`mrr_snapshot`; `mrr_movement` with item movements, components and what happens within a month."""
 
@@ -54,19 +103,11 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        calendar, policy, written = place.calendar(), place.policy, shown.Parts(place)
-        for book in mrr.shares(inputs.book(place)):
-            spans = mrr.worth(book, policy).collect().lazy()
-            for part in mrr.parts(spans, calendar, months_in(context)):
-                found = mrr.snapshot_of(spans, book.fx_rate, calendar, part, policy).collect()
-                unvalued = found.filter(pl.col("mrr").is_null()).select(
-                    "month", "subscription_item_id", "price_id", "currency", "mrr_native"
-                )
-                if not unvalued.is_empty():
-                    yield from checked.results([(VALUED, unvalued)])
-                    raise mrr.unvalued(unvalued)
-                written.add({MRR_SNAPSHOT: found}, part)
-        written.commit(context, (night.TIMELINE, generation))
+        written, (unvalued,) = together(place, snapshots, months_in(context))
+        if not unvalued.is_empty():
+            yield from checked.results([(VALUED, unvalued)])
+            raise mrr.unvalued(unvalued)
+        written.commit(context, place.lake, (night.TIMELINE, generation))
         holds = checked.results([(VALUED, MRR_SNAPSHOT.empty())])
         yield written.result(context, MRR_SNAPSHOT, holds)
 
@@ -80,25 +121,13 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        calendar, written = place.calendar(), shown.Parts(place)
-        results: list[dg.AssetCheckResult] = []
-        for book in mrr.shares(inputs.book(place)):
-            valued = mrr.Valued.of(book, place.policy)
-            for part in mrr.parts(valued.spans.lazy(), calendar, months_in(context)):
-                found = mrr.moved(valued, calendar, part)
-                moved, activity = found.movement.lazy(), mrr.within(valued, calendar, part)
-                identities = [
-                    (ROLL_FORWARD, metrics.check_roll_forward(moved)),
-                    (COMPONENTS, metrics.check_components(moved, found.component.lazy())),
-                    (WITHIN, metrics.check_within(moved, activity.lazy())),
-                ]
-                results = checked.results(identities)
-                if error := checked.broken(identities):
-                    yield from results
-                    raise error
-                frames = (found.movement, found.item_movement, found.component, activity)
-                written.add(dict(zip(TABLES, frames, strict=True)), part)
-        written.commit(context, (night.TIMELINE, generation))
+        written, violations = together(place, movements, months_in(context))
+        identities = list(zip((ROLL_FORWARD, COMPONENTS, WITHIN), violations, strict=True))
+        results = checked.results(identities)
+        if error := checked.broken(identities):
+            yield from results
+            raise error
+        written.commit(context, place.lake, (night.TIMELINE, generation))
         yield from results
         for table in TABLES:
             yield written.result(context, table)

@@ -6,13 +6,16 @@ Belongs here: metadata, made from the schemas. Does not belong here: what is com
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from pipeline.assets.place import Place
-from pipeline.lake.objects import StagedObject
+from pipeline.lake import Lake
+from pipeline.lake.objects import StagedObject, write_partitions
+from pipeline.lake.storage import storage_at
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import KEY_FORMAT, key_of
 from pipeline.schemas import Column, Table
@@ -144,12 +147,12 @@ class Parts:
     """What a step writes of monthly tables, part by part; nobody sees it before it is committed.
 
     Attributes:
-        place: where it works.
+        root: the lake's.
         staged: the objects that are written.
         told: table -> month -> what its partition shows.
     """
 
-    place: Place
+    root: Path | str
     staged: list[StagedObject] = field(default_factory=list)
     told: dict[Table, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
@@ -158,19 +161,29 @@ class Parts:
         for table, frame in frames.items():
             told = of_months(table, frame, [key_of(month) for month in months])
             filled = [key for key, each in told.items() if each[ROWS]]
-            self.staged += self.place.lake.write_partitions(table, frame, filled)
-            held = self.told.setdefault(table, {})
-            held |= {
-                key: _together(held[key], each) if key in held else each
-                for key, each in told.items()
-            }
+            self.staged += write_partitions(storage_at(self.root), table, frame, filled)
+            self._tell(table, told)
 
-    def commit(self, context: dg.AssetExecutionContext, expect: tuple[str, int]) -> None:
+    def take(self, other: "Parts") -> None:
+        """What was written elsewhere, of other accounts or months."""
+        self.staged += other.staged
+        for table, told in other.told.items():
+            self._tell(table, told)
+
+    def _tell(self, table: Table, told: Mapping[str, dict[str, Any]]) -> None:
+        held = self.told.setdefault(table, {})
+        held |= {
+            key: _together(held[key], each) if key in held else each for key, each in told.items()
+        }
+
+    def commit(
+        self, context: dg.AssetExecutionContext, lake: Lake, expect: tuple[str, int]
+    ) -> None:
         """Show all of them at once, an empty object where a month has no row."""
         for table, held in self.told.items():
             none = [key for key, told in held.items() if not told[ROWS]]
-            self.staged += self.place.lake.write_partitions(table, table.empty(), none)
-        self.place.lake.commit(self.staged, run_id=context.run.run_id, expect=expect)
+            self.staged += write_partitions(storage_at(self.root), table, table.empty(), none)
+        lake.commit(self.staged, run_id=context.run.run_id, expect=expect)
 
     def result(
         self,

@@ -14,11 +14,16 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.database import reading
 from pipeline.database.engine import lock_ledger
-from pipeline.errors import MissingMonth, SchemaMismatch, StaleGeneration
+from pipeline.errors import MissingMonth, StaleGeneration
 from pipeline.lake import ledger, manifest, orphans
-from pipeline.lake.objects import LiveObject, StagedObject, merge_objects, write_object
+from pipeline.lake.objects import (
+    LiveObject,
+    StagedObject,
+    merge_objects,
+    write_object,
+    write_partitions,
+)
 from pipeline.lake.storage import remote, storage_at
-from pipeline.months import key_of
 from pipeline.schemas import TABLES, Table
 
 WHOLE = "_"
@@ -61,24 +66,8 @@ class Lake:
     def write_partitions(
         self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]
     ) -> list[StagedObject]:
-        """Write one object a month (`2026-10`) of `partitions`, an empty one where `frame` has no row of the month.
-
-        Raises:
-            SchemaMismatch: a column is missing, or `frame` has rows of a month that is not in `partitions`.
-        """
-        rows = table.conform(frame.lazy()).collect()
-        found = rows.partition_by("month", as_dict=True, maintain_order=True)
-        by_month = {key_of(month): part for (month,), part in found.items()}
-        stray = sorted(set(by_month) - set(partitions))
-        if stray:
-            raise SchemaMismatch(
-                f"Table {table.name}: the frame has rows of {', '.join(stray)}, which were not asked for."
-            )
-        empty = table.empty()
-        return [
-            write_object(self.storage, table.name, key, by_month.get(key, empty))
-            for key in partitions
-        ]
+        """`objects.write_partitions` to this lake: one object a month; readers see it after `commit`."""
+        return write_partitions(self.storage, table, frame, partitions)
 
     def commit(
         self,

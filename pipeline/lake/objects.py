@@ -10,7 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.errors import SchemaMismatch
 from pipeline.lake.storage import Storage
+from pipeline.months import key_of
+from pipeline.schemas import Table
 
 ROW_GROUP = 10_000
 """Rows of a merged object that are stored together: who reads few of them skips the rest."""
@@ -57,6 +60,26 @@ def write_object(
         return frame.height
 
     return _written(storage, table, partition, write)
+
+
+def write_partitions(
+    storage: Storage, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]
+) -> list[StagedObject]:
+    """Write one object a month (`2026-10`) of `partitions`, an empty one where `frame` has no row of the month.
+
+    Raises:
+        SchemaMismatch: a column is missing, or `frame` has rows of a month that is not in `partitions`.
+    """
+    rows = table.conform(frame.lazy()).collect()
+    found = rows.partition_by("month", as_dict=True, maintain_order=True)
+    by_month = {key_of(month): part for (month,), part in found.items()}
+    stray = sorted(set(by_month) - set(partitions))
+    if stray:
+        raise SchemaMismatch(
+            f"Table {table.name}: the frame has rows of {', '.join(stray)}, which were not asked for."
+        )
+    empty = table.empty()
+    return [write_object(storage, table.name, key, by_month.get(key, empty)) for key in partitions]
 
 
 def merge_objects(storage: Storage, parts: Sequence[LiveObject], schema: pl.Schema) -> StagedObject:

@@ -5,10 +5,10 @@ months in one call. Source of the rules: docs/method.md, "Metrics". Does not bel
 (`pipeline.mrr`), where figures are kept (`pipeline.publish`).
 """
 
-from pipeline.metrics.cohort_growth import cohort_growth, cohort_growth_of, growth_sums
+from pipeline.metrics.cohort_growth import Growth, cohort_growth, cohort_growth_of, growth_sums
 from pipeline.metrics.cohorts import cohort_sums, cohorts, cohorts_of
 from pipeline.metrics.exchange import counted
-from pipeline.metrics.expansion import Metrics, concluded, expansion, tallied
+from pipeline.metrics.expansion import Metrics, Tally, concluded, expansion, tallied
 from pipeline.metrics.identities import (
     check_components,
     check_members,
@@ -20,9 +20,11 @@ from pipeline.metrics.past import Past, inferred, inferred_of
 from pipeline.metrics.spec import MetricsSpec
 
 __all__ = [
+    "Growth",
     "Metrics",
     "MetricsSpec",
     "Past",
+    "Tally",
     "check_components",
     "check_members",
     "check_roll_forward",

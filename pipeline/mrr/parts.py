@@ -19,15 +19,16 @@ ROWS = 500_000
 """Items at month ends that are looked at in one pass, in three windows."""
 
 
-def shares(book: Book, spans: int = SPANS) -> Iterator[Book]:
-    """The book in shares of its accounts, none with many more than `spans` rows of the timeline."""
+def shares(book: Book, spans: int = SPANS, least: int = 1) -> int:
+    """In how many shares the book's accounts are looked at (`Book.share`), none with many more than `spans` spans.
+
+    Args:
+        book: whose timeline is counted.
+        spans: the most rows of the timeline of a share.
+        least: how many shares there are at least.
+    """
     rows = int(book.item_timeline.select(pl.len()).collect().item())
-    of = max(1, math.ceil(rows / spans))
-    if of == 1:
-        yield book
-        return
-    for number in range(of):
-        yield book.share(number, of)
+    return max(least, math.ceil(rows / spans))
 
 
 def parts(

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-ray.lock", "requirements-dev.lock"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -50,7 +50,12 @@ def test_a_lock_names_no_place(lock: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("requirements.lock", []), ("requirements-dev.lock", ["dev"])]
+    ("lock", "extras"),
+    [
+        ("requirements.lock", ["objectstore"]),
+        ("requirements-ray.lock", ["objectstore", "ray"]),
+        ("requirements-dev.lock", ["dev"]),
+    ],
 )
 def test_a_lock_holds_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
     project = PROJECT["project"]
@@ -66,11 +71,12 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str, extras: list[str]) ->
         assert requirement.extras <= pinned.extras, text
 
 
-def test_both_locks_agree() -> None:
-    development = pins("requirements-dev.lock")
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_the_locks_agree(lock: str) -> None:
+    other = pins(lock)
 
     for name, (requirement, _) in pins("requirements.lock").items():
-        assert str(development[name][0].specifier) == str(requirement.specifier), name
+        assert str(other[name][0].specifier) == str(requirement.specifier), name
 
 
 def test_the_image_is_built_from_the_lock_and_does_not_run_as_root() -> None:

@@ -1,0 +1,150 @@
+"""Shares of accounts say what all together say, in this process or on a Ray cluster of two nodes."""
+
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+import ray
+from polars.testing import assert_frame_equal
+from ray.cluster_utils import Cluster
+
+from bench.generated import NOW, calendar, history
+from pipeline import metrics
+from pipeline.assets import inputs, night
+from pipeline.assets import metrics as metrics_steps
+from pipeline.assets import mrr as mrr_steps
+from pipeline.assets.fan_out import fan_out, processors
+from pipeline.assets.place import Place
+from pipeline.assets.shares import Share
+from pipeline.errors import ConfigError
+from pipeline.schemas import ACCOUNT, ACCOUNT_HISTORY, MRR_SNAPSHOT, Table
+from pipeline.settings import Settings
+
+SECRET = "rk_test_nobodyshallseethis"
+MONTHS = 14
+WANTED = tuple(calendar(MONTHS).months[-2:])
+EVERY = tuple(calendar(MONTHS).months)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A lake with the timeline of 300 accounts."""
+    folder = tmp_path_factory.mktemp("company")
+    (folder / "pipeline.toml").touch()
+    made = Place(Settings.load({"PIPELINE_NOW": NOW.isoformat(), "STRIPE_API_KEY": SECRET}, folder))
+    frames = history(1, 300, MONTHS) | {each: each.empty() for each in (ACCOUNT, ACCOUNT_HISTORY)}
+    made.lake.commit(
+        [made.lake.write(table, frame) for table, frame in frames.items()],
+        run_id="test",
+        also=lambda connection: night.touch(connection, "evidence", list(EVERY), 1),
+    )
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Two nodes, each a process of its own with workers of its own."""
+    node = {"num_cpus": 1, "env_vars": {"RAY_USAGE_STATS_ENABLED": "0"}}
+    made = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
+    made.add_node(**node)
+    yield str(made.address)
+    ray.shutdown()
+    made.shutdown()
+
+
+def shares(place: Place, of: int, months: Sequence[date] = WANTED) -> list[Share]:
+    book, root = inputs.book(place), place.lake.root
+    return [
+        Share(book, place.policy, place.calendar(), tuple(months), root, number, of)
+        for number in range(of)
+    ]
+
+
+def rows(place: Place, done: Iterator[mrr_steps.Computed]) -> dict[Table, pl.DataFrame]:
+    """What was written, in the order of the keys; nothing broke a check."""
+    paths: dict[str, list[str]] = {}
+    for written, violations in done:
+        assert all(found.is_empty() for found in violations)
+        for staged in written.staged:
+            paths.setdefault(staged.table, []).append(staged.path)
+    tables = (*mrr_steps.TABLES, MRR_SNAPSHOT)
+    return {
+        table: place.lake.read(table, paths[table.name]).sort(table.key).collect()
+        for table in tables
+        if table.name in paths
+    }
+
+
+@pytest.mark.parametrize("work", [mrr_steps.snapshots, mrr_steps.movements])
+def test_one_share_eight_shares_and_a_cluster_say_the_same(
+    place: Place, cluster: str, work: Callable[[Share], mrr_steps.Computed]
+) -> None:
+    one = rows(place, fan_out(work, shares(place, 1)))
+    eight = rows(place, fan_out(work, shares(place, 8)))
+    apart = rows(place, fan_out(work, shares(place, 8), cluster))
+    assert all(frame.height > 0 for frame in one.values())
+    for table, expected in one.items():
+        assert_frame_equal(eight[table], expected)
+        assert_frame_equal(apart[table], expected)
+
+
+def test_cohorts_of_a_cluster_are_those_of_one_share(place: Place, cluster: str) -> None:
+    def found(of: int, address: str | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        jobs = [(share, WANTED) for share in shares(place, of, EVERY)]
+        sums, growths = zip(*fan_out(metrics_steps.cohorts, jobs, address), strict=True)
+        return metrics.cohorts_of(sums), metrics.cohort_growth_of(growths, WANTED)
+
+    expected = found(1)
+    assert expected[0].height > 0
+    for each in (found(8), found(8, cluster)):
+        for one, other in zip(each, expected, strict=True):
+            assert_frame_equal(one, other)
+
+
+def where(job: int) -> tuple[int, str]:
+    """The job, and the node that did it; long enough for the other node to get the next one."""
+    time.sleep(0.1)
+    return job, ray.get_runtime_context().get_node_id()
+
+
+def test_jobs_are_done_on_both_nodes_and_come_back_in_order(cluster: str) -> None:
+    assert processors(cluster) == 2
+    assert processors(None) == 1
+    found = list(fan_out(where, range(12), cluster))
+    assert [job for job, _ in found] == list(range(12))
+    assert len({node for _, node in found}) == 2
+
+
+def breaks(job: int) -> Any:
+    """Fails as a share with an unknown price does."""
+    raise ConfigError(f"job {job} cannot be done")
+
+
+def test_what_fails_elsewhere_fails_here_with_the_same_words(cluster: str) -> None:
+    with pytest.raises(ConfigError, match="job 0 cannot be done"):
+        list(fan_out(breaks, range(3), cluster))
+
+
+def test_this_machine_does_one_job_after_the_other() -> None:
+    begun: list[int] = []
+
+    def work(job: int) -> int:
+        begun.append(job)
+        return job * 2
+
+    found = fan_out(work, [1, 2, 3])
+    assert next(found) == 2
+    assert begun == [1]
+    assert list(found) == [4, 6]
+
+
+def test_no_secret_is_sent_to_another_machine(place: Place) -> None:
+    sent = pickle.dumps(shares(place, 1))
+    assert b"item_timeline" in sent
+    assert SECRET.encode() not in sent
+    assert b"warehouse.db" not in sent
