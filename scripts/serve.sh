@@ -61,6 +61,8 @@ stop() {
 }
 trap 'stop; exit 0' TERM INT
 [[ -e $DAGSTER_HOME/dagster.yaml ]] || settle
+# Else both make Dagster's tables at their first start, and the slower one ends.
+dagster instance migrate
 dagster-webserver -w workspace.yaml "${address[@]}" &
 dagster-daemon run -w workspace.yaml &
 # When one of the two ends, the other must not go on as if all were well.
