@@ -108,15 +108,15 @@ def test_cohorts_of_a_cluster_are_those_of_one_share(place: Place, cluster: str)
 
 def where(job: int) -> tuple[int, str]:
     """The job, and the node that did it; long enough for the other node to get the next one."""
-    time.sleep(0.1)
+    time.sleep(0.5)
     return job, ray.get_runtime_context().get_node_id()
 
 
 def test_jobs_are_done_on_both_nodes_and_come_back_in_order(cluster: str) -> None:
     assert processors(cluster) == 2
     assert processors(None) == 1
-    found = list(fan_out(where, range(12), cluster))
-    assert [job for job, _ in found] == list(range(12))
+    found = list(fan_out(where, range(24), cluster))
+    assert [job for job, _ in found] == list(range(24))
     assert len({node for _, node in found}) == 2
 
 
