@@ -1,9 +1,10 @@
 """A whole history at scale: snapshots, movements and components of every month, from the item timeline to Parquet.
 
-Usage: python -m bench.history [--accounts 1000000] [--months 60] [--only STEP ...]
+Usage: python -m bench.history [--accounts 1000000] [--months 60] [--folder FOLDER] [--step STEP]
 
-Beside it, in the same run: the floor, which writes the same rows as files; and the usual way, a spine of customers and
-months in SQL on DuckDB, which gives totals only. Each in a process of its own. The result goes to bench/results/.
+Beside it, in the same run: the floor, which writes the same rows as files; the usual way, a spine of customers and
+months in SQL on DuckDB, which gives totals only; the metrics of all months, in all dimensions, with cohorts; and the
+current month alone, computed as a night does. Each in a process of its own. The result goes to bench/results/.
 """
 
 import argparse
@@ -36,7 +37,7 @@ from pipeline.schemas import (
 from pipeline.settings import Settings
 
 SEED = 1
-STEPS = ("build", "product", "floor", "spine")
+STEPS = ("build", "product", "floor", "spine", "metrics", "night")
 COMPUTED = (
     "mrr_snapshot",
     "mrr_movement",
@@ -44,6 +45,7 @@ COMPUTED = (
     "mrr_movement_component",
     "intra_month_activity",
 )
+MEASURED = ("expansion_metrics", "expansion_by_type", "expansion_cohort", "cohort_growth")
 WRITTEN = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
 
 SPINE = """
@@ -112,6 +114,27 @@ def product(folder: Path, months: int) -> dict[str, Any]:
     return told | {"rows": {table.name: _scan(settings, table).height for table in WRITTEN}}
 
 
+def figures(folder: Path, months: int) -> dict[str, Any]:
+    """Metrics and cohorts of all months, from what `product` wrote."""
+    told: dict[str, Any] = {}
+    settings, wanted = settings_in(folder), calendar(months).months
+    with timed(told, "run"):
+        running.months(
+            settings, Watch(), night.Range(wanted[0], wanted[-1]), "backfill", only=MEASURED
+        )
+    return told
+
+
+def one_night(folder: Path, months: int) -> dict[str, Any]:
+    """The current month alone: what a night computes when nothing of the past changed."""
+    told: dict[str, Any] = {}
+    settings, current = settings_in(folder), calendar(months).months[-1]
+    with timed(told, "run"):
+        only = (*COMPUTED, *MEASURED)
+        running.months(settings, Watch(), night.Range(current, current), "backfill", only=only)
+    return told
+
+
 def floor(folder: Path, months: int) -> dict[str, Any]:
     """The same rows, read month by month and written as files; only the writing is counted."""
     settings, target = settings_in(folder), folder / "floor"
@@ -167,7 +190,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--step", choices=STEPS)
     given = parser.parse_args(arguments)
     if given.step:
-        steps = {"product": product, "floor": floor, "spine": spine}
+        steps = {
+            "product": product,
+            "floor": floor,
+            "spine": spine,
+            "metrics": figures,
+            "night": one_night,
+        }
         told = (
             build(given.folder, given.accounts, given.months)
             if given.step == "build"

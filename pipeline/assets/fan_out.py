@@ -5,8 +5,9 @@ secret: it is sent to other machines, which read and write the lake, and nothing
 work is, and how many jobs there are.
 """
 
+import pickle
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,20 +20,18 @@ AHEAD = 2
 """Jobs for each processor of the cluster that are begun before the first is done."""
 
 
-def fan_out(work: Callable[[J], T], jobs: Sequence[J], address: str | None = None) -> Iterator[T]:
+def fan_out(work: Callable[[J], T], jobs: Iterable[J], address: str | None = None) -> Iterator[T]:
     """What `work` makes of each job, in the order of the jobs.
 
     Args:
         work: a function of a module, of which the other machines have the same version.
-        jobs: what can be pickled.
+        jobs: what can be pickled; each is let go when it is done.
         address: of a Ray cluster (`RAY_ADDRESS`); None: this process does all of it, one job after the other.
 
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
     """
-    if address is None or len(jobs) == 1:
-        return map(work, jobs)
-    return _on_ray(work, jobs, address)
+    return _here(work, jobs) if address is None else _on_ray(work, jobs, address)
 
 
 def processors(address: str | None) -> int:
@@ -46,7 +45,13 @@ def processors(address: str | None) -> int:
     )
 
 
-def _on_ray(work: Callable[[J], T], jobs: Sequence[J], address: str) -> Iterator[T]:
+def _here(work: Callable[[J], T], jobs: Iterable[J]) -> Iterator[T]:
+    """Results are copies, as they are from elsewhere: a few rows of text would keep the text of all rows in memory."""
+    for job in jobs:
+        yield pickle.loads(pickle.dumps(work(job)))  # noqa: S301 - what this process made
+
+
+def _on_ray(work: Callable[[J], T], jobs: Iterable[J], address: str) -> Iterator[T]:
     ray = _cluster(address)
     # A worker has one processor, so Polars gets one thread there.
     remote = ray.remote(num_cpus=1)(work)

@@ -65,7 +65,7 @@ class Lot:
     spec: metrics.MetricsSpec
 
 
-def lots_of(place: Place, months: Sequence[date]) -> list[Lot]:
+def lots_of(place: Place, months: Sequence[date]) -> Iterator[Lot]:
     """All movements of `months`, in lots that fit into memory.
 
     Raises:
@@ -74,10 +74,8 @@ def lots_of(place: Place, months: Sequence[date]) -> list[Lot]:
     scan = place.lake.scan
     past = metrics.Past(scan(ACCOUNT_HISTORY), place.calendar())
     spec = metrics.MetricsSpec.of(place.settings.config)
-    return [
-        Lot(rows, scan(FX_RATE), scan(ACCOUNT), past, spec)
-        for rows in inputs.lots(place, months, *INPUTS)
-    ]
+    for rows in inputs.lots(place, months, *INPUTS):
+        yield Lot(rows, scan(FX_RATE), scan(ACCOUNT), past, spec)
 
 
 def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
