@@ -185,6 +185,22 @@ def test_where_nobody_may_look_it_is_at_least_once_and_marked(
     ]
 
 
+def test_a_message_that_may_be_there_twice_says_so_when_it_is_brought_up_to_date(
+    warehouse: Engine, slack: Workspace
+) -> None:
+    now = fire(warehouse)
+    slack.faults.script = ["lost"]
+    slack.may("chat:write")
+    send(warehouse, slack, now)
+    publish(warehouse, 0.03, 0.01, 0.03)
+    night(warehouse, 3)
+    send(warehouse, slack, now + 31 * LATER)
+    first, second, answer = (each["text"] for each in slack.said)
+    assert first.startswith("⚠️ Expansion rate")
+    assert second.startswith("(possible duplicate) ✅ Resolved: Expansion rate")
+    assert answer.startswith("✅ Resolved")
+
+
 @pytest.mark.parametrize(
     ("fault", "delivered"),
     [

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+DOUBT = "possible duplicate"
+"""What a message says that Slack may have got before, where nobody may look; its row in the outbox begins so."""
 Status = Literal["sent", "pending", "unknown", "dead", "absent"]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from pipeline.alerts.delivery import queue
 from pipeline.alerts.delivery.charts import attach
-from pipeline.alerts.delivery.letters import Letter, Outcome, Place, Post
+from pipeline.alerts.delivery.letters import DOUBT, Letter, Outcome, Place, Post
 from pipeline.alerts.delivery.queue import BACKOFF, Waiting
 from pipeline.alerts.delivery.slack import SlackConfig, connect
 from pipeline.alerts.delivery.turn import PATIENCE, turn
@@ -28,7 +28,6 @@ GONE = frozenset(
     }
 )
 """Somebody deleted the message that is to be answered, or takes no answers to it."""
-DOUBT = "possible duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +187,9 @@ class _Delivery:
 
     def _changed(self, thread: Place, each: Waiting) -> Outcome:
         said = each.payload["parent"]
-        key = queue.key_at(self._target, thread) or each.key
-        return self._post.change(
-            thread, Letter(key, thread.channel, said["text"], tuple(said["blocks"]))
-        )
+        key, doubted = queue.at(self._target, thread)
+        letter = Letter(key or each.key, thread.channel, said["text"], tuple(said["blocks"]))
+        return self._post.change(thread, _doubtful(letter) if doubted else letter)
 
     def _charts(self) -> dict[str, str]:
         """Every chart that waits, once."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, or_, select, update
 
-from pipeline.alerts.delivery.letters import Outcome, Place
+from pipeline.alerts.delivery.letters import DOUBT, Outcome, Place
 from pipeline.database import reading, table_of
 from pipeline.database.engine import lock_ledger
 from pipeline.schemas import ALERT_STATE, SLACK_OUTBOX
@@ -126,7 +126,11 @@ def settle(target: Engine, each: Waiting, outcome: Outcome, now: datetime, *, ch
 
 def settle_chart(target: Engine, each: Waiting, chart: str, error: str | None = None) -> None:
     """Store how far the chart came; what Slack said stands beside the message."""
-    values = {"chart": chart} | ({"last_error": f"chart: {error}"} if error else {})
+    values: dict[str, Any] = {"chart": chart}
+    if error:
+        # That it may be in Slack twice goes on being known.
+        doubted = func.coalesce(_OUTBOX.c.last_error, "").startswith(DOUBT)
+        values["last_error"] = case((doubted, _OUTBOX.c.last_error), else_=f"chart: {error}")
     with target.begin() as connection:
         connection.execute(update(_OUTBOX).where(_OUTBOX.c.key == each.key).values(values))
 
@@ -168,10 +172,13 @@ def parent(target: Engine, each: Waiting) -> Place | None:
         return next((one.place for one in found if episode in one.episodes), None)
 
 
-def key_at(target: Engine, place: Place) -> str | None:
-    """The key of the message that is at `place`."""
+def at(target: Engine, place: Place) -> tuple[str | None, bool]:
+    """The key of the message that is at `place`, and whether it may be there twice."""
     with reading(target) as connection:
-        return connection.scalar(select(_OUTBOX.c.key).where(_OUTBOX.c.slack_ts == place.ts))
+        row = connection.execute(
+            select(_OUTBOX.c.key, _OUTBOX.c.last_error).where(_OUTBOX.c.slack_ts == place.ts)
+        ).first()
+    return (row.key, (row.last_error or "").startswith(DOUBT)) if row else (None, False)
 
 
 def channel_id(target: Engine, channel: str) -> str | None:
