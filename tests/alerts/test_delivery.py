@@ -185,6 +185,20 @@ def test_where_nobody_may_look_it_is_at_least_once_and_marked(
     ]
 
 
+def test_a_doubt_outlives_an_attempt_that_was_turned_away(
+    warehouse: Engine, slack: Workspace
+) -> None:
+    now = fire(warehouse)
+    slack.faults.script = ["lost", "service_unavailable"]
+    slack.may("chat:write")
+    assert send(warehouse, slack, now) == Delivered(unknown=1)
+    assert send(warehouse, slack, now + LATER) == Delivered(sent=1)
+    assert [each["text"].startswith("(possible duplicate)") for each in slack.said] == [
+        False,
+        True,
+    ]
+
+
 def test_a_message_that_may_be_there_twice_says_so_when_it_is_brought_up_to_date(
     warehouse: Engine, slack: Workspace
 ) -> None:

@@ -169,7 +169,11 @@ class _Delivery:
         # Nobody may look: at least once, and said so; another attempt is not in this delivery.
         outcome = self._sent(each, _doubtful(letter))
         return replace(
-            outcome, wait=outcome.wait or later, error=outcome.error or f"{DOUBT}: {found.error}"
+            outcome,
+            # That this attempt did not post says nothing of the one before.
+            status="unknown" if outcome.status == "pending" else outcome.status,
+            wait=outcome.wait or later,
+            error=outcome.error or f"{DOUBT}: {found.error}",
         )
 
     def _sent(self, each: Waiting, letter: Letter) -> Outcome:
