@@ -35,11 +35,12 @@ def report_assets() -> list[dg.AssetsDefinition]:
         deps=["alert_evaluation"],
     )
     def report(place: dg.ResourceParam[Place]) -> dg.MaterializeResult[None]:
-        """Every month's page: other months show the run's months too. Pages that say the same are left alone."""
+        """Every month's page: other months show the run's months too. Pages made of the same figures are left alone."""
         done = written(place)
         return dg.MaterializeResult(
             metadata={
                 "pages": len(done.pages),
+                "made": done.made,
                 "written": done.changed,
                 "index": dg.MetadataValue.path(str(done.index)),
                 **(_pictures(place, done.latest) if done.changed and done.latest else {}),

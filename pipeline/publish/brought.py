@@ -143,7 +143,7 @@ def _won(connection: Connection, last: date, months: int) -> Won:
     paid = [row for row in rows if row.outcome == "paid" and row.amount]
     return Won(
         months=held,
-        outcomes={each: outcomes.count(each) for each in set(outcomes)},
+        outcomes={each: outcomes.count(each) for each in sorted(set(outcomes))},
         amount=float(sum(row.amount for row in paid)),
         attributed=float(sum(row.attributed_mrr for row in paid)),
     )

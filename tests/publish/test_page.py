@@ -84,6 +84,49 @@ def test_a_page_is_written_again_only_when_it_says_something_else(
     assert not list(tmp_path.glob(".*")), "nothing half is left behind"
 
 
+def test_only_pages_made_of_something_else_are_made_again(filled: Engine, tmp_path: Path) -> None:
+    first = write_report(filled, tmp_path, GIVEN)
+    assert first.made == len(MONTHS)
+    assert write_report(filled, tmp_path, GIVEN).made == 0
+    old = MONTHS[-4]
+    with filled.begin() as connection:
+        table = table_of(EXPANSION_METRICS)
+        renamed = update(table).where(table.c.month == old, table.c.dimension == "owner")
+        connection.execute(renamed.where(table.c.member == "Ann Lee").values(member="Bea Lee"))
+    whole = {month: page.read_bytes() for month, page in first.pages.items()}
+    assert write_report(filled, tmp_path, GIVEN).made == 1, "members are on their own month's page"
+    changed = {month for month, page in first.pages.items() if page.read_bytes() != whole[month]}
+    assert changed == {old}
+    with filled.begin() as connection:
+        connection.execute(
+            update(table).where(table.c.month == old).values(expansion_rate=table.c.nrr)
+        )
+    later = [month for month in MONTHS if month >= old]
+    assert write_report(filled, tmp_path, GIVEN).made == len(later), "two years show a month's rate"
+    assert write_report(filled, tmp_path, replace(GIVEN, target=0.05)).made == len(MONTHS)
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut", "changed", "emptied"])
+def test_a_damaged_page_is_made_again(filled: Engine, tmp_path: Path, damage: str) -> None:
+    done = write_report(filled, tmp_path, GIVEN)
+    whole = done.page.read_bytes()
+    if damage == "lost":
+        done.page.unlink()
+    else:
+        left = {"cut": whole[:-1], "changed": whole.replace(b"MRR", b"ARR", 1), "emptied": b""}
+        done.page.write_bytes(left[damage])
+    again = write_report(filled, tmp_path, GIVEN)
+    assert (again.made, again.changed) == (1, 1)
+    assert done.page.read_bytes() == whole
+
+
+def test_only_recent_pages_say_how_customers_are_linked_now(filled: Engine, tmp_path: Path) -> None:
+    """A customer more would change every page each night."""
+    done = write_report(filled, tmp_path, GIVEN)
+    told = {month for month, page in done.pages.items() if "as they are now" in page.read_text()}
+    assert told == {month for month in MONTHS if month >= LAST}
+
+
 def test_hostile_names_stay_text(filled: Engine, tmp_path: Path) -> None:
     account, metrics = table_of(schemas.ACCOUNT), table_of(EXPANSION_METRICS)
     with filled.begin() as connection:

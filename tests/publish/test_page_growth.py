@@ -16,6 +16,7 @@ from pipeline.months import add_months
 from pipeline.publish import publish_months
 from pipeline.publish.page import Given, write_report
 from pipeline.publish.page.growth import growth
+from pipeline.publish.page.past import past
 from pipeline.schemas import COHORT_GROWTH
 from tests.publish.company import LAST, MONTHS, published_company
 
@@ -114,7 +115,7 @@ def test_a_year_is_its_accounts_counted_one_by_one(any_warehouse: Engine, months
 
     frame = fill(any_warehouse, months, size, ages)
     with reading(any_warehouse) as connection:
-        found = growth(connection, LAST)
+        found = growth(past(connection).growth, LAST)
     assert sum(each.accounts for each in found) == months * size
     assert len(found) == -(-months // 12)
     for year in found:

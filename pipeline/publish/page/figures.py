@@ -1,13 +1,13 @@
 """One month as the page shows it, read from the warehouse.
 
-Belongs here: totals, members, types, cohorts. Accounts are read in `accounts`, alerts and checks in `notes`. Money is
-in major units of the reporting currency, shares as they are (0.05 = 5%).
+Belongs here: putting a month together, and members and stages of deals. What several months show is in `past`, accounts
+are read in `accounts`, alerts and checks in `notes`. Money is in major units of the reporting currency, shares as they
+are (0.05 = 5%).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -20,13 +20,10 @@ from pipeline.publish.page.accounts import Mover, movers
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.growth import Year, growth
 from pipeline.publish.page.notes import Notes, notes
+from pipeline.publish.page.past import YEAR, Past, Row, latest_of, rows
 from pipeline.publish.page.within import Within, within
 from pipeline.publish.ready import Listed, ready
 
-Row = Mapping[str, Any]
-SERIES = 25
-"""Months of the lines: two years and the month before them."""
-YEAR = 12
 READY = 10
 """Accounts of the list of those that expand next."""
 SPLITS = ("segment", "owner")
@@ -74,31 +71,24 @@ class Month:
     notes: Notes
 
 
-def held(connection: Connection) -> tuple[Row, ...]:
-    """Every published month's total over one month, oldest first."""
-    table = table_of(schemas.EXPANSION_METRICS)
-    return _rows(
-        connection.execute(
-            select(table)
-            .where(table.c.dimension == "total", table.c.window_months == 1)
-            .order_by(table.c.month)
-        )
-    )
-
-
-def read(connection: Connection, month: date, given: Given) -> Month:
+def read(connection: Connection, month: date, given: Given, known: Past) -> Month:
     """The page of `month`, which must be published.
+
+    Args:
+        connection: to the warehouse.
+        month: which one.
+        given: what the configuration says.
+        known: what several pages show.
 
     Raises:
         KeyError: the warehouse does not hold the month.
     """
-    series = _totals(connection, month)
-    months = tuple(row for row in series if row["window_months"] == 1)
-    years = tuple(row for row in series if row["window_months"] == YEAR)
+    months, years = known.series(month, 1), known.series(month, YEAR)
     if not months or months[-1]["month"] != month:
         raise KeyError(month)
     before = [row for row in months if row["month"] == add_months(month, -1)]
     year = [row for row in years if row["month"] == month]
+    latest = latest_of(known.held)
     return Month(
         month=month,
         total=months[-1],
@@ -107,87 +97,36 @@ def read(connection: Connection, month: date, given: Given) -> Month:
         months=months,
         years=years,
         members={split: _members(connection, month, split) for split in SPLITS},
-        types=_types(connection, month),
-        cohorts=_cohorts(connection, month),
-        growth=growth(connection, month),
+        types=known.types_of(month),
+        cohorts=known.cohorts_of(month),
+        growth=growth(known.growth, month),
         stages=_stages(connection, month),
         brought=brought(connection, month, YEAR),
         movers=movers(connection, month, given),
         within=within(connection, month),
         ready=ready(connection, month, READY),
-        notes=notes(connection, month, given.judged),
-    )
-
-
-def _totals(connection: Connection, month: date) -> tuple[Row, ...]:
-    table = table_of(schemas.EXPANSION_METRICS)
-    return _rows(
-        connection.execute(
-            select(table)
-            .where(
-                table.c.dimension == "total",
-                table.c.window_months.in_([1, YEAR]),
-                table.c.month.between(add_months(month, 1 - SERIES), month),
-            )
-            .order_by(table.c.month)
-        )
+        notes=notes(connection, month, given.judged, recent=latest is None or month >= latest),
     )
 
 
 def _members(connection: Connection, month: date, dimension: str) -> tuple[Row, ...]:
     table = table_of(schemas.EXPANSION_METRICS)
-    return _rows(
-        connection.execute(
-            select(table)
-            .where(
-                table.c.dimension == dimension,
-                table.c.window_months == 1,
-                table.c.month == month,
-            )
-            .order_by(table.c.expansion_mrr.desc(), table.c.member)
+    return rows(
+        connection,
+        select(table)
+        .where(
+            table.c.dimension == dimension,
+            table.c.window_months == 1,
+            table.c.month == month,
         )
+        .order_by(table.c.expansion_mrr.desc(), table.c.member),
     )
-
-
-def _types(connection: Connection, month: date) -> tuple[Row, ...]:
-    table = table_of(schemas.EXPANSION_BY_TYPE)
-    return _rows(
-        connection.execute(
-            select(table.c.month, table.c.type, table.c.amount, table.c.accounts)
-            .where(
-                table.c.dimension == "total",
-                table.c.window_months == 1,
-                table.c.month.between(add_months(month, -YEAR), month),
-            )
-            .order_by(table.c.month, table.c.type)
-        )
-    )
-
-
-def _cohorts(connection: Connection, month: date) -> tuple[Row, ...]:
-    """Cohorts of the last two years; a row belongs to the month that its age falls in."""
-    table = table_of(schemas.EXPANSION_COHORT)
-    rows = _rows(
-        connection.execute(
-            select(
-                table.c.cohort_month,
-                table.c.age_months,
-                table.c.accounts,
-                table.c.nrr,
-                table.c.grr,
-            )
-            .where(table.c.cohort_month.between(add_months(month, 1 - SERIES), month))
-            .order_by(table.c.cohort_month, table.c.age_months)
-        )
-    )
-    return tuple(row for row in rows if add_months(row["cohort_month"], row["age_months"]) <= month)
 
 
 def _stages(connection: Connection, month: date) -> tuple[Row, ...]:
     table = table_of(schemas.CRM_PIPELINE)
-    rows = _rows(connection.execute(select(table).where(table.c.month == month)))
     found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    for row in rows(connection, select(table).where(table.c.month == month)):
         stage = found.setdefault(
             row["stage"], {"stage": row["stage"], "deals": 0, "amount": 0.0, "weighted": None}
         )
@@ -196,19 +135,3 @@ def _stages(connection: Connection, month: date) -> tuple[Row, ...]:
         if row["weighted"] is not None:
             stage["weighted"] = (stage["weighted"] or 0) + row["weighted"]
     return tuple(sorted(found.values(), key=lambda stage: (-stage["amount"], stage["stage"])))
-
-
-def _rows(result: Any) -> tuple[Row, ...]:
-    """Rows with money as floats: the page rounds to whole units."""
-    return tuple(
-        {name: _plain(value) for name, value in row.items()} for row in result.mappings().all()
-    )
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def closed(rows: Sequence[Row]) -> list[Row]:
-    """Those of months that are closed."""
-    return [row for row in rows if not row["provisional"]]

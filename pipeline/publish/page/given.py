@@ -4,7 +4,7 @@ Belongs here: plain values that the caller takes from the configuration and the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 Proofs = Callable[[date, frozenset[str]], Mapping[str, tuple[str, ...]]]
@@ -53,5 +53,5 @@ class Given:
     thresholds: tuple[Threshold, ...] = ()
     target: float | None = None
     policy: tuple[tuple[str, str], ...] = ()
-    proofs: Proofs = no_proofs
-    judged: Judged = figures_alone
+    proofs: Proofs = field(default=no_proofs, repr=False)
+    judged: Judged = field(default=figures_alone, repr=False)

@@ -1,6 +1,6 @@
 """How fast cohorts grow, as the page shows it: the cohorts of twelve months together, so that years compare.
 
-Belongs here: reading the growth of cohorts from the warehouse, and putting cohorts together. Words for it are in
+Belongs here: putting cohorts together. Words for it are in
 `growth_words`. Money is in major units of the reporting currency.
 """
 
@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select
-
-from pipeline import schemas
-from pipeline.database import table_of
 from pipeline.months import add_months
 
 Row = Mapping[Any, Any]
@@ -62,14 +58,15 @@ class Year:
     year_two_nrr: float | None
 
 
-def growth(connection: Connection, month: date) -> tuple[Year, ...]:
-    """The cohorts of the last four years as of the end of `month`, latest first; years without any are left out."""
-    table = table_of(schemas.COHORT_GROWTH)
+def growth(known: Sequence[Row], month: date) -> tuple[Year, ...]:
+    """The cohorts of the last four years as of the end of `month`, latest first; years without any are left out.
+
+    Args:
+        known: rows of COHORT_GROWTH, of any months.
+        month: whose page it is.
+    """
     first = add_months(month, 1 - YEAR * YEARS)
-    query = select(table).where(
-        table.c.cohort_month >= first, table.c.month >= first, table.c.month <= month
-    )
-    rows = connection.execute(query).mappings().all()
+    rows = [row for row in known if row["cohort_month"] >= first and row["month"] <= month]
     if not any(row["month"] == month for row in rows):
         return ()
     lasts = [add_months(month, -YEAR * number) for number in range(YEARS)]

@@ -75,7 +75,7 @@ class Notes:
         failed: those of them that failed.
         evidence: grade -> accounts of the month.
         coverage: share of the MRR that is linked to the CRM, as it is now; null where no check looked.
-        links: status -> customers, as it is now.
+        links: status -> customers, as it is now; null in months that are not recent.
         changes: restatements of the total.
     """
 
@@ -84,20 +84,27 @@ class Notes:
     failed: tuple[Check, ...]
     evidence: Mapping[str, int]
     coverage: float | None
-    links: Mapping[str, int]
+    links: Mapping[str, int] | None
     changes: tuple[Change, ...]
 
 
-def notes(connection: Connection, month: date, judged: Judged) -> Notes:
-    """What stands beside the figures of `month`; `judged` tells the figures of a rule."""
+def notes(connection: Connection, month: date, judged: Judged, *, recent: bool) -> Notes:
+    """What stands beside the figures of `month`.
+
+    Args:
+        connection: to the warehouse.
+        month: whose page it is.
+        judged: tells the figures of a rule.
+        recent: whether the page says how customers are linked now, which would change every old page each night.
+    """
     checks = _checks(connection, month)
     return Notes(
         alerts=_alerts(connection, month, judged),
         checks=len(checks),
         failed=tuple(_failed(row) for row in checks.values() if not row["passed"])[:FAILED],
         evidence=_evidence(connection, month),
-        coverage=_coverage(connection),
-        links=_links(connection),
+        coverage=_coverage(connection) if recent else None,
+        links=_links(connection) if recent else None,
         changes=_changes(connection, month),
     )
 

@@ -19,8 +19,9 @@ import vl_convert
 from pipeline.months import add_months, key_of
 from pipeline.publish import ready_words
 from pipeline.publish.page import charts, growth_words, palette, sentences, words
-from pipeline.publish.page.figures import YEAR, Month, Row
+from pipeline.publish.page.figures import Month
 from pipeline.publish.page.given import Given
+from pipeline.publish.page.past import YEAR, Row
 from pipeline.publish.page.tiles import tiles
 
 HERE = "pipeline.publish.page"

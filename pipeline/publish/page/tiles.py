@@ -6,7 +6,8 @@ Belongs here: which figures, and words around them. Does not belong here: the ba
 from dataclasses import dataclass
 
 from pipeline.publish.page import words
-from pipeline.publish.page.figures import Month, Row
+from pipeline.publish.page.figures import Month
+from pipeline.publish.page.past import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.database import reading
 from pipeline.months import key_of
-from pipeline.publish.page import charts, figures, render
+from pipeline.publish.page import charts, figures, render, stamp
 from pipeline.publish.page.given import Given
+from pipeline.publish.page.past import latest_of, past
 from pipeline.publish.page.picture import png
 
 INDEX = "index.html"
@@ -31,12 +32,14 @@ class Written:
     Attributes:
         index: the list of months.
         pages: month -> its file, of the months that were asked for.
+        made: how many pages were put together; the others are made of the same figures.
         changed: how many files were written; the others were the same.
         latest: the latest closed month, else the latest; null where the warehouse holds none.
     """
 
     index: Path
     pages: dict[date, Path]
+    made: int
     changed: int
     latest: date | None
 
@@ -59,9 +62,10 @@ def write_report(
     """
     folder.mkdir(parents=True, exist_ok=True)
     pages: dict[date, Path] = {}
-    changed = 0
+    made = changed = 0
     with _alone(folder), _at_once(source) as connection:
-        held = figures.held(connection)
+        known = past(connection)
+        held = known.held
         wanted = {row["month"] for row in held if months is None or row["month"] in months}
         listed = [
             row for row in held if row["month"] in wanted or file_of(folder, row["month"]).is_file()
@@ -69,11 +73,17 @@ def write_report(
         every = [row["month"] for row in listed]
         for month in sorted(wanted):
             pages[month] = file_of(folder, month)
-            text = render.page(figures.read(connection, month, given), given, every)
-            changed += _put(pages[month], text)
+            found = figures.read(connection, month, given, known)
+            linked = every[: every.index(month) + 2]
+            inputs = stamp.made_of(found, given, linked)
+            if stamp.stands(pages[month], inputs):
+                continue
+            made += 1
+            text = render.page(found, given, linked)
+            changed += _put(pages[month], stamp.stamped(text, inputs))
         target = folder / INDEX
         changed += _put(target, render.index(listed, given))
-    return Written(target, pages, changed, latest_of(held))
+    return Written(target, pages, made, changed, latest_of(held))
 
 
 @contextmanager
@@ -104,18 +114,12 @@ def file_of(folder: Path, month: date) -> Path:
 def pictures(source: Engine, month: date, given: Given) -> dict[str, bytes]:
     """Title -> PNG of the charts that show the total alone, of a published month."""
     with _at_once(source) as connection:
-        found = figures.read(connection, month, given)
+        found = figures.read(connection, month, given, past(connection))
     drawn = (
         ("From opening to closing MRR", charts.waterfall(found)),
         ("Expansion rate", charts.rate(found, given)),
     )
     return {f"{title}, {key_of(month)}": png(chart) for title, chart in drawn if chart}
-
-
-def latest_of(held: Sequence[figures.Row]) -> date | None:
-    """The month that a reader wants first: the latest closed one, else the latest."""
-    months = [row["month"] for row in figures.closed(held) or held]
-    return months[-1] if months else None
 
 
 def _put(target: Path, text: str) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pipeline.publish.page import words
 from pipeline.publish.page.charts.parts import STEP, Chart, chart, shown
-from pipeline.publish.page.figures import Month, Row
+from pipeline.publish.page.figures import Month
+from pipeline.publish.page.past import Row
 
 MEMBERS = 12
 
