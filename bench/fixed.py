@@ -65,6 +65,9 @@ class Place:
             **environment,
             "PYTHONPATH": str(ROOT),
             "PYTHONWARNINGS": "ignore",
+            # What is installed has its bytecode beside it, so the first command alone compiles.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(folder / ".bytecode"),
             "DAGSTER_HOME": str(folder / ".dagster"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }

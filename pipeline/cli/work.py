@@ -16,6 +16,7 @@ from pipeline.assets.place import Place
 from pipeline.cli import running, terminal
 from pipeline.errors import ConfigError, UnknownMonth
 from pipeline.months import Calendar, key_of, month_of
+from pipeline.publish.render import render
 from pipeline.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -98,7 +99,7 @@ def print_summary(settings: Settings) -> None:
         found = publish.summary(place.engine)
     finally:
         place.close()
-    terminal.out().print(publish.render(found, settings.config.company.reporting_currency))
+    terminal.out().print(render(found, settings.config.company.reporting_currency))
 
 
 def _refuse_unknown(settings: Settings, wanted: night.Range) -> None:

@@ -4,7 +4,6 @@ Belongs here: putting computed frames into the database, versions of closed mont
 not belong here: a formula (`pipeline.metrics`), the tables' shape (`pipeline.schemas`, `pipeline.database`).
 """
 
-from pipeline.publish.render import render
 from pipeline.publish.restatements import restate
 from pipeline.publish.summary import Summary, summary
 from pipeline.publish.warehouse import months_of, publish_months, published, replace_table
@@ -14,7 +13,6 @@ __all__ = [
     "months_of",
     "publish_months",
     "published",
-    "render",
     "replace_table",
     "restate",
     "summary",

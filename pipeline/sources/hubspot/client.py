@@ -8,14 +8,16 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 import orjson
 
 from pipeline.sources.hubspot.refusals import Refusal, refusal
 from pipeline.sources.limits import Patience, Spacing
 from pipeline.sources.protocol import Json
+
+if TYPE_CHECKING:
+    import httpx
 
 PUBLIC_BASE = "https://api.hubapi.com"
 SMALLEST_PER_SECOND = 10.0
@@ -65,6 +67,8 @@ class HubSpotClient:
         """Requests that HubSpot still allows today; null: it does not say."""
 
     async def __aenter__(self) -> Self:
+        import httpx  # noqa: PLC0415 - takes long to load, and only a sync asks
+
         self._http = httpx.AsyncClient(
             headers=self._headers,
             timeout=httpx.Timeout(self.patience.answer_seconds, connect=CONNECT_SECONDS),
@@ -107,6 +111,8 @@ class HubSpotClient:
     async def _once(
         self, path: str, params: Mapping[str, str | int], body: Json | None, fault: Fault
     ) -> Json | Refusal:
+        import httpx  # noqa: PLC0415 - takes long to load, and only a sync asks
+
         if self._http is None:
             raise RuntimeError("open the client first: async with client")
         method, content = ("GET", None) if body is None else ("POST", orjson.dumps(body))

@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import msgspec
 import orjson
 
 from pipeline.sources.limits import Pace, Patience
 from pipeline.sources.stripe.refusals import REDIRECT, Refusal, endpoint_of, refusal
+
+if TYPE_CHECKING:
+    import aiohttp
 
 API_VERSION = "2026-10-28.endive"
 PUBLIC_BASE = "https://api.stripe.com"
@@ -73,6 +75,8 @@ class StripeClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        import aiohttp  # noqa: PLC0415 - takes long to load, and only a sync asks
+
         self._session = aiohttp.ClientSession(
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(self.patience.answer_seconds, CONNECT_SECONDS),
@@ -111,6 +115,8 @@ class StripeClient:
 
     async def date(self) -> datetime | None:
         """What Stripe's clock shows, to the second; null where it does not answer or does not say."""
+        import aiohttp  # noqa: PLC0415 - takes long to load, and only a sync asks
+
         if self._session is None:
             raise RuntimeError("open the client first: async with client")
         try:
@@ -122,6 +128,8 @@ class StripeClient:
 
     async def _ask(self, path: str, params: Params | None, decode: Decode) -> Any:
         """One request: what was decoded, or the Refusal."""
+        import aiohttp  # noqa: PLC0415 - takes long to load, and only a sync asks
+
         if self._session is None:
             raise RuntimeError("open the client first: async with client")
         try:
