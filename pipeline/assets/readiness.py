@@ -29,8 +29,8 @@ from pipeline.schemas import (
 )
 
 GROUP = "readiness"
-ROWS_AT_ONCE = 500_000
-"""Accounts at month ends that are scored in one pass."""
+RECORDED, AT_ONCE = 100_000, 4
+"""The record looks at about so many accounts, drawn by a hash where there are more, so many month ends in one pass."""
 INPUTS = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
 
 
@@ -84,8 +84,10 @@ def scored_month(place: Place, wanted: Sequence[date]) -> date | None:
 
 def scores(place: Place, month: date) -> dict[Table, pl.DataFrame]:
     """The tables of one closed month: how good earlier scores were decides what orders its accounts."""
-    found = _scored(place, [month])
-    told = readiness.record(_looked_back(place, month), month)
+    share = _looked_at(place)
+    learned = readiness.learned(_looked_back(place, month, share))
+    told = readiness.record(learned.outcomes, month, share)
+    found = _shipped(place, month, told.shipped, learned)
     return {
         READINESS_SCORE: readiness.score_rows(found, told.shipped, told.chances).collect(),
         READINESS_REASON: readiness.reasons(found).collect(),
@@ -93,14 +95,27 @@ def scores(place: Place, month: date) -> dict[Table, pl.DataFrame]:
     }
 
 
-def _scored(place: Place, months: Sequence[date]) -> pl.LazyFrame:
+def _shipped(place: Place, month: date, method: str, learned: readiness.Learned) -> pl.LazyFrame:
+    """The month by what was learned where that is shipped, else by the rules, which a baseline leaves as they are."""
+    if method != readiness.LOGISTIC.name or learned.model is None:
+        return _scored(place, [month])
+    said = _indicators(place, [month])
+    return readiness.scored_by(said, learned.model, learned.without_deals).collect().lazy()
+
+
+def _indicators(place: Place, months: Sequence[date], share: float = 1.0) -> pl.LazyFrame:
+    told = known.known(place, months).sampled(share)
+    return readiness.indicators(told, place.calendar(), months)
+
+
+def _scored(place: Place, months: Sequence[date], share: float = 1.0) -> pl.LazyFrame:
     points = place.settings.config.readiness.points
-    said = readiness.indicators(known.known(place, months), place.calendar(), months)
+    said = _indicators(place, months, share)
     weights = readiness.weighted(points.model_dump(exclude={"health"}))
     return readiness.scored(said, weights, points.health).collect().lazy()
 
 
-def _looked_back(place: Place, month: date) -> pl.DataFrame:
+def _looked_back(place: Place, month: date, share: float) -> pl.DataFrame:
     """The accounts at earlier month ends, and what became of them; only where all of it was computed."""
     live = {key: set(place.lake.partitions(key)) for key in (MRR_SNAPSHOT, MRR_MOVEMENT_COMPONENT)}
     first = min(map(month_of, live[MRR_SNAPSHOT]), default=month)
@@ -114,18 +129,17 @@ def _looked_back(place: Place, month: date) -> pl.DataFrame:
         )
     ]
     component = known.there(place, MRR_MOVEMENT_COMPONENT, readiness.outcome_months(ends))
-    at_once = _at_once(place)
-    parts = [ends[at : at + at_once] for at in range(0, len(ends), at_once)] or [[]]
+    parts = [ends[at : at + AT_ONCE] for at in range(0, len(ends), AT_ONCE)] or [[]]
     return pl.concat(
-        readiness.outcomes(readiness.judgeable(_scored(place, part)), component).collect()
+        readiness.outcomes(readiness.judgeable(_scored(place, part, share)), component).collect()
         for part in parts
     )
 
 
-def _at_once(place: Place) -> int:
-    """Month ends that are scored together."""
+def _looked_at(place: Place) -> float:
+    """The share of all accounts that the record looks at."""
     accounts = place.lake.scan(ACCOUNT).select("account_id").collect().height
-    return max(1, ROWS_AT_ONCE // max(1, accounts))
+    return min(1.0, RECORDED / max(1, accounts))
 
 
 def published_months(place: Place, wanted: Sequence[date], stored: Sequence[date]) -> list[date]:

@@ -90,9 +90,8 @@ def _print(listed: Listed) -> None:
             *(ready_words.motion(each.motion), "; ".join(each.reasons)),
         )
     out = terminal.out()
-    out.print(
-        f"{key_of(listed.month)}. {ready_words.trusted(listed)}", highlight=False, markup=False
-    )
+    said = f"{key_of(listed.month)}. {ready_words.trusted(listed)} {ready_words.learned(listed)}"
+    out.print(said.strip(), highlight=False, markup=False)
     out.print(table, markup=False)
     rest = [f"{listed.more:,} more." if listed.more else "", ready_words.left_out(listed)]
     out.print(" ".join(part for part in rest if part), highlight=False, markup=False)

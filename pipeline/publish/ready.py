@@ -45,6 +45,8 @@ class Listed:
         verdict: `better`, `baseline`, `nothing`, or `unproven`, also where there is no record at all.
         lift: of the first tenth of that order, with the ends of its interval; null where unknown.
         origins: month ends that the record looked back at.
+        expanded: accounts that expanded after them, as far as the record knows.
+        taught: of points learned from outcomes the lift, and how much it is above that of the rules; null: none yet.
         accounts: the first of them.
         more: accounts beyond those.
         blocked: accounts that something blocks.
@@ -56,6 +58,8 @@ class Listed:
     verdict: str
     lift: tuple[float, float, float] | None
     origins: int
+    expanded: int
+    taught: tuple[float, float] | None
     accounts: tuple[Ready, ...]
     more: int
     blocked: int
@@ -106,6 +110,8 @@ def ready(
         verdict=str(record["verdict"]) if record else "unproven",
         lift=_lift(record),
         origins=int(record["origins"]) if record else 0,
+        expanded=_expanded(connection, month),
+        taught=_taught(connection, month),
         accounts=tuple(_ready(row, said.get(row["account_id"], ())) for row in found),
         more=whole.ready - len(found),
         blocked=whole.blocked,
@@ -153,6 +159,26 @@ def _record(connection: Connection, month: date, method: str) -> Mapping[Any, An
         record.c.month == month, record.c.method == method, record.c.measure == "lift_tenth"
     )
     return connection.execute(query).mappings().one_or_none()
+
+
+def _expanded(connection: Connection, month: date) -> int:
+    record = table_of(schemas.SCORE_EVALUATION)
+    found = connection.execute(
+        select(func.max(record.c.positives)).where(record.c.month == month)
+    ).scalar()
+    return int(found or 0)
+
+
+def _taught(connection: Connection, month: date) -> tuple[float, float] | None:
+    record = table_of(schemas.SCORE_EVALUATION)
+    query = select(record.c.measure, record.c.value).where(
+        record.c.month == month,
+        record.c.method == "logistic",
+        record.c.measure.in_(["lift_tenth", "lift_over_rules"]),
+        record.c.value.is_not(None),
+    )
+    found = {measure: float(value) for measure, value in connection.execute(query)}
+    return (found["lift_tenth"], found["lift_over_rules"]) if len(found) > 1 else None
 
 
 def _lift(record: Mapping[Any, Any] | None) -> tuple[float, float, float] | None:

@@ -6,8 +6,11 @@ Belongs here: the words that page, command and message share.
 from pipeline.publish.ready import Listed
 
 MOTIONS = {"seat": "more seats", "upgrade": "larger plan", "cross_sell": "another product"}
+LEARNED_FROM = 200
+"""As `pipeline.readiness.logistic` has it."""
 ORDERS = {
     "rules": "the score",
+    "logistic": "the score, with points learned from what became of accounts",
     "largest_mrr": "MRR, the largest first",
     "utilisation": "the use of what they pay for",
     "expanded_recently": "their latest expansion",
@@ -24,6 +27,19 @@ def trusted(listed: Listed) -> str:
     if listed.verdict == "nothing":
         return f"The score adds nothing here: no order told who expands. The accounts stand by {order}."
     return f"The accounts stand by {order}. It is too early to say whether it is any good."
+
+
+def learned(listed: Listed) -> str:
+    """Whether points that outcomes teach are any better than the fixed ones; empty where they order the accounts."""
+    if listed.method == "logistic":
+        return ""
+    if listed.taught is None:
+        return (
+            f"Points are learned from outcomes once {LEARNED_FROM} accounts expanded before a month end that is looked "
+            f"back at; in all {listed.expanded:,} did."
+        )
+    lift, over_rules = listed.taught
+    return f"Points learned from outcomes were not surely better: {lift:.2f} times, {over_rules:+.2f} beside the rules."
 
 
 def left_out(listed: Listed) -> str:

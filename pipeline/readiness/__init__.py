@@ -8,7 +8,9 @@ docs/readiness.md. Does not belong here: where rows are kept, how a list is show
 from pipeline.readiness.indicators import indicators
 from pipeline.readiness.judged import judgeable
 from pipeline.readiness.known import LIMITS, USAGE, Known, movements_for, snapshots_for
-from pipeline.readiness.methods import score_rows
+from pipeline.readiness.learned import Learned, learned
+from pipeline.readiness.logistic import Model, scored_by
+from pipeline.readiness.methods import LOGISTIC, score_rows
 from pipeline.readiness.outcomes import AHEAD, origins, outcome_months, outcomes
 from pipeline.readiness.record import Record, record
 from pipeline.readiness.score import scored, weighted
@@ -17,11 +19,15 @@ from pipeline.readiness.words import reasons
 __all__ = [
     "AHEAD",
     "LIMITS",
+    "LOGISTIC",
     "USAGE",
     "Known",
+    "Learned",
+    "Model",
     "Record",
     "indicators",
     "judgeable",
+    "learned",
     "movements_for",
     "origins",
     "outcome_months",
@@ -30,6 +36,7 @@ __all__ = [
     "record",
     "score_rows",
     "scored",
+    "scored_by",
     "snapshots_for",
     "weighted",
 ]

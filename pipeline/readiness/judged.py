@@ -7,6 +7,7 @@ origin rests on what was known then: a probability is made of origins whose outc
 import polars as pl
 
 from pipeline.readiness.chance import number_of, uniform
+from pipeline.readiness.features import features
 from pipeline.readiness.methods import METHODS, Method, tenth_of
 
 PRIOR = 10.0
@@ -20,7 +21,7 @@ def value_of(method: str) -> str:
 
 
 def judgeable(scored: pl.LazyFrame) -> pl.LazyFrame:
-    """Of accounts that nothing blocks: `month, account_id, mrr`, what each method orders by, and `chance` for ties."""
+    """Of accounts that nothing blocks: `month, account_id, mrr`, what methods order by, features, `chance` for ties."""
     key = number_of(pl.col("account_id"))
     return scored.filter(pl.col("blocked").is_null()).select(
         "month",
@@ -28,6 +29,7 @@ def judgeable(scored: pl.LazyFrame) -> pl.LazyFrame:
         "mrr",
         uniform(key, pl.col("month").cast(pl.Int32) + 1).alias(CHANCE),
         *(each.value.fill_null(-1e300).alias(value_of(each.name)) for each in METHODS),
+        *features(),
     )
 
 

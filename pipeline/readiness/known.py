@@ -4,12 +4,13 @@ Belongs here: the frames that indicators are made from, and the months that they
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import polars as pl
 
 from pipeline.months import Calendar, add_months
+from pipeline.readiness.chance import number_of, uniform
 from pipeline.schemas import (
     ACCOUNT,
     ACCOUNT_HISTORY,
@@ -27,6 +28,8 @@ BACK = 12
 """Months of movements that an indicator looks back."""
 SLOPE = 3
 """Months over which growth is measured."""
+SAMPLE = 2**31
+"""The draw that says who is sampled: none that anything else is drawn by."""
 USAGE = pl.Schema(
     {"account_id": pl.String, "day": pl.Date, "feature": pl.String, "value": pl.Float64}
 )
@@ -69,6 +72,21 @@ class Known:
     def nothing(cls) -> "Known":
         """Nobody."""
         return cls(snapshot=MRR_SNAPSHOT.empty().lazy(), movement=MRR_MOVEMENT.empty().lazy())
+
+    def sampled(self, share: float) -> "Known":
+        """A share of the accounts, by a hash: the same ones in each month, whatever else there is."""
+        if share >= 1:
+            return self
+        drawn = uniform(number_of(pl.col("account_id")), SAMPLE) < share
+        return replace(
+            self,
+            snapshot=self.snapshot.filter(drawn),
+            movement=self.movement.filter(drawn),
+            account=self.account.filter(drawn),
+            account_history=self.account_history.filter(drawn),
+            deal=self.deal.filter(drawn),
+            usage=self.usage.filter(drawn),
+        )
 
 
 def snapshots_for(months: Sequence[date]) -> list[date]:

@@ -39,7 +39,13 @@ METHODS = (
     ),
     Method("random", uniform(number_of(pl.col("account_id")), pl.col("month").cast(pl.Int32))),
 )
-BY_NAME = {method.name: method for method in METHODS}
+LOGISTIC = Method("logistic", pl.col("score"), baseline=False)
+LOGISTIC_WITHOUT_DEALS = Method(
+    "logistic_without_deals", pl.col("score_without_deals"), baseline=False
+)
+LEARNED = (LOGISTIC, LOGISTIC_WITHOUT_DEALS)
+"""They order what `logistic.scored_by` gives, where METHODS order what `score.scored` gives."""
+BY_NAME = {method.name: method for method in (*METHODS, *LEARNED)}
 
 
 def ranked(scored: pl.LazyFrame, method: str) -> pl.LazyFrame:
@@ -68,8 +74,8 @@ def score_rows(scored: pl.LazyFrame, method: str, chances: pl.DataFrame) -> pl.L
     """READINESS_SCORE rows of one month, in the order of a method.
 
     Args:
-        scored: what `score.scored` gives.
-        method: the name of one of METHODS.
+        scored: what `score.scored` gives, or `logistic.scored_by` for a method of LEARNED.
+        method: the name of one of them.
         chances: `tenth, probability` of its record; without rows no probability is known.
     """
     clear = pl.col("blocked").is_null()

@@ -4,24 +4,23 @@ Belongs here: every method's measures over the origins, the verdict, and which m
 docs/readiness.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
-from pipeline.readiness.intervals import DRAWS, drawn, interval
+from pipeline.readiness.compared import LARGEST, Compared, compared
+from pipeline.readiness.intervals import interval
 from pipeline.readiness.judged import by_tenth, judged, value_of
-from pipeline.readiness.measures import measures, sums
-from pipeline.readiness.methods import METHODS, RULES_METHOD
+from pipeline.readiness.measures import measures
+from pipeline.readiness.methods import BY_NAME, LEARNED, LOGISTIC, METHODS, RULES_METHOD
 from pipeline.schemas import SCORE_EVALUATION
 
-DECIDING = "lift_tenth"
-OVER_BASELINE = "lift_over_best_baseline"
-LARGEST = "largest_mrr"
-"""What orders the accounts where no order tells anything: there is most to lose."""
-POSITIVES, TIMES = 50, 2
-"""So many expansions, at so many origins, a verdict rests on at least."""
+OVER_BASELINE, OVER_RULES = "lift_over_best_baseline", "lift_over_rules"
+LOOKED_AT = "accounts_share"
+"""The share of all accounts that the record looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,81 +40,68 @@ class Record:
     chances: pl.DataFrame
 
 
-def record(outcomes: pl.DataFrame, month: date) -> Record:
+def record(outcomes: pl.DataFrame, month: date, share: float = 1.0) -> Record:
     """The record of all methods at the origins that `outcomes` has.
 
+    A method that learns is held against the others at the origins at which it had learned something.
+
     Args:
-        outcomes: `judged.judgeable` with `outcomes`, at every origin.
+        outcomes: `judged.judgeable` with `outcomes`, at every origin; and what `learned.learned` adds.
         month: the newest closed month.
+        share: of all accounts that `outcomes` looks at.
     """
-    positives = int(outcomes["expanded"].sum())
-    times = outcomes["month"].n_unique()
-    if not positives or positives == outcomes.height:
-        return _unknown()
-    lots = {
-        each.name: drawn(sums(judged(outcomes, each)).sort("cluster").collect()) for each in METHODS
-    }
-    best = max(
-        _baselines(outcomes), key=lambda name: (interval(lots[name], DECIDING)[0] or 0.0, name)
-    )
-    verdict = _verdict(lots, best) if positives >= POSITIVES and times >= TIMES else "unproven"
-    shipped = {"baseline": best, "nothing": LARGEST}.get(verdict, RULES_METHOD.name)
-    chosen = next(each for each in METHODS if each.name == shipped)
-    rows = [row for name in lots for row in _measured(lots, name, best)]
-    frame = pl.DataFrame(
-        [
-            {
-                "month": month, "method": method, "measure": measure,
-                "value": value, "low": low, "high": high,
-                "origins": times, "accounts": outcomes.height, "positives": positives,
-                "shipped": method == shipped, "verdict": verdict,
-            }
-            for method, measure, value, low, high in rows
-        ],
-        schema=SCORE_EVALUATION.schema,
-    )  # fmt: skip
-    return Record(
-        frame.sort("method", "measure"),
-        shipped,
-        verdict,
-        by_tenth(judged(outcomes, chosen)).collect(),
-    )
+    whole = compared(outcomes, METHODS)
+    if whole is None:
+        chances = pl.DataFrame(schema={"tenth": pl.Int64, "probability": pl.Float64})
+        return Record(SCORE_EVALUATION.empty(), RULES_METHOD.name, "unproven", chances)
+    there = _there(outcomes, LOGISTIC.name)
+    taught = compared(there, [*METHODS, *LEARNED]) if there.height else None
+    shipped, verdict = _decided(whole, taught)
+    found = [(each.name, whole) for each in METHODS]
+    found += [(each.name, taught) for each in LEARNED if taught is not None]
+    rows = [
+        {
+            **row, "month": month, "method": name, "origins": lot.origins, "accounts": lot.accounts,
+            "positives": lot.positives, "shipped": name == shipped, "verdict": verdict,
+        }
+        for name, lot in found
+        for row in _measured(lot, name, share)
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=SCORE_EVALUATION.schema).sort("method", "measure")
+    placed = judged(_there(outcomes, shipped), BY_NAME[shipped])
+    return Record(frame, shipped, verdict, by_tenth(placed).collect())
 
 
-def _unknown() -> Record:
-    """Nobody expanded yet, or nobody could be judged."""
-    chances = pl.DataFrame(schema={"tenth": pl.Int64, "probability": pl.Float64})
-    return Record(SCORE_EVALUATION.empty(), RULES_METHOD.name, "unproven", chances)
+def _there(outcomes: pl.DataFrame, method: str) -> pl.DataFrame:
+    """The origins at which a method put accounts in order."""
+    value = value_of(method)
+    if value not in outcomes.columns:
+        return outcomes.clear()
+    return outcomes.filter(pl.col(value).is_not_null())
 
 
-def _baselines(outcomes: pl.DataFrame) -> Sequence[str]:
-    """Chance is what all are held against, and no order to ship; a rule of which nothing is known is chance, too."""
-    names = [each.name for each in METHODS if each.baseline and each.name != "random"]
-    return [name for name in names if name == LARGEST or outcomes[value_of(name)].n_unique() > 1]
+def _decided(whole: Compared, taught: Compared | None) -> tuple[str, str]:
+    """The method that is shipped, and the verdict.
+
+    What was learned has to be surely better than the best baseline, and than the rules where these are shipped.
+    """
+    rules = whole.verdict(RULES_METHOD.name)
+    if (
+        taught is not None
+        and taught.verdict(LOGISTIC.name) == "better"
+        and (rules != "better" or taught.beats(LOGISTIC.name, RULES_METHOD.name))
+    ):
+        return LOGISTIC.name, "better"
+    return {"baseline": whole.best, "nothing": LARGEST}.get(rules, RULES_METHOD.name), rules
 
 
-def _verdict(lots: dict[str, pl.DataFrame], best: str) -> str:
-    """`better`: surely above the best baseline and above chance; `baseline`: that one is above chance; `nothing`."""
-
-    def above_chance(name: str) -> bool:
-        low = interval(lots[name], DECIDING)[1]
-        return low is not None and low > 1
-
-    ahead = interval(_ahead(lots, RULES_METHOD.name, best), OVER_BASELINE)[1]
-    if ahead is not None and ahead > 0 and above_chance(RULES_METHOD.name):
-        return "better"
-    return "baseline" if above_chance(best) else "nothing"
-
-
-def _ahead(lots: dict[str, pl.DataFrame], name: str, best: str) -> pl.DataFrame:
-    difference = lots[name][DECIDING] - lots[best][DECIDING]
-    return pl.DataFrame({"draw": range(DRAWS + 1), OVER_BASELINE: difference})
-
-
-def _measured(
-    lots: dict[str, pl.DataFrame], name: str, best: str
-) -> list[tuple[str, str, float | None, float | None, float | None]]:
-    found = [(name, measure, *interval(lots[name], measure)) for measure in measures()]
-    if name not in {each.name for each in METHODS if each.baseline}:
-        found.append((name, OVER_BASELINE, *interval(_ahead(lots, name, best), OVER_BASELINE)))
-    return found
+def _measured(lot: Compared, name: str, share: float) -> Iterator[dict[str, Any]]:
+    """`measure, value, low, high` of a method."""
+    found = {measure: interval(lot.lots[name], measure) for measure in measures()}
+    if not BY_NAME[name].baseline:
+        found[OVER_BASELINE] = lot.ahead(name, lot.best)
+    if BY_NAME[name] in LEARNED:
+        found[OVER_RULES] = lot.ahead(name, RULES_METHOD.name)
+    for measure, (value, low, high) in found.items():
+        yield {"measure": measure, "value": value, "low": low, "high": high}
+    yield {"measure": LOOKED_AT, "value": share, "low": None, "high": None}

@@ -114,11 +114,11 @@ def scored(
     alone = pl.sum_horizontal(_worth(without, rule).fill_null(0.0) for rule in without)
     clear = pl.col("blocked").is_null()
     weight = sum(rule.weight for rule in rules)
-    return rows.with_columns(blocked=_blocked()).with_columns(
+    return rows.with_columns(blocked=blocked()).with_columns(
         score=pl.when(clear).then((total + gates).clip(0.0, FULL)).otherwise(0.0),
         score_without_deals=pl.when(clear).then((alone + gates).clip(0.0, FULL)).otherwise(0.0),
         confidence=pl.sum_horizontal(_known(rule) * rule.weight for rule in rules) / weight,
-        motion=_motion(),
+        motion=motion(),
     )
 
 
@@ -158,7 +158,8 @@ def _troubles() -> list[pl.Expr]:
     ]
 
 
-def _blocked() -> pl.Expr:
+def blocked() -> pl.Expr:
+    """Why nobody should ask an account now; null: nothing is in the way."""
     return (
         pl.when("cancel_scheduled")
         .then(pl.lit("cancellation scheduled"))
@@ -169,8 +170,8 @@ def _blocked() -> pl.Expr:
     )
 
 
-def _motion() -> pl.Expr:
-    """Of equal motions the first."""
+def motion() -> pl.Expr:
+    """What most points speak for, of equal motions the first; null: nothing has points."""
     sums = {
         motion: pl.sum_horizontal(
             pl.col(points_of(rule)).fill_null(0.0) for rule in RULES if rule.motion == motion

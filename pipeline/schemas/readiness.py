@@ -19,7 +19,7 @@ _SCORE = (
     _number("score", "0 to 100; 0 while something blocks the account."),
     _number("score_without_deals", "The same without what open deals tell."),
     count("rank", "Place among the month's accounts by what was shipped, 1 is the readiest."),
-    text("method", "What orders the accounts: rules, or the baseline that did better."),
+    text("method", "What orders the accounts: rules, logistic, or the baseline that did better."),
     ratio("confidence", "Share of the points whose facts are known."),
     ratio(
         "probability",
@@ -64,7 +64,11 @@ READINESS_REASON = Table(
 
 _EVALUATION = (
     month_column("The closed month up to which outcomes were known."),
-    text("method", "rules, rules_without_deals, or a baseline.", key=True),
+    text(
+        "method",
+        "rules, logistic, either of them without_deals, or a baseline.",
+        key=True,
+    ),
     text("measure", "What is measured; see docs/readiness.md.", key=True),
     _number("value", "The figure over all origins; null where it is undefined."),
     _number("low", "Lower end of its 95% interval; accounts are drawn as a whole."),

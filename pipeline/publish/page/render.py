@@ -248,7 +248,8 @@ def _ready(found: Month) -> tuple[Figure, ...]:
         )
         for each in listed.accounts
     )
-    said = f"{ready_words.trusted(listed)} {ready_words.left_out(listed)}".strip()
+    parts = (ready_words.trusted, ready_words.learned, ready_words.left_out)
+    said = " ".join(part for part in (words(listed) for words in parts) if part)
     head = ("Account", "Owner", "Score", "Chance in 3 m.", "MRR", "Offer", "Why")
     return (Figure("ready", "Who expands next", said, None, head, rows, wide=True),)
 
