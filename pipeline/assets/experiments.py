@@ -11,11 +11,12 @@ from datetime import date
 
 import dagster as dg
 import polars as pl
-from sqlalchemy import delete
+from sqlalchemy import and_, delete
 
 from pipeline import publish, readiness
 from pipeline.assets import known
 from pipeline.assets.place import Place
+from pipeline.assets.programs import estimates
 from pipeline.database import table_of
 from pipeline.database.engine import lock_ledger
 from pipeline.errors import ConfigError
@@ -39,7 +40,7 @@ def experiment_assets() -> list[dg.AssetsDefinition]:
 
     @dg.asset(group_name="readiness", deps=["warehouse"], kinds={"sql"}, pool="publish")
     def experiment_result(place: dg.ResourceParam[Place]) -> dg.MaterializeResult[None]:
-        """What outreach added in each experiment, up to the newest closed month of its three."""
+        """What outreach added in each experiment, up to the newest closed month of its three, and programs without."""
         rows = results(place)
         known_ = {row["experiment"] for row in rows.to_dicts()}
         return dg.MaterializeResult(metadata={"experiments with outcomes": len(known_)})
@@ -140,13 +141,14 @@ def members_of(place: Place, names: Collection[str]) -> pl.DataFrame:
 
 
 def results(place: Place) -> pl.DataFrame:
-    """EXPERIMENT_RESULT of every experiment with a closed month after it, made anew and stored."""
+    """EXPERIMENT_RESULT of every experiment with a closed month after it, made anew and stored; and of programs."""
     kept = publish.published(place.engine, EXPERIMENT.name)
     latest = place.calendar().last_closed
     found = [EXPERIMENT_RESULT.empty()]
     for row in kept.filter(pl.col("month") < latest).to_dicts():
         until = min(latest, add_months(row["month"], readiness.AHEAD))
         found.append(_result(place, row["experiment"], row["month"], until))
+    found += estimates(place)
     rows = pl.concat(found)
     _store(place, EXPERIMENT_RESULT, rows)
     return rows
@@ -162,11 +164,12 @@ def _result(place: Place, name: str, month: date, until: date) -> pl.DataFrame:
 
 
 def _store(place: Place, table: Table, rows: pl.DataFrame) -> None:
-    """Replace the rows of the same experiments and months; earlier months stay as they were."""
+    """Replace the rows of the same experiments, months and designs; earlier months stay as they were."""
     stored = table_of(table)
+    key = ["experiment", "month", "design"]
     with place.engine.begin() as connection:
         lock_ledger(connection)
-        for name, month in rows.select("experiment", "month").unique().sort("month").iter_rows():
-            mine = (stored.c.experiment == name) & (stored.c.month == month)
+        for row in rows.select(key).unique().sort(key).to_dicts():
+            mine = and_(*(stored.c[name] == value for name, value in row.items()))
             connection.execute(delete(stored).where(mine))
         insert_rows(connection, table, rows)

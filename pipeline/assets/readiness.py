@@ -95,6 +95,11 @@ def scores(place: Place, month: date) -> dict[Table, pl.DataFrame]:
     }
 
 
+def scored_at(place: Place, month: date) -> pl.LazyFrame:
+    """The accounts of a month's end by the rules, by what is known now: the columns of `readiness.scored`."""
+    return _scored(place, [month])
+
+
 def _shipped(place: Place, month: date, method: str, learned: readiness.Learned) -> pl.LazyFrame:
     """The month by what was learned where that is shipped, else by the rules, which a baseline leaves as they are."""
     if method != readiness.LOGISTIC.name or learned.model is None:

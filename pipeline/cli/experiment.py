@@ -13,11 +13,11 @@ import polars as pl
 from pipeline import publish
 from pipeline.assets import experiments
 from pipeline.assets.place import Place
-from pipeline.cli import terminal
+from pipeline.cli import effects, program, terminal
 from pipeline.errors import ConfigError
 from pipeline.months import add_months, key_of, month_of
 from pipeline.readiness import AHEAD
-from pipeline.readiness.experiment import MRR_MEASURE, SHARE_MEASURE, gain
+from pipeline.readiness.experiment import RANDOMISED
 from pipeline.schemas import EXPERIMENT, EXPERIMENT_RESULT
 from pipeline.settings import Settings
 
@@ -65,43 +65,44 @@ def create(name: str, share: float, first: int | None, month: str | None, as_jso
 @click.argument("name", required=False)
 @as_json
 def status(name: str | None, as_json: bool) -> None:
-    """What each experiment, or NAME, has shown so far."""
+    """What each experiment, or NAME, has shown so far; and programs that have none, as an estimate."""
     settings = Settings.load()
     place = Place(settings)
     try:
         kept = publish.published(place.engine, EXPERIMENT.name).sort("month", "experiment")
         told = publish.published(place.engine, EXPERIMENT_RESULT.name)
+        every = program.estimates(place, told)
     finally:
         place.close()
+    estimates = [each for each in every if name in {None, each["program"]}]
     if name is not None:
         kept = kept.filter(experiment=name)
-        if kept.is_empty():
+        if kept.is_empty() and not estimates:
             raise ConfigError(f'There is no experiment "{name}". See: expansion experiment status')
+    drawn = told.filter(design=RANDOMISED)
     rows = [
         _with_return(
-            {**row, "results": _latest(told.filter(experiment=row["experiment"]))}, settings
+            {**row, "results": _latest(drawn.filter(experiment=row["experiment"]))}, settings
         )
         for row in kept.to_dicts()
     ]
     if as_json:
-        click.echo(json_module.dumps([_plain(row) for row in rows]))
+        click.echo(json_module.dumps([_plain(row) for row in (*rows, *estimates)]))
         return
     if not rows:
         click.echo("There is no experiment yet. Type: expansion experiment create NAME")
-    for row in rows:
-        terminal.out().print(_said(row), highlight=False, markup=False)
+    for said in (*map(_said, rows), *map(program.said, estimates)):
+        terminal.out().print(said, highlight=False, markup=False)
 
 
 def _with_return(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """The row with what its programs cost and brought; without a program both are null."""
     name = row["experiment"]
     programs = [each for each in settings.config.readiness.programs if each.experiment == name]
-    cost = sum((each.cost for each in programs), Decimal(0)) if programs else None
-    measured = next((each for each in row["results"] if each["measure"] == MRR_MEASURE), None)
-    gained = None
-    if cost is not None and measured is not None and measured["effect"] is not None:
-        gained = gain(measured["effect"], measured["low"], measured["high"], row["outreach"])
-    return {**row, "cost": None if cost is None else float(cost), "arr": gained}
+    if not programs:
+        return {**row, "cost": None, "arr": None}
+    cost = float(sum((each.cost for each in programs), Decimal(0)))
+    return {**row, "cost": cost, "arr": effects.arr(row["results"], row["outreach"])}
 
 
 def _latest(told: pl.DataFrame) -> list[dict[str, Any]]:
@@ -115,39 +116,9 @@ def _said(row: dict[str, Any]) -> str:
     )
     if not row["results"]:
         return f"{head}\n  Nothing is known before {key_of(add_months(row['month'], 1))} is closed."
-    lines = [f"  {_effect(each, row)}" for each in row["results"]]
-    return "\n".join([head, *lines, *([f"  {_return(row)}"] if row["arr"] else [])])
-
-
-def _return(row: dict[str, Any]) -> str:
-    value, low, high = row["arr"]
-    if not row["cost"]:
-        return f"Outreach added {value:,.0f} of ARR ({low:,.0f} to {high:,.0f}) at no cost."
-    return (
-        f"Outreach added {value:,.0f} of ARR ({low:,.0f} to {high:,.0f}) for {row['cost']:,.0f}: "
-        f"{value / row['cost']:.1f} times its cost ({low / row['cost']:.1f} to {high / row['cost']:.1f})."
-    )
-
-
-def _effect(result: dict[str, Any], row: dict[str, Any]) -> str:
-    """The difference in words, with how far it is known."""
-    whole = result["month"] >= add_months(row["month"], AHEAD)
-    until = f"up to {key_of(result['month'])}" + ("" if whole else ", not over yet")
-    if result["effect"] is None:
-        return f"{result['measure']}: no part of the list has accounts in both arms."
-    if result["measure"] == SHARE_MEASURE:
-        values = [f"{result[end] * 100:+.1f}" for end in ("effect", "low", "high")]
-        sides = f"{result['outreach']:.1%} against {result['held_out']:.1%} expanded"
-        unit = " points"
-    else:
-        values = [f"{result[end]:+,.2f}" for end in ("effect", "low", "high")]
-        sides = (
-            f"{result['outreach']:,.2f} against {result['held_out']:,.2f} of MRR gained an account"
-        )
-        unit = ""
-    sure = result["low"] > 0 or result["high"] < 0
-    judged = "" if sure else "; this may be chance"
-    return f"{sides}: {values[0]}{unit} ({values[1]} to {values[2]}), {until}{judged}."
+    last = add_months(row["month"], AHEAD)
+    lines = [f"  {effects.effect(each, last)}" for each in row["results"]]
+    return "\n".join([head, *lines, *([f"  {effects.returned(row)}"] if row["arr"] else [])])
 
 
 def _power(row: dict[str, Any]) -> str:
@@ -166,7 +137,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     found = dict(row)
     if found.get("created_at"):
         found["created_at"] = f"{found['created_at']:%Y-%m-%dT%H:%M:%SZ}"
-    found["month"] = key_of(found["month"])
+    found |= {key: key_of(found[key]) for key in ("month", "over") if key in found}
     if "results" in found:
         found["results"] = [{**each, "month": key_of(each["month"])} for each in found["results"]]
     return found

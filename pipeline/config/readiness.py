@@ -37,7 +37,9 @@ class Program(Section):
     cost: Decimal = Field(ge=0)
     """In the reporting currency's major unit."""
     experiment: str | None = None
-    """The experiment that says what the program added; null: unknown."""
+    """The experiment that says what the program added."""
+    accounts: FilePath | None = None
+    """CSV or Parquet account_id or customer_id: whom it reached. Without an experiment it gives an estimate."""
 
 
 class Readiness(Section):

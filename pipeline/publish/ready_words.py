@@ -39,7 +39,10 @@ def learned(listed: Listed) -> str:
             f"back at; in all {listed.expanded:,} did."
         )
     lift, over_rules = listed.taught
-    return f"Points learned from outcomes were not surely better: {lift:.2f} times, {over_rules:+.2f} beside the rules."
+    return (
+        f"Points learned from outcomes were not surely better, or by open deals alone: {lift:.2f} times, "
+        f"{over_rules:+.2f} beside the rules."
+    )
 
 
 def left_out(listed: Listed) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.readiness.intervals import DRAWS, drawn, interval
 from pipeline.readiness.judged import judged, value_of
 from pipeline.readiness.measures import sums
-from pipeline.readiness.methods import Method
+from pipeline.readiness.methods import WITHOUT_DEALS, Method
 
 DECIDING = "lift_tenth"
 DIFFERENCE = "difference"
@@ -62,10 +62,14 @@ class Compared:
         return low is not None and low > 0
 
     def verdict(self, name: str) -> str:
-        """`better` than the best baseline and chance; `baseline`: that one is above chance; `nothing`; `unproven`."""
+        """`better` than the best baseline and chance; `baseline`: that one is above chance; `nothing`; `unproven`.
+
+        It has to be better without what deals tell, too: that a deal is open is no news to who opened it.
+        """
         if not self.proves:
             return "unproven"
-        if self.beats(name, self.best) and self.above_chance(name):
+        both = (name, name + WITHOUT_DEALS)
+        if all(self.beats(each, self.best) and self.above_chance(each) for each in both):
             return "better"
         return "baseline" if self.above_chance(self.best) else "nothing"
 

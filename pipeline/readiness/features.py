@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.readiness.score import OF_DEALS, RULES, TROUBLES
 
 NAMES = (*(rule.name for rule in RULES), *TROUBLES)
-WITHOUT_DEALS = tuple(name for name in NAMES if name not in OF_DEALS)
+NOT_OF_DEALS = tuple(name for name in NAMES if name not in OF_DEALS)
 
 
 def seen(name: str) -> str:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.months import add_months
-from pipeline.readiness.features import NAMES, WITHOUT_DEALS
+from pipeline.readiness.features import NAMES, NOT_OF_DEALS
 from pipeline.readiness.judged import value_of
 from pipeline.readiness.logistic import Model, fitted
 from pipeline.readiness.methods import LOGISTIC, LOGISTIC_WITHOUT_DEALS
 from pipeline.readiness.outcomes import AHEAD
 
-USED = {LOGISTIC.name: NAMES, LOGISTIC_WITHOUT_DEALS.name: WITHOUT_DEALS}
+USED = {LOGISTIC.name: NAMES, LOGISTIC_WITHOUT_DEALS.name: NOT_OF_DEALS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.readiness.features import NAMES, WITHOUT_DEALS, features, seen
+from pipeline.readiness.features import NAMES, NOT_OF_DEALS, features, seen
 from pipeline.readiness.score import FULL, RULES, TROUBLES, blocked, motion, points_of
 
 ENOUGH = 200
@@ -83,7 +83,7 @@ def scored_by(
     """
     rows = indicators.with_columns(features())
     alone = without_deals or Model(
-        {name: points for name, points in model.points.items() if name in WITHOUT_DEALS},
+        {name: points for name, points in model.points.items() if name in NOT_OF_DEALS},
         model.usual,
         model.expanded,
     )

@@ -25,10 +25,11 @@ class Method:
     baseline: bool = True
 
 
+WITHOUT_DEALS = "_without_deals"
 RULES_METHOD = Method("rules", pl.col("score"), baseline=False)
 METHODS = (
     RULES_METHOD,
-    Method("rules_without_deals", pl.col("score_without_deals"), baseline=False),
+    Method(RULES_METHOD.name + WITHOUT_DEALS, pl.col("score_without_deals"), baseline=False),
     Method("largest_mrr", pl.col("mrr").cast(pl.Float64)),
     Method("utilisation", pl.col("utilisation")),
     Method(
@@ -41,7 +42,7 @@ METHODS = (
 )
 LOGISTIC = Method("logistic", pl.col("score"), baseline=False)
 LOGISTIC_WITHOUT_DEALS = Method(
-    "logistic_without_deals", pl.col("score_without_deals"), baseline=False
+    LOGISTIC.name + WITHOUT_DEALS, pl.col("score_without_deals"), baseline=False
 )
 LEARNED = (LOGISTIC, LOGISTIC_WITHOUT_DEALS)
 """They order what `logistic.scored_by` gives, where METHODS order what `score.scored` gives."""

@@ -122,18 +122,31 @@ EXPERIMENT_MEMBER = Table(
 )
 
 _RESULT = (
-    text("experiment", "Name of the experiment.", key=True),
+    text("experiment", "Name of the experiment, or of a program without one.", key=True),
     month_column("The closed month up to which outcomes were known."),
-    text("measure", "expansion_share or expansion_mrr.", key=True),
+    text(
+        "measure",
+        "expansion_share or expansion_mrr; expansion_share_before: the share three months before a program.",
+        key=True,
+    ),
     text(
         "design", "randomised, or matched: an estimate, since nobody drew who was asked.", key=True
     ),
     _number("outreach", "Share of the accounts with outreach, or MRR an account in the main unit."),
-    _number("held_out", "The same of the accounts without."),
-    _number("effect", "The difference: what outreach added, by intention to treat."),
+    _number(
+        "held_out",
+        "The same of the accounts without; matched: what those with it would have come to.",
+    ),
+    _number(
+        "effect",
+        "The difference: what outreach added, by intention to treat; matched: an estimate.",
+    ),
     _number("low", "Lower end of its 95% interval."),
     _number("high", "Upper end."),
-    count("outreach_accounts", "Accounts that were to be asked, asked or not."),
+    count(
+        "outreach_accounts",
+        "Accounts that were to be asked, asked or not; matched: that had others like them.",
+    ),
     count("held_out_accounts", "Accounts that were not."),
 )
 EXPERIMENT_RESULT = Table(

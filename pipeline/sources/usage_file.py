@@ -1,6 +1,6 @@
-"""Product usage and limits of plans from files: CSV or Parquet.
+"""Product usage, limits of plans, and whom a program reached, from files: CSV or Parquet.
 
-Belongs here: reading and checking them. Whose usage it is, by Stripe customer or account, is resolved later.
+Belongs here: reading and checking them. Whose rows they are, by Stripe customer or account, is resolved later.
 """
 
 from pathlib import Path
@@ -33,20 +33,20 @@ def read_usage(path: Path | None) -> pl.LazyFrame:
     if path is None:
         return pl.LazyFrame(schema=WHOLE)
     found = _opened(path, "readiness.usage")
-    names = [name for name in WHO if name in found.columns]
-    if not names:
-        raise ConfigError(
-            f"{path} (readiness.usage) has neither a column customer_id nor account_id. Write "
-            f"customer_id,day,feature,value."
-        )
-    read = _typed(found, TOLD, path, "readiness.usage")
-    return read.select(
-        *(
-            pl.col(name).cast(pl.String) if name in names else pl.lit(None, pl.String).alias(name)
-            for name in WHO
-        ),
-        *TOLD,
-    ).lazy()
+    who = _who(found, path, "readiness.usage", "customer_id,day,feature,value")
+    return _typed(found, TOLD, path, "readiness.usage").select(*who, *TOLD).lazy()
+
+
+def read_reached(path: Path) -> pl.DataFrame:
+    """`customer_id, account_id`, one of them null: one row per customer or account that a program reached.
+
+    Raises:
+        ConfigError: the file cannot be read, or names nobody.
+    """
+    key = "readiness.programs.accounts"
+    found = _opened(path, key)
+    rows = found.select(_who(found, path, key, "account_id")).unique(maintain_order=True)
+    return rows.filter(~pl.all_horizontal(pl.col(WHO).is_null()))
 
 
 def read_limits(path: Path | None) -> pl.LazyFrame:
@@ -73,6 +73,18 @@ def _opened(path: Path, key: str) -> pl.DataFrame:
         raise ConfigError(
             f"{path} ({key}) cannot be read: {type(error).__name__}. Write CSV in UTF-8 with commas, or Parquet."
         ) from None
+
+
+def _who(found: pl.DataFrame, path: Path, key: str, columns: str) -> list[pl.Expr]:
+    names = [name for name in WHO if name in found.columns]
+    if not names:
+        raise ConfigError(
+            f"{path} ({key}) has neither a column customer_id nor account_id. Write {columns}."
+        )
+    return [
+        pl.col(name).cast(pl.String) if name in names else pl.lit(None, pl.String).alias(name)
+        for name in WHO
+    ]
 
 
 def _typed(found: pl.DataFrame, schema: pl.Schema, path: Path, key: str) -> pl.DataFrame:

@@ -210,3 +210,10 @@ def test_the_score_without_deals_knows_no_deals() -> None:
     )
     assert one["score_without_deals"].equals(two["score_without_deals"])
     assert not one["score"].equals(two["score"])
+
+
+def test_what_open_deals_alone_teach_is_no_news() -> None:
+    _, said = told(2_000, 5, 11, open_deal=0.5, touched=0.3)
+    over = said.rows.filter(method=LOGISTIC.name, measure="lift_over_best_baseline")
+    assert over["low"].item() > 0
+    assert said.verdict != "better"

@@ -24,16 +24,20 @@ MONTH = date(2026, 10, 1)
 RULES = BY_NAME["rules"]
 
 
-def looked_back(accounts: int, times: int, seed: int, **strength: float) -> pl.DataFrame:
+def looked_back(
+    accounts: int, times: int, seed: int, without: str | None = "rules", **strength: float
+) -> pl.DataFrame:
     """What accounts held at origins and what became of them.
 
-    `strength` of a method: how much its value moves the chance to expand; the others say nothing.
+    `strength` of a method: how much its value moves the chance to expand; the others say nothing. `without` names the
+    method whose values the rules without deals have; null: values of chance.
     """
     dice = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for time in range(times):
         for number in range(accounts):
             told = {each.name: dice.random() for each in METHODS}
+            told["rules_without_deals"] = told[without] if without else dice.random()
             chance = 0.1 + sum(by * (told[name] - 0.5) for name, by in strength.items())
             rows.append(
                 {
@@ -94,6 +98,12 @@ def test_a_score_that_tells_is_better_than_the_baselines() -> None:
     assert figure(found, "random", "auc")[1] < 0.5 < figure(found, "random", "auc")[2]
     assert figure(found, "rules", "calibration_error")[0] < 0.03
     assert figure(found, "rules", "brier")[0] < figure(found, "rules", "brier_base_rate")[0]
+
+
+def test_what_open_deals_alone_tell_is_no_news() -> None:
+    found = record(looked_back(800, 6, seed=1, without=None, rules=0.18), MONTH)
+    assert figure(found, "rules", "lift_over_best_baseline")[1] > 0
+    assert (found.verdict, found.shipped) == ("nothing", "largest_mrr")
 
 
 def test_where_a_simple_rule_tells_more_it_is_shipped() -> None:
