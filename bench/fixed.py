@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
@@ -24,22 +23,13 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.measuring import ROOT, keep
+from bench.measuring import keep
+from bench.served import CONFIG, dagster_dev, environment_of
 from pipeline.months import add_months, key_of
 from pipeline.sandbox.company.company import Company
 from pipeline.sandbox.server import SandboxServer
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
-CONFIG = """\
-[fx]
-source = "fixed"
-[fx.rates]
-eur = 1.08
-[stripe]
-requests_per_second = 2000
-[schedule]
-running = false
-"""
 TARGETS = {"backfill": 12.0, "night without changes": 15.0, "dagster dev": 20.0, "loading": 0.5}
 """Seconds."""
 LOADED = '{"query": "{ assetNodes { id } }"}'
@@ -61,15 +51,11 @@ class Place:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.environment = {
-            **os.environ,
-            **environment,
-            "PYTHONPATH": str(ROOT),
+            **environment_of(folder, environment),
             "PYTHONWARNINGS": "ignore",
             # What is installed has its bytecode beside it, so the first command alone compiles.
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(folder / ".bytecode"),
-            "DAGSTER_HOME": str(folder / ".dagster"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
 
     def python(self, *arguments: str) -> str:
@@ -87,32 +73,19 @@ class Place:
         """A command, to its end."""
         self.python("-m", "pipeline.cli.main", *arguments)
 
-    @contextmanager
-    def served(self) -> Iterator[str]:
-        """`dagster dev`; the address of its GraphQL."""
-        port = 3000 + os.getpid() % 1000
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml")),
-                *("-h", "127.0.0.1", "-p", str(port), "--log-level", "error"),
-            ],
-            cwd=self.folder, env=self.environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            yield f"http://127.0.0.1:{port}/graphql"
-        finally:
-            os.killpg(process.pid, 9)
-            process.wait()
-
     def answers(self) -> float:
         """Seconds until the UI knows the assets."""
         began = time.monotonic()
-        with self.served() as address, httpx.Client(trust_env=False, timeout=10) as client:
+        with (
+            dagster_dev(self.folder, self.environment, self.folder / "dev.log") as (address, _),
+            httpx.Client(trust_env=False, timeout=10) as client,
+        ):
             while time.monotonic() - began < PATIENCE:
                 try:
                     said = client.post(
-                        address, content=LOADED, headers={"Content-Type": "application/json"}
+                        f"{address}/graphql",
+                        content=LOADED,
+                        headers={"Content-Type": "application/json"},
                     )
                     if said.is_success and (said.json().get("data") or {}).get("assetNodes"):
                         return time.monotonic() - began

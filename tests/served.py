@@ -1,28 +1,39 @@
 """A real `dagster dev` over a folder: what it is asked, and until when one waits for it."""
 
-import os
-import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bench import served
 from pipeline.cli import running
+from pipeline.sandbox.company.company import Company
+from pipeline.sandbox.server import SandboxServer
 from pipeline.settings import Settings
-from tests.conftest import ROOT
 
+NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
+"""In the past for any clock: PIPELINE_NOW must decide which months there are."""
 PATIENCE = 150.0
 PARTITIONS = """
 query ($path: [String!]!) {
   assetNodeOrError(assetKey: {path: $path}) { ... on AssetNode { partitionKeys } }
+}
+"""
+
+
+START = """
+mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on PythonError { message }
+  }
 }
 """
 
@@ -54,6 +65,18 @@ class Ui:
         assert "errors" not in found, found
         return dict(found["data"])
 
+    def starts(self, job: str, tags: Mapping[str, str]) -> None:
+        """Launch a run of a job, as its page in the UI does."""
+        selector = {
+            "repositoryLocationName": "expansion",
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
+        told = [{"key": key, "value": value} for key, value in tags.items()]
+        params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": told}}
+        started = self.ask(START, params=params)["launchRun"]
+        assert started["__typename"] == "LaunchRunSuccess", started
+
     def partitions(self, asset: str) -> list[str] | None:
         """The months that Dagster knows of an asset; null while the server is not up."""
         try:
@@ -82,38 +105,24 @@ class Ui:
         return self.log.read_text()[-3000:]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def dagster_dev(folder: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
     """`dagster dev` in a folder, until the block ends; it may not be up yet."""
     settings = Settings.load(environment, folder)
     running.prepare_home(settings.dagster_home)
-    port, log = _free_port(), folder / "dagster_dev.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "dagster", "dev"),
-                *("-w", str(ROOT / "workspace.yaml")),
-                *("-h", "127.0.0.1", "-p", str(port), "--log-level", "warning"),
-            ],
-            cwd=folder,
-            env={
-                **os.environ,
-                **environment,
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "PYTHONPATH": str(ROOT),
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield Ui(f"http://127.0.0.1:{port}", settings, log, environment, process)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    log = folder / "dagster_dev.log"
+    with served.dagster_dev(folder, served.environment_of(folder, environment), log) as (
+        url,
+        process,
+    ):
+        yield Ui(url, settings, log, environment, process)
+
+
+@contextmanager
+def small_company(folder: Path) -> Iterator[dict[str, str]]:
+    """A company of twenty customers served, and the folder of who asks it; gives the environment of commands there."""
+    company = Company(seed=11, customers=20, months=7, end=NOW)
+    company.advance(NOW)
+    (folder / "pipeline.toml").write_text(served.CONFIG)
+    with SandboxServer(company) as server:
+        yield {**server.environment(), "DAGSTER_HOME": str(folder / ".dagster")}

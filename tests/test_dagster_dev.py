@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,14 +16,10 @@ from sqlalchemy import Connection, delete, select
 
 from pipeline import database, schemas
 from pipeline.months import key_of, month_of
-from pipeline.sandbox.company.company import Company
-from pipeline.sandbox.server import SandboxServer
 from pipeline.settings import Settings
 from tests.conftest import ROOT
-from tests.served import Ui, dagster_dev
+from tests.served import Ui, dagster_dev, small_company
 
-NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
-"""In the past for any clock: PIPELINE_NOW must decide which months there are."""
 MONTHLY = (
     "mrr_snapshot",
     "mrr_movement",
@@ -64,15 +59,6 @@ query ($id: String!) {
   }
 }
 """
-START = """
-mutation ($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-  }
-}
-"""
 NIGHTLY_RUNS = """
 { runsOrError(filter: {tags: [{key: "expansion/purpose", value: "nightly"}]}) {
     ... on Runs { results { runId jobName status tags { key value } } } } }
@@ -85,42 +71,12 @@ mutation { reloadRepositoryLocation(repositoryLocationName: "expansion") { __typ
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     folder = tmp_path_factory.mktemp("dagster_dev")
-    company = Company(seed=11, customers=20, months=7, end=NOW)
-    company.advance(NOW)
-    (folder / "pipeline.toml").write_text(
-        '[fx]\nsource = "fixed"\n[fx.rates]\neur = 1.08\n'
-        '[stripe]\nrequests_per_second = 2000\n[schedule]\nnightly = "0 3 1 1 *"\n'
-    )
-    with SandboxServer(company) as server:
-        environment = {
-            **server.environment(),
-            "DATA_DIR": str(folder / "data"),
-            "WAREHOUSE_URL": f"sqlite:///{folder}/warehouse.db",
-            "PIPELINE_CONFIG": str(folder / "pipeline.toml"),
-            "DAGSTER_HOME": str(folder / "dagster"),
-        }
-        with dagster_dev(folder, environment) as ui:
-            yield ui
+    with small_company(folder) as environment, dagster_dev(folder, environment) as ui:
+        yield ui
 
 
 def _partitions(page: Ui) -> list[str] | None:
     return page.partitions("mrr_snapshot")
-
-
-def _start_sync(page: Ui) -> None:
-    _start(page, "sync", {"expansion/purpose": "nightly"})
-
-
-def _start(page: Ui, job: str, wanted: dict[str, str]) -> None:
-    selector = {
-        "repositoryLocationName": "expansion",
-        "repositoryName": "__repository__",
-        "jobName": job,
-    }
-    tags = [{"key": key, "value": value} for key, value in wanted.items()]
-    params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
-    started = page.ask(START, params=params)["launchRun"]
-    assert started["__typename"] == "LaunchRunSuccess", started
 
 
 def _months_run(page: Ui) -> dict[str, Any] | None:
@@ -219,7 +175,7 @@ def test_the_first_night_and_a_backfill_through_the_ui(page: Ui) -> None:
         "0 3 1 1 *; Dagster's daemon is running",
     )
 
-    _start_sync(page)
+    page.starts("sync", {"expansion/purpose": "nightly"})
     night = wait(lambda: _months_run(page), "The night's second step")
     history = [f"2025-{month:02}" for month in (11, 12)] + [f"2026-{m:02}" for m in range(1, 7)]
     assert _range(night) == (history[0], history[-1])
@@ -246,7 +202,7 @@ def test_a_run_that_fails_is_told_in_slack(page: Ui) -> None:
     page.wait(lambda: _partitions(page), "The UI")
     page.wait(page.daemon, "The daemon")
     unknown = {f"dagster/asset_partition_range_{end}": "1999-01" for end in ("start", "end")}
-    _start(page, "months", unknown)
+    page.starts("months", unknown)
 
     def told() -> bool:
         slack = f"{page.environment['SLACK_API_BASE']}/"

@@ -4,30 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.sandbox.company.company import Company
-from pipeline.sandbox.server import SandboxServer
 from tests.conftest import ROOT, Browser
 from tests.publish.tab import Tab, tab
-from tests.served import PATIENCE, Ui, dagster_dev
+from tests.served import PATIENCE, Ui, dagster_dev, small_company
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 SCREENSHOTS = ROOT / ".cache" / "screenshots"
-NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
-CONFIG = """\
-[fx]
-source = "fixed"
-[fx.rates]
-eur = 1.08
-[stripe]
-requests_per_second = 2000
-[schedule]
-nightly = "0 3 1 1 *"
-"""
 GROUPS = (
     *("sources", "billing", "fx", "crm", "mrr", "metrics", "attribution", "readiness"),
     *("publish", "alerts"),
@@ -50,15 +36,8 @@ UNREAD = 3
 @pytest.fixture
 def ui(tmp_path: Path) -> Iterator[Ui]:
     """The desk after a night in which the CRM refused the key."""
-    company = Company(seed=11, customers=20, months=7, end=NOW)
-    company.advance(NOW)
-    (tmp_path / "pipeline.toml").write_text(CONFIG)
-    with SandboxServer(company) as server:
-        environment = {
-            **server.environment(),
-            "HUBSPOT_SERVICE_KEY": "pat-mistyped",
-            "DAGSTER_HOME": str(tmp_path / ".dagster"),
-        }
+    with small_company(tmp_path) as known:
+        environment = {**known, "HUBSPOT_SERVICE_KEY": "pat-mistyped"}
         night = subprocess.run(
             [sys.executable, "-m", "pipeline.cli.main", "run", "--json"],
             cwd=tmp_path,
