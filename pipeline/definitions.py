@@ -13,6 +13,7 @@ from pipeline.assets.crm import crm_assets
 from pipeline.assets.experiments import experiment_assets
 from pipeline.assets.failures import run_failed
 from pipeline.assets.fx import fx_assets
+from pipeline.assets.gone import gone_runs
 from pipeline.assets.jobs import months_due, months_job, nightly, sync_job
 from pipeline.assets.metrics import metric_assets
 from pipeline.assets.months import months_of
@@ -56,7 +57,12 @@ def build_definitions(settings: Settings, place: Place | None = None) -> dg.Defi
         ),
         jobs=[sync_job, months_job],
         schedules=[nightly(settings)],
-        sensors=[months_due(settings), current_month(settings), run_failed(settings)],
+        sensors=[
+            months_due(settings),
+            current_month(settings),
+            run_failed(settings),
+            gone_runs(),
+        ],
         resources={"place": place or Place(settings)},
         # One process for a run: the steps are short, a process each would cost more than they do.
         executor=dg.in_process_executor,

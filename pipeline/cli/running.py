@@ -21,7 +21,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 import pipeline
-from pipeline.assets import night
+from pipeline.assets import gone, night
 from pipeline.assets.alerts import NIGHTLY, PURPOSE
 from pipeline.assets.jobs import FOLD, range_tags
 from pipeline.assets.place import Place
@@ -107,15 +107,13 @@ def _settle(home: Path) -> None:
 def _bury(instance: dg.DagsterInstance) -> None:
     """Mark the command's runs whose process is gone as failed, and free their pool slots.
 
-    Dagster's own run monitoring looks only after runs that a daemon launched.
+    Runs that a daemon launched are looked after by the sensor `gone_runs`.
     """
     mine = dg.RunsFilter(statuses=UNFINISHED, tags={**BY_COMMAND, HOST: socket.gethostname()})
     for run in instance.get_runs(mine):
         if _lives(run.tags.get(PROCESS, "")):
             continue
-        # The slots first: if this process dies in between, the next one finds the run again.
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        instance.report_run_failed(run, "The process of this run is gone.")
+        gone.bury(instance, run)
 
 
 def _lives(process: str) -> bool:

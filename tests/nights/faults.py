@@ -22,6 +22,7 @@ SMALL = 64 * 2**20
 """Bytes of the small file system."""
 BALLAST = ".ballast"
 PATIENCE = 60.0
+STARTS = 4
 
 
 class Day(Conditions):
@@ -70,7 +71,13 @@ class Postgres:
             bin_path=self._server.bin_path,
             user=self._server.system_user,
         )
-        self._server.ensure_postgres_running()
+        for attempt in range(STARTS):  # it waits ten seconds, which a busy machine may need
+            try:
+                self._server.ensure_postgres_running()
+                return
+            except subprocess.TimeoutExpired:
+                if attempt == STARTS - 1:
+                    raise
 
 
 class Disk:

@@ -1,7 +1,7 @@
 """A run whose process is killed under a real daemon: Dagster starts it once more, with the steps that were left.
 
-Then the tables are those of a night that nobody disturbed. A run whose second process is killed too, and one whose step
-failed, are left to the next night.
+Then the tables are those of a night that nobody disturbed. So it is with a machine that goes down and comes up again. A
+run whose second process is killed too, and one whose step failed, are left to the next night.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ SOON = {
 }
 """Dagster looks after dead runs every two minutes; here nobody wants to wait for so long."""
 STARTED = re.compile(r"Started process for run \(pid: (\d+)\)")
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 UNKNOWN = {f"dagster/asset_partition_range_{end}": "1999-01" for end in ("start", "end")}
 
 
@@ -42,13 +43,16 @@ class Daemon:
     ui: Ui
     instance: dg.DagsterInstance
 
-    def kills(self, run_id: str, step: str) -> None:
-        """Kill the run's process once the step has begun."""
+    def kills(self, run_id: str, step: str, *, everything: bool = False) -> None:
+        """Kill the run's process once the step has begun, or everything, as when the machine goes down."""
 
         self._wait(lambda: step in self.steps(run_id), f"{step} of {run_id}")
         told = "\n".join(entry.message for entry in self._events(run_id))
         (process,) = STARTED.findall(told)
-        os.kill(int(process), signal.SIGKILL)
+        if everything:
+            os.killpg(self.ui.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGKILL)
 
     def steps(self, run_id: str) -> set[str]:
         """The steps that the run began."""
@@ -93,9 +97,8 @@ class Daemon:
             time.sleep(0.05)
 
 
-@contextmanager
-def daemon(life: Life) -> Iterator[Daemon]:
-    """`dagster dev` over an installation."""
+def prepare(life: Life) -> None:
+    """Have Dagster look after dead runs every two seconds, and start nothing by itself."""
     home = life.folder / ".dagster"
     home.mkdir()
     shipped = (ROOT / "dagster.yaml").read_text()
@@ -105,45 +108,89 @@ def daemon(life: Life) -> Iterator[Daemon]:
     (home / "dagster.yaml").write_text(shipped)
     with (life.folder / "pipeline.toml").open("a") as config:
         config.write('[schedule]\nnightly = "0 3 1 1 *"\n')
+
+
+@contextmanager
+def daemon(life: Life) -> Iterator[Daemon]:
+    """`dagster dev` over an installation."""
     with dagster_dev(life.folder, life.variables()) as ui:
         ui.wait(lambda: ui.partitions("mrr_snapshot"), "The UI")
         ui.wait(ui.daemon, "The daemon")
-        with running.opened(home) as instance:
+        with running.opened(life.folder / ".dagster") as instance:
             yield Daemon(ui, instance)
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(600)
-def test_a_killed_run_is_started_once_more(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Pair:
+    """An installation that nobody disturbs, and one under Dagster's daemon."""
+
+    calm: Life
+    rough: Life
+
+    def agree(self) -> bool:
+        """Whether both hold the same, once the first has lived its night."""
+        night = self.calm.night()
+        assert night.code == 0, night.err
+        return differences(self.calm.tables(), self.rough.tables()) == {}
+
+
+@pytest.fixture
+def lives(tmp_path: Path) -> Iterator[Pair]:
     company = Company(seed=11, customers=20, months=7, end=NOW + timedelta(days=1))
     company.advance(NOW)
-    with SandboxServer(company) as calm_services, SandboxServer(company) as services:
+    with ExitStack() as stack:
         calm, rough = (
-            Life(tmp_path / name, each, f"sqlite:///{tmp_path}/{name}/warehouse.db")
-            for name, each in (("calm", calm_services), ("rough", services))
+            Life(
+                tmp_path / name,
+                stack.enter_context(SandboxServer(company)),
+                f"sqlite:///{tmp_path}/{name}/warehouse.db",
+            )
+            for name in ("calm", "rough")
         )
-        assert calm.night().code == 0
-        with daemon(rough) as dagster:
-            for job, step in (("sync", "stripe_records"), ("months", "expansion_metrics")):
-                if job == "sync":
-                    dagster.ui.starts(job, NIGHTLY)
-                first = dagster.next(job, 0)
-                dagster.kills(first, step)
-                again = dagster.next(job, 1)
-                assert dagster.ends(first) == "FAILURE"
-                assert dagster.ends(again) == "SUCCESS"
-                assert dagster.steps(first) & dagster.steps(again) == {step}
-            assert differences(calm.tables(), rough.tables()) == {}
+        prepare(rough)
+        yield Pair(calm, rough)
 
-            dagster.ui.starts("sync", NIGHTLY)
-            for number in (2, 3):
-                run = dagster.next("sync", number)
-                dagster.kills(run, "stripe_records")
-                assert dagster.ends(run) == "FAILURE"
-            assert not dagster.tries_again(run)
-            dagster.ui.starts("months", UNKNOWN)
-            run = dagster.next("months", 2)
+
+def test_a_killed_run_is_started_once_more(lives: Pair) -> None:
+    with daemon(lives.rough) as dagster:
+        for job, step in (("sync", "stripe_records"), ("months", "expansion_metrics")):
+            if job == "sync":
+                dagster.ui.starts(job, NIGHTLY)
+            first = dagster.next(job, 0)
+            dagster.kills(first, step)
+            again = dagster.next(job, 1)
+            assert dagster.ends(first) == "FAILURE"
+            assert dagster.ends(again) == "SUCCESS"
+            assert dagster.steps(first) & dagster.steps(again) == {step}
+        assert lives.agree()
+
+
+def test_nothing_is_started_a_third_time(lives: Pair) -> None:
+    with daemon(lives.rough) as dagster:
+        dagster.ui.starts("sync", NIGHTLY)
+        for number in (0, 1):
+            run = dagster.next("sync", number)
+            dagster.kills(run, "stripe_records")
             assert dagster.ends(run) == "FAILURE"
-            assert not dagster.tries_again(run), "its step failed"
-            started = {job: len(dagster.runs(job)) for job in ("sync", "months")}
-            assert started == {"sync": 4, "months": 3}
+        assert not dagster.tries_again(run)
+        dagster.ui.starts("months", UNKNOWN)
+        run = dagster.next("months", 0)
+        assert dagster.ends(run) == "FAILURE"
+        assert not dagster.tries_again(run), "its step failed"
+        assert {job: len(dagster.runs(job)) for job in ("sync", "months")} == {
+            "sync": 2,
+            "months": 1,
+        }
+
+
+def test_a_machine_that_goes_down_starts_its_run_once_more(lives: Pair) -> None:
+    with daemon(lives.rough) as dagster:
+        dagster.ui.starts("sync", NIGHTLY)
+        first = dagster.next("sync", 0)
+        dagster.kills(first, "stripe_records", everything=True)
+    with daemon(lives.rough) as dagster:
+        again = dagster.next("sync", 1)
+        assert dagster.ends(first) == "FAILURE"
+        assert dagster.ends(again) == "SUCCESS"
+        assert dagster.ends(dagster.next("months", 0)) == "SUCCESS"
+        assert lives.agree()
