@@ -32,7 +32,7 @@ def gone_runs() -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         origin = context.code_location_origin
-        marked = [] if origin is None else _gone(context.instance, origin.location_name)
+        marked = [] if origin is None else left_behind(context.instance, origin.location_name)
         for run in marked:
             bury(context.instance, run)
         return dg.SkipReason(f"Runs whose process is gone: {len(marked)}.")
@@ -61,7 +61,7 @@ def started_at(process: int) -> float | None:
     return None if fields[0] in {"Z", "X"} else int(since) + ticks
 
 
-def _gone(instance: dg.DagsterInstance, location: str) -> list[dg.DagsterRun]:
+def left_behind(instance: dg.DagsterInstance, location: str) -> list[dg.DagsterRun]:
     """The runs of this code location that began beside a code server and whose process does not live any more."""
     found = instance.get_runs(dg.RunsFilter(statuses=list(UNFINISHED), tags={LOCATION: location}))
     dead = [run for run in found if STARTED_HERE in run.tags and not _lives(instance, run)]
