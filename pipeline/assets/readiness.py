@@ -29,7 +29,7 @@ from pipeline.schemas import (
 )
 
 GROUP = "readiness"
-RECORDED, AT_ONCE = 100_000, 4
+RECORDED, AT_ONCE = 30_000, 4
 """The record looks at about so many accounts, drawn by a hash where there are more, so many month ends in one pass."""
 INPUTS = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
 
@@ -135,10 +135,8 @@ def _looked_back(place: Place, month: date, share: float) -> pl.DataFrame:
     ]
     component = known.there(place, MRR_MOVEMENT_COMPONENT, readiness.outcome_months(ends))
     parts = [ends[at : at + AT_ONCE] for at in range(0, len(ends), AT_ONCE)] or [[]]
-    return pl.concat(
-        readiness.outcomes(readiness.judgeable(_scored(place, part, share)), component).collect()
-        for part in parts
-    )
+    asked = (readiness.judgeable(_scored(place, part, share)).collect() for part in parts)
+    return pl.concat(readiness.outcomes(each.lazy(), component).collect() for each in asked)
 
 
 def _looked_at(place: Place) -> float:

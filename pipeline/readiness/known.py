@@ -78,14 +78,19 @@ class Known:
         if share >= 1:
             return self
         drawn = uniform(number_of(pl.col("account_id")), SAMPLE) < share
+        ids = self.account.select("account_id").filter(drawn).collect().lazy()
+
+        def of_drawn(rows: pl.LazyFrame) -> pl.LazyFrame:
+            return rows.join(ids, on="account_id", how="semi")
+
         return replace(
             self,
-            snapshot=self.snapshot.filter(drawn),
-            movement=self.movement.filter(drawn),
-            account=self.account.filter(drawn),
-            account_history=self.account_history.filter(drawn),
-            deal=self.deal.filter(drawn),
-            usage=self.usage.filter(drawn),
+            snapshot=of_drawn(self.snapshot),
+            movement=of_drawn(self.movement),
+            account=of_drawn(self.account),
+            account_history=of_drawn(self.account_history),
+            deal=of_drawn(self.deal),
+            usage=of_drawn(self.usage),
         )
 
 

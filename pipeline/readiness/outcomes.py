@@ -59,6 +59,7 @@ def outcomes(accounts: pl.LazyFrame, component: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("movement") == "expansion",
             ~pl.col("type").is_in(list(NOT_EARNED)),
         )
+        .join(accounts.select("account_id").unique(), on="account_id", how="semi")
         .group_by(ONE)
         .agg(amount=pl.col("amount").sum().clip(lower_bound=0))
     )

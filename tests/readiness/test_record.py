@@ -1,6 +1,7 @@
 """The record says how good an order was, and ships the simple rule where the score is no better."""
 
 import random
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 from pipeline.money import MICRO
 from pipeline.months import add_months
+from pipeline.readiness import Known
 from pipeline.readiness.intervals import drawn, interval
 from pipeline.readiness.judged import CHANCE, judged, value_of
 from pipeline.readiness.measures import measures, sums
 from pipeline.readiness.methods import BY_NAME, METHODS
 from pipeline.readiness.outcomes import origins, outcome_months, outcomes
 from pipeline.readiness.record import Record, record
-from pipeline.schemas import MRR_MOVEMENT_COMPONENT
+from pipeline.schemas import ACCOUNT, MRR_MOVEMENT_COMPONENT, MRR_SNAPSHOT
 from tests.readiness.frames import rows_of
 
 MONTH = date(2026, 10, 1)
@@ -55,11 +57,11 @@ def figure(found: Record, method: str, measure: str) -> tuple[float, float, floa
     return row["value"], row["low"], row["high"]
 
 
-ACCOUNT = st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 60))
+PLACED = st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 60))
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(ACCOUNT, min_size=1, max_size=25), min_size=1, max_size=3))
+@given(st.lists(st.lists(PLACED, min_size=1, max_size=25), min_size=1, max_size=3))
 def test_measures_are_those_of_the_order_itself(times: list[list[tuple[bool, int, int]]]) -> None:
     rows = [
         {
@@ -201,3 +203,21 @@ def test_every_measure_is_told_of_every_method() -> None:
     for method in METHODS:
         told = set(found.rows.filter(method=method.name)["measure"])
         assert set(measures()) <= told
+
+
+def test_a_share_of_the_accounts_is_the_same_in_each_month_and_the_record_says_it() -> None:
+    ids = [f"hubspot:{10**9 + number}" for number in range(4_000)]
+    rows = [{"month": month, "account_id": each} for month in (MONTH, date(2026, 7, 1)) for each in ids]  # fmt: skip
+    known = replace(
+        Known.nothing(),
+        account=rows_of(ACCOUNT, [{"account_id": each} for each in ids]),
+        snapshot=rows_of(MRR_SNAPSHOT, rows),
+    )
+    drawn = known.sampled(0.25).snapshot.collect()
+    months = [set(part["account_id"]) for part in drawn.partition_by("month")]
+    assert months[0] == months[1] == set(known.sampled(0.25).account.collect()["account_id"])
+    assert 900 < len(months[0]) < 1_100
+    assert months[0] < set(known.sampled(0.5).account.collect()["account_id"])
+    assert known.sampled(1.0) is known
+    told = record(looked_back(100, 3, seed=5), MONTH, 0.25).rows.filter(measure="accounts_share")
+    assert set(told["value"]) == {0.25}

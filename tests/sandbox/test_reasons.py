@@ -62,3 +62,32 @@ def test_seats_in_use_are_counted_once_a_week_and_never_more_than_are_paid_for(
         held = max((state.quantity or 0 for _, state in ledger.states if state), default=0)
         most[ledger.customer] = most.get(ledger.customer, 0) + held
     assert all(0 <= value <= most[customer] for customer, _, _, value in used)
+
+
+def test_who_is_asked_and_persuaded_buys_more_seats_and_the_others_live_on_as_they_did() -> None:
+    features = FEATURES | {REASONS}
+    companies = [Company(4, customers=120, months=12, end=END, features=features) for _ in "ab"]
+    began = END - timedelta(days=100)
+    for company in companies:
+        company.advance(began)
+    asked, left = companies
+    chosen = set(list(asked.accounts)[::2])
+    asked.ask(chosen, 0.5)
+    for company in companies:
+        company.advance(END)
+    bought = asked.outreach.bought
+    assert bought
+    assert set(bought) <= chosen
+    assert not left.outreach.bought
+    whose = {each["id"]: each["customer"] for each in left.objects["subscription"].values()}
+    grown = {asked.accounts[customer] for customer in bought}
+    for key, ledger in left.ledgers.items():
+        if left.accounts[whose[ledger.subscription]] not in grown:
+            assert asked.ledgers[key].states == ledger.states
+    for customer, at in bought.items():
+        items = [
+            ledger
+            for ledger in asked.ledgers.values()
+            if whose.get(ledger.subscription) == customer
+        ]
+        assert any(began.timestamp() < at == since for each in items for since, _ in each.states)

@@ -7,7 +7,7 @@
 `crm`, `signup`, `wishes`, `acts`, `behaviour` (the customers' side); `company` (the whole).
 Beside the usual life stand further turns of it, each a feature of its own: `turns` (who wants them),
 `client_turns` (the same of customers and accounts), `edits`, `pending`, `phases`, `promotions` (what
-Stripe does about them), `reasons` (why customers grow, beside chance).
+Stripe does about them), `reasons` (why customers grow, beside chance), `outreach` (what asking them adds).
 """
 
 from pipeline.sandbox.company.company import Company

@@ -5,7 +5,7 @@ carried by expansion for a long time, then, in the last three closed months, exp
 two percent a month.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -25,6 +25,7 @@ from pipeline.sandbox.company.client_turns import ClientTurns
 from pipeline.sandbox.company.crm import Crm, LivelyCrm
 from pipeline.sandbox.company.invoicing import Invoicing
 from pipeline.sandbox.company.option_edits import OptionEdits
+from pipeline.sandbox.company.outreach import Outreach
 from pipeline.sandbox.company.pending import PendingUpdates
 from pipeline.sandbox.company.people import make_account
 from pipeline.sandbox.company.pricing import Amounts, Price
@@ -106,6 +107,7 @@ class Company:
         self._sign_up = SignUp(self.books, self.crm, self.subscriptions, chosen)
         pace = 1.0 if customers > SMALL else 2.5
         self.behaviour = Behaviour(self.books, self.crm, self._sign_up, chosen, self.mood, pace)
+        self.outreach = Outreach(self.books, self.subscriptions, seed)
         self.reasons: Reasons | None = None
         if REASONS in chosen:
             self.reasons = self.behaviour.reasons = Reasons(self.books, seed)
@@ -186,6 +188,11 @@ class Company:
     def advance(self, to: datetime) -> None:
         """Lives on until `to`, inclusive; the same whatever the steps. Going back is an error."""
         self.books.advance(instant(to))
+
+    def ask(self, customers: Collection[str], persuaded: float) -> None:
+        """Somebody asks these customers now whether they want more seats; a share of them is persuaded."""
+        every = (each for account in self._sign_up.accounts.values() for each in account.customers)
+        self.outreach.ask([each for each in every if each.id in customers], persuaded)
 
     # the market
 
