@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.assets.place import Place
 from pipeline.lake import Lake
-from pipeline.lake.objects import StagedObject, write_partitions
+from pipeline.lake.objects import StagedObject, by_month, write_object, write_partitions
 from pipeline.lake.storage import storage_at
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import KEY_FORMAT, key_of
@@ -91,20 +91,28 @@ def of_months(table: Table, frame: pl.DataFrame, keys: Sequence[str]) -> dict[st
         frame: its rows, of `keys` and no other month.
         keys: the months; one without rows is shown with none.
     """
-    counted = {key_of(month): count for month, count in frame.group_by("month").len().iter_rows()}
-    few = _total_first(frame).group_by("month", maintain_order=True).head(PREVIEW)
-    previews: dict[str, list[dict[str, Any]]] = {}
-    for row in _readable_rows(few, table):
-        previews.setdefault(str(_plain(row["month"])), []).append(row)
-    rates = headline(frame)
-    return {
-        key: {
-            ROWS: counted.get(key, 0),
-            "preview": _records(previews.get(key, []), table.names),
-            **rates.get(key, {}),
-        }
-        for key in keys
-    }
+    few, rates = few_of_months(table, by_month(_total_first(frame))), headline(frame)
+    none: Few = (0, [])
+    return {key: {**_told(table, few.get(key, none)), **rates.get(key, {})} for key in keys}
+
+
+Few = tuple[int, list[dict[str, Any]]]
+"""How many rows there are, and the first of them as people read them."""
+
+
+def few_of_months(table: Table, months: Mapping[str, pl.DataFrame]) -> dict[str, Few]:
+    """The rows of each month counted, and the first of them."""
+    if not months:
+        return {}
+    first = pl.concat([rows.head(PREVIEW) for rows in months.values()])
+    read: dict[str, list[dict[str, Any]]] = {}
+    for row in _readable_rows(first, table):
+        read.setdefault(key_of(row["month"]), []).append(row)
+    return {key: (rows.height, read[key]) for key, rows in months.items()}
+
+
+def _told(table: Table, few: Few) -> dict[str, Any]:
+    return {ROWS: few[0], "preview": _records(few[1], table.names)}
 
 
 def _total_first(frame: pl.DataFrame) -> pl.DataFrame:
@@ -149,39 +157,42 @@ class Parts:
     Attributes:
         root: the lake's.
         staged: the objects that are written.
-        told: table -> month -> what its partition shows.
+        held: table -> month -> how many rows, and the first of them.
     """
 
     root: Path | str
     staged: list[StagedObject] = field(default_factory=list)
-    told: dict[Table, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    held: dict[Table, dict[str, Few]] = field(default_factory=dict)
 
     def add(self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date]) -> None:
         """Write the rows of some months of each table; a month may come again, with the rows of other accounts."""
+        storage = storage_at(self.root)
         for table, frame in frames.items():
-            told = of_months(table, frame, [key_of(month) for month in months])
-            filled = [key for key, each in told.items() if each[ROWS]]
-            self.staged += write_partitions(storage_at(self.root), table, frame, filled)
-            self._tell(table, told)
+            found = by_month(frame)
+            self.staged += [
+                write_object(storage, table.name, key, rows) for key, rows in found.items()
+            ]
+            none: dict[str, Few] = {key_of(month): (0, []) for month in months}
+            self._hold(table, none | few_of_months(table, found))
 
     def take(self, other: "Parts") -> None:
         """What was written elsewhere, of other accounts or months."""
         self.staged += other.staged
-        for table, told in other.told.items():
-            self._tell(table, told)
+        for table, held in other.held.items():
+            self._hold(table, held)
 
-    def _tell(self, table: Table, told: Mapping[str, dict[str, Any]]) -> None:
-        held = self.told.setdefault(table, {})
-        held |= {
-            key: _together(held[key], each) if key in held else each for key, each in told.items()
-        }
+    def _hold(self, table: Table, more: Mapping[str, Few]) -> None:
+        held = self.held.setdefault(table, {})
+        for key, (count, first) in more.items():
+            before, shown = held.get(key, (0, []))
+            held[key] = (before + count, shown or first)
 
     def commit(
         self, context: dg.AssetExecutionContext, lake: Lake, expect: tuple[str, int]
     ) -> None:
         """Show all of them at once, an empty object where a month has no row."""
-        for table, held in self.told.items():
-            none = [key for key, told in held.items() if not told[ROWS]]
+        for table, held in self.held.items():
+            none = [key for key, (count, _) in held.items() if not count]
             self.staged += write_partitions(storage_at(self.root), table, table.empty(), none)
         lake.commit(self.staged, run_id=context.run.run_id, expect=expect)
 
@@ -191,16 +202,10 @@ class Parts:
         table: Table,
         checks: Sequence[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult[None]:
-        """What the asset of a table reports: of each month what `of_months` says."""
-        for key, told in self.told[table].items():
-            context.add_asset_metadata(told, table.name, key)
+        """What the asset of a table reports: of each month its rows counted, and the first of them."""
+        for key, few in self.held[table].items():
+            context.add_asset_metadata(_told(table, few), table.name, key)
         return dg.MaterializeResult(asset_key=table.name, check_results=list(checks))
-
-
-def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """What a month's partition shows of two parts of its rows: all of them counted, the first of them."""
-    first = one if one[ROWS] else other
-    return {**first, ROWS: one[ROWS] + other[ROWS]}
 
 
 def headline(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
