@@ -87,8 +87,8 @@ def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Tab
     return {table: place.lake.scan(table, keys) for table in tables}
 
 
-LOT = 1_000_000
-"""Movements, of all windows, that are in memory at once."""
+LOT = 400_000
+"""Movements, of all windows, of a lot, of which two may be in memory at once."""
 
 
 def lots(

@@ -106,7 +106,8 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
     move, what one member won and another lost is a transfer between them.
 
     Args:
-        items: MRR_ITEM_MOVEMENT with the number of its account's movement (ROW).
+        items: MRR_ITEM_MOVEMENT with the number of its account's movement (ROW), and whether no other item has the
+            same (`alone`).
         movement: MRR_MOVEMENT with ROW.
         dimension: which members are asked for.
     """
@@ -135,16 +136,19 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
         "ending_mrr": pl.col("closing_mrr"),
     }
     stay, move = items.filter(~changes), items.filter(changes)
-    summed = (
-        pl.concat(
-            [
-                stay.select(ROW, member=pl.when(left).then(before).otherwise(after), **amounts),
-                move.select(ROW, member=before, **opening),
-                move.select(ROW, member=after, **closing),
-            ]
-        )
-        .group_by(ROW, "member")
-        .agg(pl.col(*amounts).sum())
+    stays = stay.select(ROW, "alone", member=pl.when(left).then(before).otherwise(after), **amounts)
+    parts = pl.concat(
+        [
+            stays.filter(~pl.col("alone")).drop("alone"),
+            move.select(ROW, member=before, **opening),
+            move.select(ROW, member=after, **closing),
+        ]
+    )
+    summed = pl.concat(
+        [
+            stays.filter("alone").drop("alone"),
+            parts.group_by(ROW, "member").agg(pl.col(*amounts).sum()),
+        ]
     )
     unmoved = pl.col("movement").is_null()
     delta = pl.col("delta_mrr")

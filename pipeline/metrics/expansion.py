@@ -95,8 +95,8 @@ class Tally:
 class _Parts:
     """What every dimension breaks down: movements in order of their number (ROW), and what belongs to them by it.
 
-    `items` are item movements, `holdings` items of the snapshot (`figures.doubtful`), `expanding` the components of
-    expanding accounts.
+    `items` are item movements (`alone`: of an account's only item), `holdings` items of the snapshot
+    (`figures.doubtful`), `expanding` the components of expanding accounts.
     """
 
     moves: pl.DataFrame
@@ -165,7 +165,7 @@ def tallied(
     expanding = component.filter(movement="expansion").join(number, on=of_account)
     parts = _Parts(
         moves=moves,
-        items=pl.concat([items, standing]).lazy(),
+        items=pl.concat([items, standing]).with_columns(alone=pl.col(ROW).is_unique()).lazy(),
         holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
         expanding=expanding.select(ROW, *SPAN, "subscription_item_id", "type", "amount").collect(),
     )
