@@ -11,11 +11,11 @@ import polars as pl
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book, empty_links
 from pipeline.mrr.ends import unvalued
-from pipeline.mrr.movement import Movements, moved, movements
-from pipeline.mrr.parts import packed, parts, shares
+from pipeline.mrr.movement import WINDOWS, Movements, moved, movements
+from pipeline.mrr.parts import SPANS, packed, parts, shares
 from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
-from pipeline.mrr.snapshot import snapshot, snapshot_of
+from pipeline.mrr.snapshot import history_of, snapshot, snapshot_of
 from pipeline.mrr.valued import Valued
 from pipeline.mrr.within import within
 from pipeline.mrr.worth import worth
@@ -30,6 +30,8 @@ def first_month(book: Book, policy: Policy, calendar: Calendar) -> date | None:
 
 
 __all__ = [
+    "SPANS",
+    "WINDOWS",
     "Book",
     "Movements",
     "Policy",
@@ -37,6 +39,7 @@ __all__ = [
     "empty_links",
     "first_month",
     "first_paid",
+    "history_of",
     "moved",
     "movements",
     "packed",

@@ -5,6 +5,7 @@ Belongs here: the inputs and the questions they answer directly. Values are in `
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import polars as pl
 
@@ -33,22 +34,52 @@ class Book:
     excluded: tuple[str, ...] = ()
     first_paid_on: Mapping[str, str] = field(default_factory=dict)
 
+    def shared(self, of: int) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+        """The timeline and usage charges with the number of their account's share of `of`, in a column `share`."""
+        links = self.account_link.select("customer_id", "account_id")
+        share = (pl.coalesce("account_id", "customer_id").hash() % of).cast(pl.UInt32)
+        timeline = (
+            self.item_timeline.join(links, on="customer_id", how="left", maintain_order="left")
+            .with_columns(share=share)
+            .drop("account_id")
+        )
+        items = timeline.select("subscription_item_id", "share").unique("subscription_item_id")
+        return timeline, self.usage_charge.join(items, on="subscription_item_id")
+
     def share(self, number: int, of: int) -> "Book":
         """The book of some accounts, with everything that is theirs: each account is in one share of `of`."""
         if of == 1:
             return self
-        links = self.account_link.select("customer_id", "account_id")
-        own = pl.coalesce("account_id", "customer_id").hash() % of == number
-        timeline = (
-            self.item_timeline.join(links, on="customer_id", how="left")
-            .filter(own)
-            .select(schemas.ITEM_TIMELINE.names)
-            .collect(engine="streaming")
-            .lazy()
+        frames = (frame.filter(share=number).drop("share") for frame in self.shared(of))
+        timeline, usage = (frame.collect(engine="streaming").lazy() for frame in frames)
+        return replace(self, item_timeline=timeline, usage_charge=usage)
+
+    def of(self, accounts: pl.Series) -> "Book":
+        """The book of `accounts` (ids) alone, with everything that is theirs."""
+        theirs = self.items().filter(pl.col("account_id").is_in(accounts.implode()))
+        items = theirs.select("subscription_item_id").unique().collect().lazy()
+        timeline, usage = (
+            frame.join(items, on="subscription_item_id", how="semi")
+            for frame in (self.item_timeline, self.usage_charge)
         )
-        items = timeline.select("subscription_item_id")
-        usage = self.usage_charge.join(items, on="subscription_item_id", how="semi")
-        return replace(self, item_timeline=timeline, usage_charge=usage.collect().lazy())
+        return replace(self, item_timeline=timeline, usage_charge=usage)
+
+    def since(self, instant: datetime) -> "Book":
+        """What the values from `instant` on rest on: states that last until then, and the charge in force then."""
+        lasting, in_force = _lasting(instant), _in_force(instant)
+        return replace(
+            self,
+            item_timeline=self.item_timeline.filter(lasting),
+            usage_charge=self.usage_charge.filter(in_force),
+        )
+
+    def before(self, instant: datetime) -> pl.LazyFrame:
+        """The accounts (account_id) with a state or a charge that `since` leaves out, each once."""
+        items = self.items()
+        of_charges = self.usage_charge.filter(~_in_force(instant)).select("subscription_item_id")
+        charged = items.join(of_charges, on="subscription_item_id", how="semi")
+        left = pl.concat([items.filter(~_lasting(instant)), charged])
+        return left.select("account_id").unique()
 
     def items(self) -> pl.LazyFrame:
         """The timeline with each row's account and price; one row per item and span."""
@@ -101,6 +132,16 @@ class Book:
             factor_den=count
             * interval.replace_strict({"year": 12, "month": 1, "week": 12, "day": 12}, return_dtype=pl.Int64),
         )  # fmt: skip
+
+
+def _lasting(instant: datetime) -> pl.Expr:
+    return pl.col("valid_to").is_null() | (pl.col("valid_to") >= instant)
+
+
+def _in_force(instant: datetime) -> pl.Expr:
+    ended = pl.col("period_end")
+    before = ended.filter(ended < instant).max().over("subscription_item_id")
+    return (ended >= instant) | (ended == before)
 
 
 def _mapped(plans: Mapping[str, str], column: str) -> pl.Expr:

@@ -13,6 +13,7 @@ from pipeline.mrr.value import STEP, depth_of, left_after
 
 PPM = 1_000_000
 WIDE = pl.Int128
+ITEM = "subscription_item_id"
 
 
 def _kept(ppm: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -21,15 +22,13 @@ def _kept(ppm: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return (PPM - ppm) // coarse, pl.lit(PPM, dtype=pl.Int64) // coarse
 
 
-def _counted(
-    rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, key: list[str]
-) -> pl.LazyFrame:
+def _counted(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, key: str) -> pl.LazyFrame:
     """One row per item at an instant and discount that the policy counts and that applies to its product."""
     reference = pl.col("discounts").struct
     spread = (
         rows.select(
-            *key, "subscription_id", "customer_id", "currency", "product_id", "factor_num", "factor_den", "discounts",
-            position=pl.int_ranges(pl.col("discounts").list.len()),
+            key, "at", ITEM, "subscription_id", "customer_id", "currency", "product_id", "factor_num", "factor_den",
+            "discounts", position=pl.int_ranges(pl.col("discounts").list.len()),
         )
         .explode("discounts", "position", empty_as_null=False, keep_nulls=False)
         .with_columns(
@@ -52,17 +51,21 @@ def _counted(
     )
 
 
-def with_steps(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, at: str) -> pl.LazyFrame:
-    """`rows` (counting items with their list value, unique on `at` and item) with `steps` (List of STEP).
+def with_steps(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, key: str) -> pl.LazyFrame:
+    """The `steps` (List of STEP) of counting items (with their instant `at` and list value) that have any, by `key`.
 
-    `at` names the instant: items of one subscription at one instant share its amounts. `shares` says whether an item
-    has part in such an amount, so that its value depends on the others.
+    Items of one subscription at one instant share its amounts. `shares` is true where an item has part in such an
+    amount, so that its value depends on the others.
+
+    Args:
+        rows: unique on `key`, and on `at` and item.
+        coupons: COUPON.
+        policy: which coupons count.
+        key: the column that names a row.
     """
-    item = "subscription_item_id"
-    key = [at, item]
     num, den = _kept(pl.col("percent_ppm").fill_null(0))
     counted = (
-        _counted(rows, coupons, policy, key)
+        _counted(rows.filter(pl.col("discounts").list.len() > 0), coupons, policy, key)
         .with_columns(num=num.cast(pl.Int64), den=den.cast(pl.Int64))
         .collect()
         .lazy()
@@ -76,45 +79,36 @@ def with_steps(rows: pl.LazyFrame, coupons: pl.LazyFrame, policy: Policy, at: st
     )
     shared = counted.filter(pl.col("level") != "item")
     fixed = shared.filter(pl.col("amount_off").is_not_null())
+    item_steps = _listed(own, key, "item_steps").collect().lazy()
+    lists = rows.select(key, "list_num", "list_den").join(fixed.select(key), on=key, how="semi")
     weights = left_after(
-        rows.select(*key, "list_num", "list_den").join(
-            _listed(own, key, "item_steps"), on=key, how="left"
-        ),
-        "item_steps",
-        depth_of(_listed(own, key, "item_steps"), "item_steps"),
-    ).select(*key, "weight")
-    shares = _shares(fixed.join(weights, on=key), at, item)
-    subscription = shared.join(shares, on=[*key, "discount_id"], how="left").with_columns(
+        lists.join(item_steps, on=key, how="left"), "item_steps", depth_of(item_steps, "item_steps")
+    ).select(key, "weight")
+    amounts = _amounts(fixed.join(weights, on=key), key)
+    subscription = shared.join(amounts, on=[key, "discount_id"], how="left").with_columns(
         pl.col("amount").fill_null(0)
     )
-    columns = [*key, "discount_id", "num", "den", "amount", "position"]
+    columns = [key, "discount_id", "num", "den", "amount", "position"]
     steps = _listed(pl.concat([own.select(columns), subscription.select(columns)]), key, "steps")
     sharing = fixed.select(key).unique().with_columns(shares=pl.lit(value=True))
-    return (
-        rows.join(steps, on=key, how="left")
-        .join(sharing, on=key, how="left")
-        .with_columns(
-            pl.col("steps").fill_null(pl.lit([], dtype=pl.List(STEP))),
-            pl.col("shares").fill_null(value=False),
-        )
-    )
+    return steps.join(sharing, on=key, how="left")
 
 
-def _listed(rows: pl.LazyFrame, key: list[str], name: str) -> pl.LazyFrame:
+def _listed(rows: pl.LazyFrame, key: str, name: str) -> pl.LazyFrame:
     """The steps of each item in order of application as one list."""
     return (
-        rows.sort(*key, "position")
+        rows.sort(key, "position")
         .group_by(key, maintain_order=True)
         .agg(pl.struct("discount_id", "num", "den", "amount").cast(STEP).alias(name))
     )
 
 
-def _shares(rows: pl.LazyFrame, at: str, item: str) -> pl.LazyFrame:
-    """Each item's share of an amount off, in micro-units a month: (at, item, discount_id, amount)."""
-    group = [at, "subscription_id", "discount_id"]
+def _amounts(rows: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """Each item's share of an amount off, in micro-units a month: (`key`, discount_id, amount)."""
+    group = ["at", "subscription_id", "discount_id"]
     months = pl.col("factor_den") / pl.col("factor_num")
     shortest = (
-        rows.sort(*group, months, item)
+        rows.sort(*group, months, ITEM)
         .group_by(group, maintain_order=True)
         .agg(
             total=round_half_even(
@@ -135,11 +129,10 @@ def _shares(rows: pl.LazyFrame, at: str, item: str) -> pl.LazyFrame:
             rest=product % pl.col("weights"),
         )
         .with_columns(spare=pl.col("total") - pl.col("floor").sum().over(group))
-        .sort(*group, "rest", item, descending=[False] * 3 + [True, False])
+        .sort(*group, "rest", ITEM, descending=[False] * 3 + [True, False])
         .with_columns(rank=pl.int_range(pl.len()).over(group))
         .select(
-            at,
-            item,
+            key,
             "discount_id",
             amount=(pl.col("floor") + (pl.col("rank") < pl.col("spare")).cast(WIDE)).cast(pl.Int64),
         )

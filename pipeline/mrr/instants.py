@@ -9,47 +9,70 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.billing.asof import asof
+from pipeline.billing.charges import PRICED_BY
 from pipeline.billing.evidence import worst_of
 from pipeline.mrr.book import Book
 from pipeline.mrr.discounts import with_steps
 from pipeline.mrr.policy import Policy
-from pipeline.mrr.value import depth_of, with_list, with_value
+from pipeline.mrr.value import STEP, depth_of, with_list, with_value
 
+UTC = pl.Datetime("us", "UTC")
 MONTH_SECONDS = 365 * 86_400 // 12
 """365/12 days, without a rest."""
+ROW = "row"
+"""A row's number, by which narrow frames are joined."""
+LISTED_BY = (
+    *PRICED_BY,
+    "quantity",
+    "usage_type",
+    "factor_num",
+    "factor_den",
+    "charge_num",
+    "charge_den",
+)
+"""What the list value of a row is computed from."""
 
 
 def at_boundaries(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
-    """One row per span of `items` and boundary it holds at, with the boundary in `at`.
-
-    Spans are found by counting, for each end, the boundaries not beyond it: no join, one pass.
-    """
+    """One row per span of `items` and boundary it holds at, with the boundary in `at`."""
     ordered = sorted(boundaries)
-    lits = [pl.lit(value, dtype=pl.Datetime("us", "UTC")) for value in ordered]
+    ends = pl.LazyFrame(
+        {"end": range(len(ordered)), "at": ordered}, schema={"end": pl.Int64, "at": UTC}
+    )
+    return held_at(items, ordered).drop("first", "stop").join(ends, on="end").drop("end")
+
+
+def held_at(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
+    """One row per span of `items` and boundary it holds at, by its place in `boundaries` (`end`), which ascend.
+
+    `first` is the first that the span holds at, `stop` the one after the last. They are found by counting, for each
+    edge of the span, the boundaries not beyond it: no join, one pass.
+    """
+    lits = [pl.lit(value, dtype=UTC) for value in boundaries]
     passed = pl.sum_horizontal([(pl.col("valid_from") >= lit).cast(pl.Int64) for lit in lits])
     reached = pl.sum_horizontal(
         [(pl.col("valid_to") >= lit).fill_null(value=True).cast(pl.Int64) for lit in lits]
     )
-    ends = pl.LazyFrame(
-        {"index": range(len(ordered)), "at": ordered},
-        schema={"index": pl.Int64, "at": pl.Datetime("us", "UTC")},
-    )
     return (
         items.with_columns(first=passed, stop=reached)
         .filter(pl.col("first") < pl.col("stop"))
-        .with_columns(index=pl.int_ranges("first", "stop"))
-        .drop("first", "stop")
-        .explode("index", empty_as_null=False, keep_nulls=False)
-        .join(ends, on="index")
-        .drop("index")
+        .with_columns(end=pl.int_ranges("first", "stop"))
+        .explode("end", empty_as_null=False, keep_nulls=False)
     )
 
 
-def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-    """`rows` with the charge of the latest service period that ended at or before `at`.
+def _beside(rows: pl.DataFrame, more: pl.LazyFrame) -> pl.DataFrame:
+    """`rows` with the other columns of `more` at the same ROW, null where it has none; nothing wide is joined."""
+    found = rows.lazy().select(ROW).join(more, on=ROW, how="left", maintain_order="left").drop(ROW)
+    return pl.concat([rows, found.collect()], how="horizontal")
 
-    Adds charge_num / charge_den (minor units a billing interval; null where nothing was billed yet), usage_discounts,
-    usage_evidence. With policy `per_day` the charge is per day and a month has 365/12 days.
+
+def with_usage(rows: pl.DataFrame, usage: pl.LazyFrame, policy: Policy) -> pl.DataFrame:
+    """`rows` (by ROW) with the charge of the latest service period that ended at or before `at`.
+
+    Adds charge_num / charge_den (minor units a billing interval; null where nothing was billed yet), usage_evidence;
+    a metered item's discounts and tax are those of its charge. With policy `per_day` the charge is per day and a month
+    has 365/12 days.
     """
     seconds = (pl.col("period_end") - pl.col("period_start")).dt.total_seconds()
     per_day = policy.usage == "per_day"
@@ -63,7 +86,10 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
         usage_net_den="net_den",
         usage_evidence="evidence",
     )
-    joined = asof(rows, "at", charges, "ended", "subscription_item_id")
+    billed = rows.lazy().select(ROW, "at", "subscription_item_id")
+    billed = billed.join(charges, on="subscription_item_id", how="semi")
+    found = asof(billed, "at", charges, "ended", "subscription_item_id")
+    joined = _beside(rows, found.drop("at", "subscription_item_id", "ended"))
     metered = pl.col("usage_type") == "metered"
     if per_day:
         whole = metered & pl.col("charge_num").is_not_null()
@@ -79,7 +105,7 @@ def with_usage(rows: pl.LazyFrame, usage: pl.LazyFrame, policy: Policy) -> pl.La
         .otherwise("discounts"),
         net_num=pl.coalesce("net_num", "usage_net_num", 1),
         net_den=pl.coalesce("net_den", "usage_net_den", 1),
-    ).drop("usage_discounts", "usage_net_num", "usage_net_den", "ended")
+    ).drop("usage_discounts", "usage_net_num", "usage_net_den")
 
 
 def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
@@ -88,20 +114,38 @@ def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     Adds list_num, list_den, steps, list_native, discount_native, mrr_native (Int64 micro-units a month). An item that
     shares an amount off with others is as sure as the least sure item of its subscription, counting or not.
     """
-    siblings = rows.group_by("at", "subscription_id").agg(least=worst_of(pl.col("evidence")))
-    counting = with_usage(rows.filter(policy.counts(pl.col("at"))), book.usage_charge, policy)
-    listed = with_list(counting, book.price).collect().lazy()
-    steps = (
-        with_steps(listed, book.coupon, policy, "at")
-        .join(siblings, on=["at", "subscription_id"], how="left")
-        .with_columns(
-            evidence=pl.when("shares").then("least").otherwise("evidence"),
-            usage_evidence=pl.when("shares")
-            .then(worst_of(pl.col("usage_evidence")).over("at", "subscription_id"))
-            .otherwise("usage_evidence"),
-        )
-        .drop("shares", "least")
-        .collect()
-        .lazy()
+    counting = rows.filter(policy.counts(pl.col("at"))).collect().with_row_index(ROW)
+    charged = with_usage(counting, book.usage_charge, policy)
+    prices = with_list(charged.lazy().select(ROW, *LISTED_BY), book.price)
+    listed = _beside(charged, prices.select(ROW, "list_num", "list_den"))
+    stepped = _beside(listed, with_steps(listed.lazy(), book.coupon, policy, ROW)).lazy()
+    none = pl.lit([], dtype=pl.List(STEP))
+    steps = stepped.with_columns(
+        pl.col("steps").fill_null(none), pl.col("shares").fill_null(value=False)
     )
-    return with_value(steps, depth_of(steps, "steps"))
+    sure = _as_sure(rows, steps).drop(ROW).collect()
+    return with_value(sure.lazy(), depth_of(sure.lazy(), "steps"))
+
+
+def _as_sure(rows: pl.LazyFrame, counting: pl.LazyFrame) -> pl.LazyFrame:
+    """`counting` without `shares`: who shares an amount off is as sure as the least sure item of its subscription."""
+    group = ["at", "subscription_id"]
+    sharing = counting.filter("shares").select(ROW, *group).collect()
+    if sharing.is_empty():
+        return counting.drop("shares")
+    least, usage = (
+        of.join(sharing.lazy(), on=group, how="semi")
+        .group_by(group)
+        .agg(worst_of(pl.col(name)).alias(f"least_{name}"))
+        for of, name in ((rows, "evidence"), (counting, "usage_evidence"))
+    )
+    found = sharing.lazy().join(least, on=group, how="left").join(usage, on=group, how="left")
+    evidence = ("evidence", "usage_evidence")
+    return (
+        _beside(counting.collect(), found.drop(group))
+        .lazy()
+        .with_columns(
+            pl.when("shares").then(f"least_{name}").otherwise(name).alias(name) for name in evidence
+        )
+        .drop("shares", *(f"least_{name}" for name in evidence))
+    )

@@ -11,15 +11,18 @@ from datetime import date
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing.evidence import grade_of, rank
+from pipeline.billing.evidence import grade_of
 from pipeline.months import Calendar, add_months
 from pipeline.mrr.book import Book
 from pipeline.mrr.components import components, item_movements
-from pipeline.mrr.ends import Ends, Sides, windows_of
-from pipeline.mrr.pairing import CASE
+from pipeline.mrr.ends import Ends, Sides, placed
+from pipeline.mrr.pairing import CELL
 from pipeline.mrr.past import with_past
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.valued import Valued
+
+WINDOWS = (1, 3, 12)
+"""Months that a movement spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +34,28 @@ class Movements:
     component: pl.DataFrame
 
 
-def _accounts(valued: Valued, ends: Ends, cases: pl.DataFrame) -> pl.LazyFrame:
-    """One row per case and account with a counting item at either end."""
-    opening, closing = (
-        ends.accounts.join(cases.lazy().select("case", month=at), on="month")
-        for at in ("opening_month", "month")
+def _accounts(valued: Valued, ends: Ends, cases: pl.DataFrame) -> pl.DataFrame:
+    """The accounts of every case with MRR at either end, in the order of CELL."""
+    opening = ends.at(cases.get_column("opening_end")).rename(
+        {"mrr": "opening_mrr", "holds": "held_before", "worst": "opening_worst"}
     )
-    changed = ends.changed(cases).with_columns(changed=pl.lit(value=True))
+    closing = ends.at(cases.get_column("closing_end")).rename(
+        {"mrr": "closing_mrr", "worst": "closing_worst"}
+    )
+    rates, changed, cells = ends.exchanged(valued, cases), ends.changed(cases), opening.height
+    o = pl.col("opening_mrr") + pl.col("fx_mrr")
     return (
-        opening.select(*CASE, opening_mrr="mrr", held_before="holds")
-        .join(closing.select(*CASE, "holds", c="mrr"), on=CASE, how="full", coalesce=True)
-        .join(ends.exchanged(valued, cases), on=CASE, how="left")
-        .join(changed, on=CASE, how="left")
+        pl.concat([opening, closing], how="horizontal")
         .with_columns(
-            pl.col("opening_mrr", "c", "fx_mrr").fill_null(0),
-            pl.col("held_before", "holds", "changed").fill_null(value=False),
+            pl.int_range(pl.len()).alias(CELL),
+            fx_mrr=placed(cells, rates[CELL], rates["fx_mrr"], 0),
+            changed=placed(cells, changed, changed.is_not_null(), fill=False),
         )
-        .with_columns(o=pl.col("opening_mrr") + pl.col("fx_mrr"))
-        .filter(pl.any_horizontal(pl.col("opening_mrr", "c", "o") != 0))
+        .lazy()
+        .with_columns(o=o, delta_mrr=pl.col("closing_mrr") - o)
+        .filter(pl.any_horizontal(pl.col("opening_mrr", "closing_mrr", "o") != 0))
+        .with_columns(account=pl.col(CELL) % ends.size, case=pl.col(CELL) // ends.size)
+        .collect()
     )
 
 
@@ -66,19 +73,33 @@ def _coming_back(policy: Policy) -> pl.Expr:
     return pl.lit("reactivation")
 
 
-def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-    """`accounts` (with their past) with their movement; one that comes from nothing is as sure as its past."""
-    o, c = pl.col("o"), pl.col("c")
+def _came(valued: Valued, accounts: pl.DataFrame, cases: pl.DataFrame) -> pl.LazyFrame:
+    """What accounts that come from nothing did, and how sure their past is: CELL, came, past_worst."""
+    policy = valued.policy
+    from_nothing = (pl.col("o") == 0) & (pl.col("closing_mrr") > 0)
+    found = accounts.filter(from_nothing).select(CELL, "account", "case", "held_before")
+    opened = cases.get_column("opening_at").gather(found.get_column("case"))
+    comings = found.drop("case").with_columns(opened).lazy()
     paid_before = (pl.col("first_paid") < pl.col("opening_at")).fill_null(value=False)
-    back = _coming_back(policy)
+    proved = (pl.col("surely_paid") < pl.col("opening_at")) & pl.lit(policy.reactivation != "new")
+    return with_past(comings, valued.paid, valued.unsure).select(
+        CELL,
+        came=pl.when(paid_before.not_())
+        .then(pl.lit("new"))
+        .when("held_before")
+        .then(pl.lit("expansion"))
+        .otherwise(_coming_back(policy)),
+        past_worst=pl.when(proved.fill_null(value=False).not_()).then("past_worst"),
+    )
+
+
+def _classified(accounts: pl.DataFrame, came: pl.LazyFrame, policy: Policy) -> pl.DataFrame:
+    """`accounts` with their movement; one that comes from nothing is as sure as its past."""
+    o, c = pl.col("o"), pl.col("closing_mrr")
     lost = pl.col("holds") & pl.lit(policy.paid_to_free == "contraction")
     movement = (
-        pl.when((o == 0) & (c > 0) & paid_before.not_())
-        .then(pl.lit("new"))
-        .when((o == 0) & (c > 0) & pl.col("held_before"))
-        .then(pl.lit("expansion"))
-        .when((o == 0) & (c > 0))
-        .then(back)
+        pl.when(pl.col("came").is_not_null())
+        .then("came")
         .when((o > 0) & (c == 0) & lost)
         .then(pl.lit("contraction"))
         .when((o > 0) & (c == 0))
@@ -88,24 +109,26 @@ def _classified(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         .when(c < o)
         .then(pl.lit("contraction"))
     )
-    proved = (pl.col("surely_paid") < pl.col("opening_at")) & pl.lit(policy.reactivation != "new")
-    return accounts.with_columns(
-        movement=movement,
-        delta_mrr=c - o,
-        closing_mrr=c,
-        past_evidence=pl.when((o == 0) & (c > 0) & proved.fill_null(value=False).not_()).then(
-            "past_evidence"
-        ),
-    ).drop("o", "c", "holds", "held_before", "first_paid", "surely_paid", "left_at", "back_at")
+    return (
+        accounts.lazy()
+        .join(came, on=CELL, how="left", maintain_order="left")
+        .with_columns(movement=movement)
+        .drop("o", "came", "holds", "held_before")
+        .collect()
+    )
 
 
-def _churn_kinds(valued: Valued, sides: Sides, classified: pl.LazyFrame) -> pl.LazyFrame:
+def _churn_kinds(
+    valued: Valued, sides: Sides, classified: pl.DataFrame, cases: pl.DataFrame
+) -> pl.LazyFrame:
     """Why each churned account left: the largest item among the last to end."""
-    churned = classified.filter(pl.col("movement") == "churn").select(*CASE, "closing_at")
+    found = classified.filter(pl.col("movement") == "churn").select(CELL, "case")
+    closed = cases.get_column("closing_at").gather(found.get_column("case"))
+    churned = found.lazy().select(CELL, closing_at=closed)
     gone = (
         sides.opening.lazy()
-        .join(churned, on=CASE)
-        .select(*CASE, "span", "value", "closing_at")
+        .join(churned, on=CELL)
+        .select(CELL, "span", "value", "closing_at")
         .join(valued.spans.lazy().select("span", "subscription_item_id"), on="span")
     )
     spans = valued.book.item_timeline.select(
@@ -119,8 +142,8 @@ def _churn_kinds(valued: Valued, sides: Sides, classified: pl.LazyFrame) -> pl.L
     last = (
         gone.join(spans, on="subscription_item_id")
         .filter(pl.col("valid_from") < pl.col("closing_at"))
-        .sort(*CASE, "subscription_item_id", "valid_from")
-        .group_by(*CASE, "subscription_item_id", maintain_order=True)
+        .sort(CELL, "subscription_item_id", "valid_from")
+        .group_by(CELL, "subscription_item_id", maintain_order=True)
         .last()
         .with_columns(
             ended=pl.when(pl.col("valid_to") < pl.col("closing_at"))
@@ -144,13 +167,13 @@ def _churn_kinds(valued: Valued, sides: Sides, classified: pl.LazyFrame) -> pl.L
     return (
         last.with_columns(churn_kind=kind)
         .sort(
-            *CASE,
+            CELL,
             "ended",
             "value",
             "subscription_item_id",
-            descending=[False] * len(CASE) + [True, True, False],
+            descending=[False, True, True, False],
         )
-        .group_by(CASE, maintain_order=True)
+        .group_by(CELL, maintain_order=True)
         .agg(pl.col("churn_kind").first())
     )
 
@@ -160,7 +183,7 @@ def movements(
     calendar: Calendar,
     months: Sequence[date],
     policy: Policy,
-    windows: Sequence[int] = (1, 3, 12),
+    windows: Sequence[int] = WINDOWS,
 ) -> Movements:
     """Movements, item movements and components of `months` in every window, micro-units of the reporting currency.
 
@@ -170,11 +193,12 @@ def movements(
 
 
 def moved(
-    valued: Valued, calendar: Calendar, months: Sequence[date], windows: Sequence[int] = (1, 3, 12)
+    valued: Valued, calendar: Calendar, months: Sequence[date], windows: Sequence[int] = WINDOWS
 ) -> Movements:
     """`movements` of what is valued already; one window after the other, so that one is in memory at a time."""
     both = {month for window in (0, *windows) for month in (add_months(m, -window) for m in months)}
     ends = Ends.of(valued, calendar, sorted(both))
+    valued = valued.remembering(ends.quiet())
     found = [_of_window(valued, ends, calendar, months, window) for window in windows]
     return Movements(
         *(pl.concat(getattr(each, name) for each in found) for name in Movements.__slots__)
@@ -184,14 +208,18 @@ def moved(
 def _of_window(
     valued: Valued, ends: Ends, calendar: Calendar, months: Sequence[date], window: int
 ) -> Movements:
-    cases = windows_of(calendar, months, window)
-    accounts = _accounts(valued, ends, cases).collect().lazy()
-    accounts = with_past(accounts, cases.lazy(), valued.paid, valued.unsure)
-    classified = _classified(accounts, valued.policy).collect().lazy()
-    sides = ends.sides(cases, classified.filter("changed"))
-    kinds = _churn_kinds(valued, sides, classified)
-    graded = _graded(valued, calendar, ends, cases, classified.join(kinds, on=CASE, how="left"))
-    pairs = item_movements(sides, valued, graded.lazy().filter("changed"))
+    cases = ends.windows(calendar, months, window)
+    accounts = _accounts(valued, ends, cases)
+    came = _came(valued, accounts, cases)
+    classified = _classified(accounts, came, valued.policy)
+    changed = classified.filter("changed").get_column(CELL)
+    cells = ends.size * cases.height
+    sides = ends.sides(cases, placed(cells, changed, changed.is_not_null(), fill=False))
+    kinds = _churn_kinds(valued, sides, classified, cases)
+    graded = _graded(
+        valued, cases, classified.lazy().join(kinds, on=CELL, how="left", maintain_order="left")
+    )
+    pairs = item_movements(sides, valued, graded, cases)
     parts = components(pairs, valued)
     return Movements(
         movement=schemas.MRR_MOVEMENT.conform(graded.lazy()).collect(engine="in-memory"),
@@ -200,30 +228,12 @@ def _of_window(
     )
 
 
-def _graded(
-    valued: Valued, calendar: Calendar, ends: Ends, cases: pl.DataFrame, classified: pl.LazyFrame
-) -> pl.DataFrame:
-    """The accounts of every case with MRR at either end, with their evidence (MRR_MOVEMENT)."""
-    provisional = calendar.ends(cases.get_column("month").to_list()).lazy()
-    named = (
-        cases.lazy()
-        .select("case", "month", "window_months", "opening_month")
-        .join(provisional.select("month", "provisional"), on="month")
-    )
-    opening, closing = (
-        ends.grades.rename({"month": at, "worst": f"{at}_worst"})
-        for at in ("opening_month", "month")
-    )
-    worst = pl.max_horizontal("opening_month_worst", "month_worst", rank(pl.col("past_evidence")))
-    graded = (
-        classified.join(named, on="case")
-        .join(opening, on=["opening_month", "account"], how="left")
-        .join(closing, on=["month", "account"], how="left")
-        .with_columns(
-            evidence=grade_of(worst).fill_null("exact"), policy=pl.lit(valued.policy.label)
-        )
-        .sort(pl.col("case").cast(pl.Int64) * 2**32 + pl.col("account"))
-        .collect()
-    )
+def _graded(valued: Valued, cases: pl.DataFrame, classified: pl.LazyFrame) -> pl.DataFrame:
+    """`classified` with the account's id, what the case is, and the evidence (MRR_MOVEMENT)."""
+    worst = pl.max_horizontal("opening_worst", "closing_worst", "past_worst")
+    graded = classified.with_columns(
+        evidence=grade_of(worst), policy=pl.lit(valued.policy.label)
+    ).collect()
     ids = valued.accounts.gather(graded.get_column("account")).alias("account_id")
-    return graded.with_columns(ids)
+    told = cases.select("month", "window_months", "provisional")[graded.get_column("case")]
+    return pl.concat([graded.with_columns(ids), told], how="horizontal")

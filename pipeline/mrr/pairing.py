@@ -8,16 +8,13 @@ from collections.abc import Callable
 
 import polars as pl
 
-CASE = ["case", "account"]
-"""A month and window, and an account: both by number, as millions of rows are grouped and joined by them."""
+CELL = "cell"
+"""A month and window, and an account, by one number: the case's times all accounts, and the account's."""
 ITEM = "item"
 """An item's number, in the order of ids."""
-ELSEWHERE: tuple[tuple[str, ...], ...] = (
-    ("subscription_id", "product_id"),
-    ("subscription_id",),
-    ("product_id",),
-    (),
-)
+SHARED = ("subscription", "product")
+"""What items may have in common, by number."""
+ELSEWHERE: tuple[tuple[str, ...], ...] = (SHARED, ("subscription",), ("product",), ())
 """What two items that are not the same have in common, step by step."""
 Turned = Callable[[pl.DataFrame, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
 
@@ -33,26 +30,26 @@ def pair(opening: pl.DataFrame, closing: pl.DataFrame, turned: Turned) -> pl.Dat
     """Pairs of items.
 
     Args:
-        opening: one row per CASE and item, with its subscription, product, span, value (at the month's rates), and
+        opening: one row per CELL and item, with its subscription, product, span, value (at the month's rates), and
             `stood`.
         closing: as `opening`, at the closing end, without `stood`.
         turned: which items of both ends do not exist at the other end.
 
     Returns:
-        CASE, opening_item, opening_span, opening_value, stood, closing_item, closing_span, closing_value; one row per
+        CELL, opening_item, opening_span, opening_value, stood, closing_item, closing_span, closing_value; one row per
         pair, items without a partner once with null on the other side.
     """
     pairs = [
         _opened(opening).join(
             _closed(closing),
-            left_on=[*CASE, "opening_item"],
-            right_on=[*CASE, "closing_item"],
+            left_on=[CELL, "opening_item"],
+            right_on=[CELL, "closing_item"],
             coalesce=False,
         )
     ]
     opening, closing = _left(opening, closing, pairs[-1])
     for step in ELSEWHERE:
-        group = [*CASE, *step]
+        group = [CELL, *step]
         left, right = _both(opening, closing, group)
         if not step:
             left, right = turned(left, right)
@@ -66,19 +63,34 @@ def pair(opening: pl.DataFrame, closing: pl.DataFrame, turned: Turned) -> pl.Dat
     return pl.concat([*pairs, _opened(opening), _closed(closing)], how="diagonal").select(RESULT)
 
 
-OPENED = ("opening_item", "opening_span", "opening_value", "stood")
-CLOSED = ("closing_item", "closing_span", "closing_value")
-RESULT = [*CASE, *OPENED, *CLOSED]
+OPENED = (
+    "opening_item",
+    "opening_span",
+    "opening_subscription",
+    "opening_product",
+    "opening_value",
+    "stood",
+)
+CLOSED = (
+    "closing_item",
+    "closing_span",
+    "closing_subscription",
+    "closing_product",
+    "closing_value",
+)
+RESULT = [CELL, *OPENED, *CLOSED]
 
 
 def _opened(rows: pl.DataFrame, *more: str) -> pl.DataFrame:
-    return rows.select(
-        *CASE, *more, "stood", opening_item=ITEM, opening_span="span", opening_value="value"
-    )
+    return rows.select(CELL, *more, "stood", **_named("opening"))
 
 
 def _closed(rows: pl.DataFrame, *more: str) -> pl.DataFrame:
-    return rows.select(*CASE, *more, closing_item=ITEM, closing_span="span", closing_value="value")
+    return rows.select(CELL, *more, **_named("closing"))
+
+
+def _named(side: str) -> dict[str, str]:
+    return {f"{side}_{name}": name for name in (ITEM, "span", *SHARED, "value")}
 
 
 def _both(
@@ -96,6 +108,6 @@ def _left(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What has no partner yet."""
     return (
-        opening.join(found, left_on=[*CASE, ITEM], right_on=[*CASE, "opening_item"], how="anti"),
-        closing.join(found, left_on=[*CASE, ITEM], right_on=[*CASE, "closing_item"], how="anti"),
+        opening.join(found, left_on=[CELL, ITEM], right_on=[CELL, "opening_item"], how="anti"),
+        closing.join(found, left_on=[CELL, ITEM], right_on=[CELL, "closing_item"], how="anti"),
     )

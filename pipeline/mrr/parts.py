@@ -14,8 +14,8 @@ from pipeline.months import Calendar
 from pipeline.mrr.book import Book
 
 SPANS = 150_000
-"""Rows of the timeline that are in memory at once."""
-ROWS = 500_000
+"""Rows of the timeline of a share, of which two may be in memory at once."""
+ROWS = 150_000
 """Items at month ends that are looked at in one pass, in three windows."""
 
 
@@ -32,7 +32,11 @@ def shares(book: Book, spans: int = SPANS, least: int = 1) -> int:
 
 
 def parts(
-    spans: pl.LazyFrame, calendar: Calendar, months: Sequence[date], rows: int = ROWS
+    spans: pl.LazyFrame,
+    calendar: Calendar,
+    months: Sequence[date],
+    rows: int = ROWS,
+    accounts: int = 0,
 ) -> Iterator[list[date]]:
     """`months` in order, split so that a part has at most `rows` items at its month ends, and at least one month.
 
@@ -41,6 +45,7 @@ def parts(
         calendar: when the months end.
         months: ascending.
         rows: the most of a part.
+        accounts: how many there are at every end, whether they hold an item or not; each weighs a tenth of an item.
     """
     if not months:
         return
@@ -55,7 +60,8 @@ def parts(
         for place, end in enumerate(ends)
     ]
     counts = spans.select(held).collect().row(0)
-    yield from packed(dict(zip(months, counts, strict=True)), rows)
+    weights = [count + accounts // 10 for count in counts]
+    yield from packed(dict(zip(months, weights, strict=True)), rows)
 
 
 def packed(counts: Mapping[date, int], rows: int) -> Iterator[list[date]]:

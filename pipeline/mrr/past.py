@@ -5,9 +5,9 @@ Belongs here: what `new` and `reactivation` rest on. Source of the rule: docs/me
 
 import polars as pl
 
-from pipeline.billing.evidence import worst, worst_of
+from pipeline.billing.evidence import rank, worst
 from pipeline.mrr.book import Book
-from pipeline.mrr.pairing import CASE
+from pipeline.mrr.pairing import CELL
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.worth import worth
 
@@ -72,47 +72,35 @@ def grades(book: Book) -> pl.LazyFrame:
     )
 
 
-def with_past(
-    accounts: pl.LazyFrame, cases: pl.LazyFrame, paid: pl.LazyFrame, unsure: pl.LazyFrame
-) -> pl.LazyFrame:
-    """`accounts` (unique on CASE) with what they paid before the opening end, and how sure that is.
+def with_past(comings: pl.LazyFrame, paid: pl.LazyFrame, unsure: pl.LazyFrame) -> pl.LazyFrame:
+    """Accounts that come from nothing with what they paid before the opening end, and how sure that is.
 
-    Adds opening_at, closing_at, first_paid, surely_paid (the first payment that is proved), left_at (the last end of
-    paying before the opening end), back_at (the first beginning after it), past_evidence (the worst grade of anything
-    before the opening end; null where all is exact).
+    Adds first_paid, surely_paid (the first payment that is proved), left_at (the last end of paying before the opening
+    end), back_at (the first beginning after it), past_worst (the worst grade of anything before the opening end, as a
+    rank; null where all is exact).
 
     Args:
-        accounts: one row per case and account, with o and c.
-        cases: months and windows with the instants of their ends (`ends.windows_of`).
+        comings: CELL, account, opening_at.
         paid: `paid_spans`, by number of account.
         unsure: `grades`, by number of account.
     """
-    began = paid.group_by("account").agg(
-        first_paid=pl.col("paid_from").min(),
-        surely_paid=pl.col("paid_from").filter(evidence="exact").min(),
-    )
-    placed = (
-        accounts.join(cases.select("case", "opening_at", "closing_at"), on="case").collect().lazy()
-    )
-    opened = pl.col("opening_at")
-    comings = placed.filter((pl.col("o") == 0) & (pl.col("c") > 0)).select(*CASE, "opening_at")
-    earlier = pl.col("paid_from") < opened
-    away = (
-        comings.join(paid, on="account")
-        .group_by(CASE)
+    earlier = pl.col("paid_from") < pl.col("opening_at")
+    past = (
+        comings.select(CELL, "account", "opening_at")
+        .join(paid, on="account")
+        .group_by(CELL)
         .agg(
+            first_paid=pl.col("paid_from").min(),
+            surely_paid=pl.col("paid_from").filter(evidence="exact").min(),
             left_at=pl.col("paid_to").filter(earlier).max(),
             back_at=pl.col("paid_from").filter(earlier.not_()).min(),
         )
     )
-    past = (
-        comings.join(unsure, on="account")
-        .filter(pl.col("since") < opened)
-        .group_by(CASE)
-        .agg(past_evidence=worst_of(pl.col("grade")))
+    doubts = (
+        comings.select(CELL, "account", "opening_at")
+        .join(unsure, on="account")
+        .filter(pl.col("since") < pl.col("opening_at"))
+        .group_by(CELL)
+        .agg(past_worst=rank(pl.col("grade")).max())
     )
-    return (
-        placed.join(began, on="account", how="left")
-        .join(away, on=CASE, how="left")
-        .join(past, on=CASE, how="left")
-    )
+    return comings.join(past, on=CELL, how="left").join(doubts, on=CELL, how="left")

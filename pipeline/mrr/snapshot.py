@@ -13,7 +13,7 @@ from pipeline.billing.evidence import worst, worst_of
 from pipeline.money import convert
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book
-from pipeline.mrr.instants import at_boundaries
+from pipeline.mrr.instants import at_boundaries, held_at
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.worth import worth
 
@@ -66,7 +66,8 @@ def snapshot(
 
     mrr = round(native net x rate), list_mrr = round(native list x rate), discount_mrr = list_mrr - mrr.
     """
-    return snapshot_of(worth(book, policy), book.fx_rate, calendar, months, policy)
+    spans = worth(book, policy).sort("subscription_item_id")
+    return snapshot_of(spans, book.fx_rate, calendar, months, policy)
 
 
 def snapshot_of(
@@ -76,11 +77,27 @@ def snapshot_of(
     months: Sequence[date],
     policy: Policy,
 ) -> pl.LazyFrame:
-    """`snapshot` out of what items are worth (`worth`), at `rates` (FX_RATE)."""
+    """`snapshot` out of what items are worth (`worth`) in the order of items, at `rates` (FX_RATE).
+
+    A month is what holds at its end, in the order it is in: no row is sorted or joined by its item.
+    """
+    ends = calendar.ends(months)
     rate = pl.col("rate")
+    held = [
+        valued_spans.filter(
+            pl.col("valid_from") < boundary,
+            pl.col("valid_to").is_null() | (pl.col("valid_to") >= boundary),
+        ).with_columns(month=pl.lit(month), provisional=pl.lit(provisional))
+        for month, boundary, provisional in ends.iter_rows()
+    ]
     return schemas.MRR_SNAPSHOT.conform(
-        ends_of(valued_spans, calendar, months)
-        .join(rates.select("month", "currency", "rate"), on=["month", "currency"], how="left")
+        pl.concat(held)
+        .join(
+            rates.select("month", "currency", "rate"),
+            on=["month", "currency"],
+            how="left",
+            maintain_order="left",
+        )
         .with_columns(
             list_mrr=convert(pl.col("list_native"), rate), mrr=convert(pl.col("mrr_native"), rate)
         )
@@ -91,5 +108,30 @@ def snapshot_of(
             policy=pl.lit(policy.label),
             proof=pl.col("opened_by"),
         )
-        .sort("month", "subscription_item_id")
+    )
+
+
+def history_of(
+    valued_spans: pl.LazyFrame, rates: pl.LazyFrame, calendar: Calendar, months: Sequence[date]
+) -> pl.LazyFrame:
+    """What counts at the ends of `months`, with its value alone: month, account_id, currency, mrr_native, mrr.
+
+    One row per month and item; the values are those of `snapshot_of`.
+    """
+    ends = calendar.ends(months)
+    month = (
+        ends.lazy().select("month").with_row_index("end").with_columns(pl.col("end").cast(pl.Int64))
+    )
+    narrow = valued_spans.select("account_id", "currency", "mrr_native", "valid_from", "valid_to")
+    return (
+        held_at(narrow, ends.get_column("boundary").to_list())
+        .join(month, on="end")
+        .join(rates.select("month", "currency", "rate"), on=["month", "currency"], how="left")
+        .select(
+            "month",
+            "account_id",
+            "currency",
+            "mrr_native",
+            mrr=convert(pl.col("mrr_native"), pl.col("rate")),
+        )
     )

@@ -14,9 +14,11 @@ from pipeline.billing.evidence import worst_of
 from pipeline.money import convert
 from pipeline.months import Calendar
 from pipeline.mrr.ends import windows_of
-from pipeline.mrr.pairing import CASE, ITEM
+from pipeline.mrr.pairing import ITEM
 from pipeline.mrr.valued import Valued
 
+CASE = ["case", "account"]
+"""A month, by number, and an account."""
 TICK = pl.duration(microseconds=1)
 
 

@@ -21,45 +21,74 @@ def worth(book: Book, policy: Policy) -> pl.LazyFrame:
     instant when valid_from < instant <= valid_to, as in `instants`; valid_to is null while it lasts. Items that share
     an amount off are cut where any of them changes.
     """
-    items = book.items().collect()
-    cuts = _cuts(book, items.lazy(), policy).with_row_index("place").collect()
-    pieces = _pieces(items.lazy(), cuts.lazy()).collect()
-    found = cuts[pieces["place"]]
-    rows = items[pieces["row"]].with_columns(
-        at=found["cut"] + TICK, valid_from=found["cut"], valid_to=found["next_cut"]
+    items = book.items().collect().with_row_index("row")
+    pieces = _pieces(book, items.lazy(), policy).collect()
+    spans = items.drop("row", "valid_from", "valid_to")
+    if not pieces.get_column("row").equals(items.get_column("row")):
+        spans = spans[pieces.get_column("row")]
+    rows = spans.with_columns(
+        pieces.get_column("valid_from"),
+        pieces.get_column("valid_to"),
+        at=pieces.get_column("valid_from") + TICK,
     )
     return valued(book, rows.lazy(), policy).drop("at")
 
 
-def _pieces(items: pl.LazyFrame, cuts: pl.LazyFrame) -> pl.LazyFrame:
-    """The `row` of every item and span, once for each cut (`place`) from its first instant to before its last."""
+def _pieces(book: Book, items: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """Every `row` of `items`, once for each piece that it is cut into: row, valid_from, valid_to of the piece."""
+    narrow = items.select(
+        "row",
+        ITEM,
+        "subscription_id",
+        "valid_from",
+        "valid_to",
+        **{f"instant_{place}": each for place, each in enumerate(policy.instants())},
+    )
+    sharing = _sharing(book, items).collect().lazy()
+    changing = pl.any_horizontal(pl.col("^instant_.*$").is_not_null(), pl.lit(value=False))
+    within = pl.concat(
+        [
+            book.usage_charge.select(ITEM),
+            sharing.select(ITEM),
+            narrow.filter(changing).select(ITEM),
+        ]
+    )
+    within = within.unique().collect().lazy()
+    lasts = pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("valid_from"))
+    whole = narrow.join(within, on=ITEM, how="anti").filter(lasts)
+    cut = _cut(book, narrow.join(within, on=ITEM, how="semi"), sharing)
+    return pl.concat([whole.select("row", "valid_from", "valid_to"), cut]).sort("row", "valid_from")
+
+
+def _cut(book: Book, items: pl.LazyFrame, sharing: pl.LazyFrame) -> pl.LazyFrame:
+    """`_pieces` of items that are cut: from the first instant of a span to before its last."""
+    cuts = _cuts(book, items, sharing).with_row_index("place").collect().lazy()
     begins, ends = (
         cuts.select(ITEM, pl.col("cut").alias(at), pl.col("place").alias(name))
         for at, name in (("valid_from", "first"), ("valid_to", "stop"))
     )
     last = cuts.group_by(ITEM).agg(last=pl.col("place").max() + 1)
     return (
-        items.select(ITEM, "valid_from", "valid_to")
-        .with_row_index("row")
-        .join(begins, on=[ITEM, "valid_from"], maintain_order="left")
-        .join(ends, on=[ITEM, "valid_to"], how="left", maintain_order="left")
-        .join(last, on=ITEM, maintain_order="left")
-        .with_columns(place=pl.int_ranges("first", pl.coalesce("stop", "last")))
-        .select("row", "place")
+        items.select("row", ITEM, "valid_from", "valid_to")
+        .join(begins, on=[ITEM, "valid_from"])
+        .join(ends, on=[ITEM, "valid_to"], how="left")
+        .join(last, on=ITEM)
+        .select("row", place=pl.int_ranges("first", pl.coalesce("stop", "last")))
         .explode("place", empty_as_null=False, keep_nulls=False)
+        .join(cuts.select(pl.col("place").cast(pl.Int64), "cut", "next_cut"), on="place")
+        .select("row", valid_from="cut", valid_to="next_cut")
     )
 
 
-def _cuts(book: Book, items: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+def _cuts(book: Book, items: pl.LazyFrame, sharing: pl.LazyFrame) -> pl.LazyFrame:
     """Instants after which an item may be worth something else, in their order: subscription_item_id, cut, next_cut.
 
     A span's edges; the last instant before a usage period ends, whose charge counts from its end on; where the policy
     looks at the time that has passed; and those of the items with which it shares an amount off.
     """
     periods = book.usage_charge.select(ITEM, cut=pl.col("period_end") - TICK)
-    instants = [pl.col("valid_from"), pl.col("valid_to"), *policy.instants()]
-    own = pl.concat([*(items.select(ITEM, cut=each) for each in instants), periods]).drop_nulls()
-    sharing = _sharing(book, items).collect().lazy()
+    instants = items.unpivot(pl.selectors.datetime(), index=ITEM, value_name="cut").drop("variable")
+    own = pl.concat([instants, periods]).drop_nulls()
     together = own.join(sharing, on=ITEM).select("subscription_id", "cut").unique()
     shared = together.join(sharing, on="subscription_id").select(ITEM, "cut")
     return (

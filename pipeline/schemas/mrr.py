@@ -117,7 +117,6 @@ MRR_MOVEMENT = Table(
 
 ITEM_END = (
     "subscription_item_id",
-    "subscription_id",
     "product_id",
     "plan",
     "currency",

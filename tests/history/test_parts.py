@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline import mrr
+from pipeline.months import add_months
 from pipeline.schemas import MRR_ITEM_MOVEMENT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT
 from tests.history.records import Histories
 from tests.history.test_properties import random_histories
@@ -89,3 +90,29 @@ def test_a_part_has_at_least_a_month_and_a_small_company_is_one_part() -> None:
     assert list(mrr.parts(spans, calendar, months)) == [list(months)]
     assert list(mrr.parts(spans, calendar, [])) == []
     assert [len(part) for part in mrr.parts(spans, calendar, months, 0)] == [1] * len(months)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_a_month_needs_is_enough_for_it(policy: str) -> None:
+    calendar, months, book = lived().calendar, lived().months, lived().book()
+    found, before = valued(policy), 0
+    for month in months:
+        since = calendar.boundary(add_months(month, -3))
+        needed = mrr.Valued.of(book, POLICIES[policy], since)
+        before += needed.older.len()
+        for name in mrr.Movements.__slots__:
+            one, other = (
+                getattr(mrr.moved(each, calendar, [month], (1, 3)), name)
+                for each in (needed, found)
+            )
+            assert_frame_equal(one, other)
+        one, other = (mrr.within(each, calendar, [month]) for each in (needed, found))
+        assert_frame_equal(one, other)
+        one, other = (
+            mrr.snapshot_of(
+                each.spans.lazy(), book.fx_rate, calendar, [month], POLICIES[policy]
+            ).collect()
+            for each in (needed, found)
+        )
+        assert_frame_equal(one, other)
+    assert before > 0
