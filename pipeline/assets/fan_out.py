@@ -1,4 +1,4 @@
-"""Work on many jobs: here, one after the other, or side by side on a Ray cluster.
+"""Work on many jobs: here, two at a time, or side by side on a Ray cluster.
 
 Belongs here: the one seam between one machine and several. A job says everything that its work needs and holds no
 secret: it is sent to other machines, which read and write the lake, and nothing else. Does not belong here: what the
@@ -8,14 +8,17 @@ work is, and how many jobs there are.
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pipeline.errors import ConfigError
 
 J = TypeVar("J")
 T = TypeVar("T")
 
+AT_ONCE = 2
+"""Jobs in this process at the same time: while one is planned or written, the other keeps the processors busy."""
 AHEAD = 2
 """Jobs for each processor of the cluster that are begun before the first is done."""
 
@@ -26,7 +29,7 @@ def fan_out(work: Callable[[J], T], jobs: Iterable[J], address: str | None = Non
     Args:
         work: a function of a module, of which the other machines have the same version.
         jobs: what can be pickled; each is let go when it is done.
-        address: of a Ray cluster (`RAY_ADDRESS`); None: this process does all of it, one job after the other.
+        address: of a Ray cluster (`RAY_ADDRESS`); None: this process does all of it.
 
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
@@ -47,8 +50,25 @@ def processors(address: str | None) -> int:
 
 def _here(work: Callable[[J], T], jobs: Iterable[J]) -> Iterator[T]:
     """Results are copies, as they are from elsewhere: a few rows of text would keep the text of all rows in memory."""
-    for job in jobs:
-        yield pickle.loads(pickle.dumps(work(job)))  # noqa: S301 - what this process made
+
+    def copied(job: J) -> T:
+        return cast(T, pickle.loads(pickle.dumps(work(job))))  # noqa: S301 - what this process made
+
+    left = iter(jobs)
+    first, second = next(left, None), next(left, None)
+    if first is None:
+        return
+    if second is None:
+        yield copied(first)
+        return
+    with ThreadPoolExecutor(AT_ONCE, "jobs") as pool:
+        begun = deque(pool.submit(copied, job) for job in (first, second))
+        try:
+            while begun:
+                yield begun.popleft().result()
+                begun.extend(pool.submit(copied, job) for job in islice(left, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _on_ray(work: Callable[[J], T], jobs: Iterable[J], address: str) -> Iterator[T]:

@@ -97,8 +97,9 @@ def cohorts(job: tuple[Share, Sequence[date]]) -> tuple[pl.DataFrame, metrics.Gr
     """The sums of cohorts and of their growth in some months, of a share with its whole history."""
     share, wanted = job
     book = share.accounts
-    snapshots = mrr.snapshot(book, share.calendar, share.months, share.policy)
-    values = metrics.counted(snapshots).collect().lazy()
+    spans = mrr.worth(book, share.policy)
+    held = mrr.history_of(spans, book.fx_rate, share.calendar, share.months)
+    values = metrics.counted(held).collect().lazy()
     return (
         metrics.cohort_sums(values, book.fx_rate, wanted),
         metrics.growth_sums(values, book.fx_rate, wanted),
@@ -163,8 +164,9 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         generation = place.lake.generation(night.TIMELINE)
         wanted, calendar = months_in(context), place.calendar()
         history = months_between(calendar.first_month or min(wanted), max(wanted))
-        held, address = shares(place, history), place.settings.ray_address
-        found = fan_out(cohorts, [(share, tuple(wanted)) for share in held], address)
+        with shares(place, history) as held:
+            jobs = [(share, tuple(wanted)) for share in held]
+            found = list(fan_out(cohorts, jobs, place.settings.ray_address))
         sums, growths = zip(*found, strict=True)
         frames = {
             EXPANSION_COHORT: metrics.cohorts_of(sums),

@@ -16,18 +16,21 @@ from pipeline.assets.fan_out import fan_out
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share, shares
+from pipeline.months import Calendar
 from pipeline.schemas import (
     INTRA_MONTH_ACTIVITY,
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
     MRR_SNAPSHOT,
+    Table,
 )
 
 GROUP = "mrr"
 UNVALUED = ("month", "subscription_item_id", "price_id", "currency", "mrr_native")
 DEPS = [dg.AssetDep(name) for name in ("item_timeline", "accounts", "fx_rate")]
-TABLES = (MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT, INTRA_MONTH_ACTIVITY)
+MOVED = (MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT, INTRA_MONTH_ACTIVITY)
+TABLES = (MRR_SNAPSHOT, *MOVED)
 
 VALUED = checked.check(
     MRR_SNAPSHOT.name, "valued", "Every item that counts has a value in the reporting currency."
@@ -43,88 +46,85 @@ WITHIN = checked.check(
     "within",
     "What went up less what went down within the month is the account's delta.",
 )
+CHECKS = (VALUED, ROLL_FORWARD, COMPONENTS, WITHIN)
 
-
+Violations = tuple[pl.DataFrame, ...]
+"""The rows that violate ROLL_FORWARD, COMPONENTS and WITHIN."""
+NOT_LOOKED_AT: Violations = (pl.DataFrame(), pl.DataFrame(), pl.DataFrame())
 Computed = tuple[shown.Parts, list[pl.DataFrame]]
 """What was written, and the rows that violate each check."""
 
 
-def snapshots(share: Share) -> Computed:
-    """The snapshots of a share: written, but for those of which an item has no value."""
-    book, policy, written = share.accounts, share.policy, shown.Parts(share.root)
-    spans = mrr.worth(book, policy).collect().lazy()
-    unvalued = []
-    for part in mrr.parts(spans, share.calendar, share.months):
-        found = mrr.snapshot_of(spans, book.fx_rate, share.calendar, part, policy).collect()
-        unvalued.append(found.filter(pl.col("mrr").is_null()).select(UNVALUED))
-        written.add({MRR_SNAPSHOT: found}, part)
-    return written, [pl.concat(unvalued)]
+def computed(share: Share) -> Computed:
+    """The tables of a share, and the rows that violate VALUED, ROLL_FORWARD, COMPONENTS and WITHIN.
 
-
-def movements(share: Share) -> Computed:
-    """The movements of a share, with their parts, and the rows that violate ROLL_FORWARD, COMPONENTS and WITHIN."""
+    A month of which an item has no value has a snapshot, which nobody will see, and no movements.
+    """
     calendar, written = share.calendar, shown.Parts(share.root)
-    valued = mrr.Valued.of(share.accounts, share.policy)
+    valued = mrr.Valued.of(share.accounts, share.policy, share.since)
+    spans, rates = valued.spans.lazy(), valued.book.fx_rate
     violations = []
-    for part in mrr.parts(valued.spans.lazy(), calendar, share.months):
-        found = mrr.moved(valued, calendar, part)
-        moved, activity = found.movement.lazy(), mrr.within(valued, calendar, part)
-        violations.append(
-            (
-                metrics.check_roll_forward(moved),
-                metrics.check_components(moved, found.component.lazy()),
-                metrics.check_within(moved, activity.lazy()),
-            )
-        )
-        frames = (found.movement, found.item_movement, found.component, activity)
-        written.add(dict(zip(TABLES, frames, strict=True)), part)
-    return written, [pl.concat(each) for each in zip(*violations, strict=True)]
+    accounts = valued.accounts.len()
+    for part in mrr.parts(spans, calendar, share.months, accounts=accounts):
+        held = mrr.snapshot_of(spans, rates, calendar, part, share.policy).collect()
+        unvalued = held.filter(pl.col("mrr").is_null()).select(UNVALUED)
+        frames, violated = {MRR_SNAPSHOT: held}, NOT_LOOKED_AT
+        if unvalued.is_empty():
+            moved, violated = movements(valued, calendar, part)
+            frames |= moved
+        violations.append((unvalued, *violated))
+        written.add(frames, part)
+    return written, _each(violations)
+
+
+def movements(
+    valued: mrr.Valued, calendar: Calendar, months: Sequence[date]
+) -> tuple[dict[Table, pl.DataFrame], Violations]:
+    """The movements of some months, with their parts, and the rows that violate the identities."""
+    found, activity = mrr.moved(valued, calendar, months), mrr.within(valued, calendar, months)
+    moved = found.movement.lazy()
+    violated = (
+        metrics.check_roll_forward(moved),
+        metrics.check_components(moved, found.component.lazy()),
+        metrics.check_within(moved, activity.lazy()),
+    )
+    frames = (found.movement, found.item_movement, found.component, activity)
+    return dict(zip(MOVED, frames, strict=True)), violated
 
 
 def together(place: Place, work: Callable[[Share], Computed], months: Sequence[date]) -> Computed:
     """What `work` makes of all shares."""
     written, violations = shown.Parts(place.lake.root), []
-    for part, found in fan_out(work, shares(place, months), place.settings.ray_address):
-        written.take(part)
-        violations.append(found)
-    return written, [pl.concat(each) for each in zip(*violations, strict=True)]
+    with shares(place, months) as jobs:
+        for part, found in fan_out(work, jobs, place.settings.ray_address):
+            written.take(part)
+            violations.append(found)
+    return written, _each(violations)
+
+
+def _each(violations: Sequence[Sequence[pl.DataFrame]]) -> list[pl.DataFrame]:
+    """The rows that violate each check, of all parts."""
+    return [pl.concat(each, how="diagonal") for each in zip(*violations, strict=True)]
 
 
 def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """`mrr_snapshot`; `mrr_movement` with item movements, components and what happens within a month."""
 
     @dg.multi_asset(
-        specs=[shown.spec(MRR_SNAPSHOT, months, GROUP, DEPS)],
-        check_specs=[VALUED],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        name="mrr_snapshot",
-    )
-    def mrr_snapshot(
-        context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        generation = place.lake.generation(night.TIMELINE)
-        written, (unvalued,) = together(place, snapshots, months_in(context))
-        if not unvalued.is_empty():
-            yield from checked.results([(VALUED, unvalued)])
-            raise mrr.unvalued(unvalued)
-        written.commit(context, place.lake, (night.TIMELINE, generation))
-        holds = checked.results([(VALUED, MRR_SNAPSHOT.empty())])
-        yield written.result(context, MRR_SNAPSHOT, holds)
-
-    @dg.multi_asset(
         specs=[shown.spec(table, months, GROUP, DEPS) for table in TABLES],
-        check_specs=[ROLL_FORWARD, COMPONENTS, WITHIN],
+        check_specs=CHECKS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        name="mrr_movement",
+        name="mrr",
     )
-    def mrr_movement(
+    def mrr_tables(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         generation = place.lake.generation(night.TIMELINE)
-        written, violations = together(place, movements, months_in(context))
-        identities = list(zip((ROLL_FORWARD, COMPONENTS, WITHIN), violations, strict=True))
-        results = checked.results(identities)
-        if error := checked.broken(identities):
+        written, violations = together(place, computed, months_in(context))
+        identities = list(zip(CHECKS, violations, strict=True))
+        unvalued, results = violations[0], checked.results(identities)
+        error = mrr.unvalued(unvalued) if unvalued.height else checked.broken(identities)
+        if error:
             yield from results
             raise error
         written.commit(context, place.lake, (night.TIMELINE, generation))
@@ -132,4 +132,4 @@ def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         for table in TABLES:
             yield written.result(context, table)
 
-    return [mrr_snapshot, mrr_movement]
+    return [mrr_tables]

@@ -4,16 +4,21 @@ Belongs here: what a share's work needs, so that it can be done anywhere. Does n
 `metrics`), where it is done (`fan_out`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
+
+import polars as pl
 
 from pipeline import mrr
 from pipeline.assets import inputs
 from pipeline.assets.fan_out import processors
 from pipeline.assets.place import Place
-from pipeline.months import Calendar
+from pipeline.months import Calendar, add_months
+from pipeline.schemas import ITEM_TIMELINE, USAGE_CHARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,49 @@ class Share:
     of: int
 
     @property
+    def since(self) -> datetime:
+        """The earliest instant that the movements of the months look at."""
+        return self.calendar.boundary(add_months(self.months[0], -max(mrr.WINDOWS)))
+
+    @property
     def accounts(self) -> mrr.Book:
-        """The book of these accounts."""
-        return self.book.share(self.number, self.of)
+        """The book of these accounts, with their timeline in memory: it is read from many sides."""
+        book = self.book.share(self.number, self.of)
+        timeline, usage = pl.collect_all([book.item_timeline, book.usage_charge])
+        return replace(book, item_timeline=timeline.lazy(), usage_charge=usage.lazy())
 
 
-def shares(place: Place, months: Sequence[date]) -> list[Share]:
-    """All accounts: one share for a small company here, more for a large one or on a cluster."""
+@contextmanager
+def shares(place: Place, months: Sequence[date], spans: int = mrr.SPANS) -> Iterator[list[Share]]:
+    """All accounts: one share for a small company here, more for a large one or on a cluster.
+
+    Several shares on this machine are files of their own while they are worked on, so that the timeline is read once
+    and not once for each. On a cluster, of which machines share nothing but the lake, each reads what it needs.
+    """
     book, address = inputs.book(place), place.settings.ray_address
-    of = mrr.shares(book, least=processors(address))
+    calendar, policy = place.calendar(), place.policy
+
+    def share(book: mrr.Book, number: int, of: int) -> Share:
+        return Share(book, policy, calendar, tuple(months), place.lake.root, number, of)
+
+    needed = book.since(share(book, 0, 1).since)
+    of = mrr.shares(needed, spans, processors(address))
+    if of == 1 or address:
+        yield [share(book, number, of) for number in range(of)]
+        return
+    with tempfile.TemporaryDirectory(prefix="expansion-shares-") as folder:
+        yield [share(each, 0, 1) for each in _apart(book, of, Path(folder))]
+
+
+def _apart(book: mrr.Book, of: int, folder: Path) -> list[mrr.Book]:
+    """The books of all shares, each with a timeline and usage charges in files of its own."""
+    read = []
+    for table, frame in zip((ITEM_TIMELINE, USAGE_CHARGE), book.shared(of), strict=True):
+        to = folder / table.name
+        frame.sink_parquet(pl.PartitionBy(to, key="share", include_key=False), compression="lz4")
+        files = [sorted(to.glob(f"share={number}/*.parquet")) for number in range(of)]
+        read.append([pl.scan_parquet(each) if each else table.empty().lazy() for each in files])
     return [
-        Share(book, place.policy, place.calendar(), tuple(months), place.lake.root, number, of)
-        for number in range(of)
+        replace(book, item_timeline=timeline, usage_charge=usage)
+        for timeline, usage in zip(*read, strict=True)
     ]

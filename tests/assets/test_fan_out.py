@@ -2,7 +2,7 @@
 
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -20,8 +20,9 @@ from pipeline.assets import mrr as mrr_steps
 from pipeline.assets.fan_out import fan_out, processors
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
+from pipeline.assets.shares import shares as split
 from pipeline.errors import ConfigError
-from pipeline.schemas import ACCOUNT, ACCOUNT_HISTORY, MRR_SNAPSHOT, Table
+from pipeline.schemas import ACCOUNT, ACCOUNT_HISTORY, Table
 from pipeline.settings import Settings
 
 SECRET = "rk_test_nobodyshallseethis"
@@ -72,24 +73,29 @@ def rows(place: Place, done: Iterator[mrr_steps.Computed]) -> dict[Table, pl.Dat
         assert all(found.is_empty() for found in violations)
         for staged in written.staged:
             paths.setdefault(staged.table, []).append(staged.path)
-    tables = (*mrr_steps.TABLES, MRR_SNAPSHOT)
     return {
         table: place.lake.read(table, paths[table.name]).sort(table.key).collect()
-        for table in tables
-        if table.name in paths
+        for table in mrr_steps.TABLES
     }
 
 
-@pytest.mark.parametrize("work", [mrr_steps.snapshots, mrr_steps.movements])
-def test_one_share_eight_shares_and_a_cluster_say_the_same(
-    place: Place, cluster: str, work: Callable[[Share], mrr_steps.Computed]
-) -> None:
+def test_one_share_eight_shares_and_a_cluster_say_the_same(place: Place, cluster: str) -> None:
+    work = mrr_steps.computed
     one = rows(place, fan_out(work, shares(place, 1)))
     eight = rows(place, fan_out(work, shares(place, 8)))
     apart = rows(place, fan_out(work, shares(place, 8), cluster))
     assert all(frame.height > 0 for frame in one.values())
     for table, expected in one.items():
         assert_frame_equal(eight[table], expected)
+        assert_frame_equal(apart[table], expected)
+
+
+def test_shares_that_are_files_say_what_one_says(place: Place) -> None:
+    one = rows(place, fan_out(mrr_steps.computed, shares(place, 1)))
+    with split(place, WANTED, spans=20) as jobs:
+        assert len(jobs) > 2
+        apart = rows(place, fan_out(mrr_steps.computed, jobs))
+    for table, expected in one.items():
         assert_frame_equal(apart[table], expected)
 
 
