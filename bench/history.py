@@ -54,31 +54,55 @@ WRITTEN = (*NAMED, MRR_ITEM_MOVEMENT, INTRA_MONTH_ACTIVITY)
 
 SPINE = """
 COPY (
-    WITH spine AS (
-        SELECT customer_id, month, boundary
-        FROM (SELECT customer_id, date_trunc('month', min(valid_from)) AS first FROM items GROUP BY 1)
-        JOIN months ON month >= first
+    WITH customers AS (
+        SELECT customer_id, date_trunc('month', min(valid_from)) AS first_month,
+            date_trunc('month', max(coalesce(valid_to, now()))) AS last_month
+        FROM items GROUP BY 1
+    ),
+    customer_months AS (
+        SELECT customer_id, month, boundary FROM customers
+        JOIN months ON month >= first_month AND month <= last_month
     ),
     monthly AS (
-        SELECT spine.month, spine.customer_id, coalesce(sum(item.mrr), 0) AS mrr
-        FROM spine
-        LEFT JOIN items AS item ON item.customer_id = spine.customer_id
-            AND item.valid_from < spine.boundary
-            AND (item.valid_to IS NULL OR item.valid_to >= spine.boundary)
+        SELECT each.month, each.customer_id, coalesce(sum(item.mrr), 0) AS mrr
+        FROM customer_months AS each
+        LEFT JOIN items AS item ON item.customer_id = each.customer_id
+            AND item.valid_from < each.boundary
+            AND (item.valid_to IS NULL OR item.valid_to >= each.boundary)
         GROUP BY 1, 2
     ),
+    active AS (
+        SELECT *, mrr > 0 AS is_active,
+            min(CASE WHEN mrr > 0 THEN month END) OVER whole AS first_active,
+            max(CASE WHEN mrr > 0 THEN month END) OVER whole AS last_active
+        FROM monthly WINDOW whole AS (PARTITION BY customer_id)
+    ),
+    with_churn AS (
+        SELECT month, customer_id, mrr, is_active, month = first_active AS is_first FROM active
+        UNION ALL
+        SELECT month + INTERVAL 1 MONTH, customer_id, 0, false, false FROM active
+        WHERE month = last_active AND month < (SELECT max(month) FROM months)
+    ),
     changes AS (
-        SELECT *, lag(mrr, 1, 0) OVER (PARTITION BY customer_id ORDER BY month) AS previous
-        FROM monthly
+        SELECT *, coalesce(lag(is_active) OVER ordered, false) AS was_active,
+            coalesce(lag(mrr) OVER ordered, 0) AS previous
+        FROM with_churn WINDOW ordered AS (PARTITION BY customer_id ORDER BY month)
+    ),
+    named AS (
+        SELECT month, mrr, mrr - previous AS change, CASE
+            WHEN is_first THEN 'new'
+            WHEN NOT is_active AND was_active THEN 'churn'
+            WHEN is_active AND NOT was_active THEN 'reactivation'
+            WHEN mrr > previous THEN 'upgrade'
+            WHEN mrr < previous THEN 'downgrade' END AS category
+        FROM changes
     )
-    SELECT month,
-        sum(CASE WHEN previous > 0 AND mrr > previous THEN mrr - previous ELSE 0 END) AS expansion,
-        sum(CASE WHEN mrr > 0 AND mrr < previous THEN previous - mrr ELSE 0 END) AS contraction,
-        sum(CASE WHEN mrr = 0 THEN previous ELSE 0 END) AS churned, sum(mrr) AS ending
-    FROM changes GROUP BY 1 ORDER BY 1
+    SELECT month, category, sum(change) AS change, sum(mrr) AS mrr
+    FROM named GROUP BY 1, 2 ORDER BY 1, 2
 ) TO '{target}' (FORMAT parquet)
 """
-"""The customer and month spine that SQL packages for MRR build, on items that are valued already."""
+"""The models of dbt-labs/mrr-playbook one after the other (a spine of customers and months, active months, a month of
+churn, changes and their category), on items that are valued already, down to totals."""
 
 
 def settings_in(folder: Path) -> Settings:
@@ -115,7 +139,8 @@ def product(folder: Path, months: int) -> dict[str, Any]:
         running.months(
             settings, Watch(), night.Range(wanted[0], wanted[-1]), "backfill", only=COMPUTED
         )
-    return told | {"rows": {table.name: _scan(settings, table).height for table in WRITTEN}}
+    lake = Lake(settings.lake_root, engine(settings.warehouse_url))
+    return told | {"rows": {table.name: sum(lake.counts(table).values()) for table in WRITTEN}}
 
 
 def figures(folder: Path, months: int) -> dict[str, Any]:
@@ -188,12 +213,9 @@ def spine(folder: Path, months: int) -> dict[str, Any]:
     return told
 
 
-def _scan(settings: Settings, table: Table, month: date | None = None) -> pl.DataFrame:
+def _scan(settings: Settings, table: Table, month: date) -> pl.DataFrame:
     lake = Lake(settings.lake_root, engine(settings.warehouse_url))
-    found = lake.scan(table, None if month is None else [key_of(month)])
-    if month is None:
-        return found.select(table.key).collect()
-    return found.collect()
+    return lake.scan(table, [key_of(month)]).collect()
 
 
 def main(arguments: list[str]) -> None:
