@@ -1,8 +1,8 @@
 """What each account contributes to each member of a dimension: the rows that every figure is a sum of.
 
-Belongs here: transfers between members and the bucket that an amount falls into. One row per month, window, member and
-account; money in micro-units. In every row, and so in every sum of rows,
-starting + fx + new + expansion - contraction - churned + reactivation + transfer_in - transfer_out = ending.
+Belongs here: transfers between members, and the movement that an amount is part of. One row per month, window, member
+and account; money in micro-units. In every row, and so in every sum of rows,
+starting + fx + delta + transfer_in - transfer_out = ending.
 Source of the rules: docs/method.md, "Metrics".
 """
 
@@ -27,15 +27,17 @@ ROLL_FORWARD = (
     "transfer_out_mrr",
     "ending_mrr",
 )
-BUCKETS = {
-    "new_mrr": ("new", 1),
-    "expansion_mrr": ("expansion", 1),
-    "contraction_mrr": ("contraction", -1),
-    "churned_mrr": ("churn", -1),
-    "reactivation_mrr": ("reactivation", 1),
-}
-"""Bucket -> the account's movement that fills it, and the sign of its deltas there."""
-
+AMOUNTS = (
+    "starting_mrr",
+    "fx_mrr",
+    "delta_mrr",
+    "transfer_in_mrr",
+    "transfer_out_mrr",
+    "ending_mrr",
+)
+"""What a contribution says; `delta_mrr` belongs to its `movement`."""
+CAUSE = ("movement", "churn_kind")
+"""Why the account's MRR changed."""
 NOTHING = pl.lit(0, dtype=pl.Int64)
 
 
@@ -76,11 +78,11 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     opens = (pl.col("opening_mrr") + pl.col("fx_mrr")) > 0
     stays = placed_movement.select(
         *SPAN,
-        "churn_kind",
+        *CAUSE,
         member="base",
         starting_mrr="opening_mrr",
         fx_mrr="fx_mrr",
-        **_buckets(pl.col("delta_mrr")),
+        delta_mrr="delta_mrr",
         transfer_in_mrr=NOTHING,
         transfer_out_mrr=pl.when(moved).then("closing_mrr").otherwise(NOTHING),
         ending_mrr=pl.when(moved).then(NOTHING).otherwise("closing_mrr"),
@@ -88,9 +90,9 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     )
     arrives = placed_movement.filter(moved).select(
         *SPAN,
-        pl.lit(None, dtype=pl.String).alias("churn_kind"),
+        *(pl.lit(None, dtype=pl.String).alias(name) for name in CAUSE),
         pl.col("end").alias("member"),
-        *(NOTHING.alias(name) for name in ROLL_FORWARD[:7]),
+        *(NOTHING.alias(name) for name in ("starting_mrr", "fx_mrr", "delta_mrr")),
         pl.col("closing_mrr").alias("transfer_in_mrr"),
         NOTHING.alias("transfer_out_mrr"),
         pl.col("closing_mrr").alias("ending_mrr"),
@@ -116,15 +118,13 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
     came = pl.col("opening_subscription_item_id").is_null()
     changes = ~left & ~came & (before != after)
     base = pl.col("opening_mrr") + pl.col("fx_mrr")
-    amounts = {
+    none = dict.fromkeys(AMOUNTS, NOTHING)
+    amounts = none | {
         "starting_mrr": pl.col("opening_mrr"),
         "fx_mrr": pl.col("fx_mrr"),
         "delta_mrr": pl.col("delta_mrr"),
-        "transfer_in_mrr": NOTHING,
-        "transfer_out_mrr": NOTHING,
         "ending_mrr": pl.col("closing_mrr"),
     }
-    none = dict.fromkeys(amounts, NOTHING)
     opening = none | {
         "starting_mrr": pl.col("opening_mrr"),
         "fx_mrr": pl.col("fx_mrr"),
@@ -147,19 +147,19 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
     summed = pl.concat(
         [
             stays.filter("alone").drop("alone"),
-            parts.group_by(ROW, "member").agg(pl.col(*amounts).sum()),
+            parts.group_by(ROW, "member").agg(pl.col(*AMOUNTS).sum()),
         ]
     )
     unmoved = pl.col("movement").is_null()
     delta = pl.col("delta_mrr")
-    account = movement.select(ROW, *SPAN, "movement", "churn_kind", lives=pl.col("closing_mrr") > 0)
+    account = movement.select(ROW, *SPAN, *CAUSE, lives=pl.col("closing_mrr") > 0)
     return summed.join(account, on=ROW).select(
         *SPAN,
-        "churn_kind",
+        *CAUSE,
         "member",
         "starting_mrr",
         "fx_mrr",
-        **_buckets(delta),
+        delta_mrr=pl.when(unmoved).then(NOTHING).otherwise(delta),
         transfer_in_mrr=pl.col("transfer_in_mrr")
         + pl.when(unmoved).then(delta.clip(lower_bound=0)).otherwise(NOTHING),
         transfer_out_mrr=pl.col("transfer_out_mrr")
@@ -189,10 +189,3 @@ def item_members(items: pl.LazyFrame, dimensions: Sequence[ItemDimension]) -> pl
         .unique([ROW, "subscription_item_id"], keep="first", maintain_order=True)
         .drop("closes")
     )
-
-
-def _buckets(delta: pl.Expr) -> dict[str, pl.Expr]:
-    return {
-        bucket: pl.when(pl.col("movement") == kind).then(delta * sign).otherwise(NOTHING)
-        for bucket, (kind, sign) in BUCKETS.items()
-    }

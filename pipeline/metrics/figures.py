@@ -7,11 +7,27 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.metrics.contributions import ROLL_FORWARD, SPAN
+from pipeline.metrics.contributions import AMOUNTS, CAUSE, ROLL_FORWARD, SPAN
 
 TOP = (1, 5, 10)
 LARGEST = "largest"
 """Column: the largest expansions, as many as the longest of TOP takes."""
+BUCKETS = {
+    "new_mrr": ("new", 1),
+    "expansion_mrr": ("expansion", 1),
+    "contraction_mrr": ("contraction", -1),
+    "churned_mrr": ("churn", -1),
+    "reactivation_mrr": ("reactivation", 1),
+}
+"""Bucket -> the account's movement that fills it, and the sign of its deltas there."""
+MOVED = {
+    "new_accounts": "new",
+    "expanding_accounts": "expansion",
+    "contracting_accounts": "contraction",
+    "churned_accounts": "churn",
+    "reactivated_accounts": "reactivation",
+}
+"""Count of accounts -> the movement of those that are counted."""
 BASE = pl.col("starting_mrr") + pl.col("fx_mrr")
 LOST = pl.col("contraction_mrr") + pl.col("churned_mrr")
 MONTHS = 12
@@ -27,21 +43,34 @@ def summed(contributions: pl.LazyFrame) -> pl.LazyFrame:
 
     Sums of some accounts can be added to those of others (`added`).
     """
-    expansion = pl.col("expansion_mrr")
-    churned = pl.col("churned_mrr")
-    return contributions.group_by(*SPAN, "member").agg(
-        pl.col(*ROLL_FORWARD).sum(),
+    delta, movement = pl.col("delta_mrr"), pl.col("movement")
+    expands = (movement == "expansion") & (delta > 0)
+    by_cause = contributions.group_by(*SPAN, "member", *CAUSE).agg(
+        pl.col(*AMOUNTS).sum(),
         opening_accounts=(BASE > 0).sum().cast(pl.Int64),
         closing_accounts=(pl.col("ending_mrr") > 0).sum().cast(pl.Int64),
-        new_accounts=_moved("new_mrr"),
-        expanding_accounts=_moved("expansion_mrr"),
-        contracting_accounts=_moved("contraction_mrr"),
-        churned_accounts=_moved("churned_mrr"),
-        reactivated_accounts=_moved("reactivation_mrr"),
         kept_accounts=pl.col("kept").sum().cast(pl.Int64),
-        voluntary_churned_mrr=churned.filter(pl.col("churn_kind") == "voluntary").sum(),
-        involuntary_churned_mrr=churned.filter(pl.col("churn_kind") == "involuntary").sum(),
-        largest=_largest(expansion.filter(expansion > 0)),
+        moved=(delta != 0).sum().cast(pl.Int64),
+        largest=_largest(delta.filter(expands)),
+    )
+    churned = -delta.filter(movement == "churn")
+    kind = pl.col("churn_kind").filter(movement == "churn")
+    sums = {name: pl.col(name).sum() for name in AMOUNTS} | {
+        bucket: sign * delta.filter(movement == name).sum()
+        for bucket, (name, sign) in BUCKETS.items()
+    }
+    return by_cause.group_by(*SPAN, "member").agg(
+        **{name: sums[name] for name in ROLL_FORWARD},
+        opening_accounts=pl.col("opening_accounts").sum(),
+        closing_accounts=pl.col("closing_accounts").sum(),
+        **{
+            accounts: pl.col("moved").filter(movement == name).sum()
+            for accounts, name in MOVED.items()
+        },
+        kept_accounts=pl.col("kept_accounts").sum(),
+        voluntary_churned_mrr=churned.filter(kind == "voluntary").sum(),
+        involuntary_churned_mrr=churned.filter(kind == "involuntary").sum(),
+        largest=_largest(pl.col(LARGEST).explode().drop_nulls()),
     )
 
 
@@ -104,7 +133,3 @@ def quality(snapshot: pl.LazyFrame) -> pl.LazyFrame:
 
 def _largest(amounts: pl.Expr) -> pl.Expr:
     return amounts.sort(descending=True).head(max(TOP))
-
-
-def _moved(bucket: str) -> pl.Expr:
-    return (pl.col(bucket) != 0).sum().cast(pl.Int64)
