@@ -14,6 +14,7 @@ from pipeline import metrics, mrr
 from pipeline.assets import checked, night, shown
 from pipeline.assets.fan_out import fan_out
 from pipeline.assets.months import months_in
+from pipeline.assets.parts import Parts
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share, shares
 from pipeline.months import Calendar
@@ -51,7 +52,7 @@ CHECKS = (VALUED, ROLL_FORWARD, COMPONENTS, WITHIN)
 Violations = tuple[pl.DataFrame, ...]
 """The rows that violate ROLL_FORWARD, COMPONENTS and WITHIN."""
 NOT_LOOKED_AT: Violations = (pl.DataFrame(), pl.DataFrame(), pl.DataFrame())
-Computed = tuple[shown.Parts, list[pl.DataFrame]]
+Computed = tuple[Parts, list[pl.DataFrame]]
 """What was written, and the rows that violate each check."""
 
 
@@ -60,7 +61,7 @@ def computed(share: Share) -> Computed:
 
     A month of which an item has no value has a snapshot, which nobody will see, and no movements.
     """
-    calendar, written = share.calendar, shown.Parts(share.root)
+    calendar, written = share.calendar, Parts(share.root)
     valued = mrr.Valued.of(share.accounts, share.policy, share.since)
     spans, rates = valued.spans.lazy(), valued.book.fx_rate
     violations = []
@@ -94,7 +95,7 @@ def movements(
 
 def together(place: Place, work: Callable[[Share], Computed], months: Sequence[date]) -> Computed:
     """What `work` makes of all shares."""
-    written, violations = shown.Parts(place.lake.root), []
+    written, violations = Parts(place.lake.root), []
     with shares(place, months) as jobs:
         for part, found in fan_out(work, jobs, place.settings.ray_address):
             written.take(part)

@@ -4,18 +4,14 @@ Belongs here: metadata, made from the schemas. Does not belong here: what is com
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from pipeline.assets.place import Place
-from pipeline.lake import Lake
-from pipeline.lake.objects import StagedObject, by_month, write_object, write_partitions
-from pipeline.lake.storage import storage_at
+from pipeline.lake.objects import by_month
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import KEY_FORMAT, key_of
 from pipeline.schemas import Column, Table
@@ -93,7 +89,7 @@ def of_months(table: Table, frame: pl.DataFrame, keys: Sequence[str]) -> dict[st
     """
     few, rates = few_of_months(table, by_month(_total_first(frame))), headline(frame)
     none: Few = (0, [])
-    return {key: {**_told(table, few.get(key, none)), **rates.get(key, {})} for key in keys}
+    return {key: {**told(table, few.get(key, none)), **rates.get(key, {})} for key in keys}
 
 
 Few = tuple[int, list[dict[str, Any]]]
@@ -111,7 +107,8 @@ def few_of_months(table: Table, months: Mapping[str, pl.DataFrame]) -> dict[str,
     return {key: (rows.height, read[key]) for key, rows in months.items()}
 
 
-def _told(table: Table, few: Few) -> dict[str, Any]:
+def told(table: Table, few: Few) -> dict[str, Any]:
+    """What a month's partition shows."""
     return {ROWS: few[0], "preview": _records(few[1], table.names)}
 
 
@@ -143,69 +140,11 @@ def month_result(
     checks: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[None]:
     """What a monthly asset reports: of each month what `of_months` says, and figures of the run."""
-    for key, told in of_months(table, frame, context.partition_keys).items():
-        context.add_asset_metadata(told, table.name, key)
+    for key, each in of_months(table, frame, context.partition_keys).items():
+        context.add_asset_metadata(each, table.name, key)
     return dg.MaterializeResult(
         asset_key=table.name, metadata=dict(figures or {}), check_results=list(checks)
     )
-
-
-@dataclass
-class Parts:
-    """What a step writes of monthly tables, part by part; nobody sees it before it is committed.
-
-    Attributes:
-        root: the lake's.
-        staged: the objects that are written.
-        held: table -> month -> how many rows, and the first of them.
-    """
-
-    root: Path | str
-    staged: list[StagedObject] = field(default_factory=list)
-    held: dict[Table, dict[str, Few]] = field(default_factory=dict)
-
-    def add(self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date]) -> None:
-        """Write the rows of some months of each table; a month may come again, with the rows of other accounts."""
-        storage = storage_at(self.root)
-        for table, frame in frames.items():
-            found = by_month(frame)
-            self.staged += [
-                write_object(storage, table.name, key, rows) for key, rows in found.items()
-            ]
-            none: dict[str, Few] = {key_of(month): (0, []) for month in months}
-            self._hold(table, none | few_of_months(table, found))
-
-    def take(self, other: "Parts") -> None:
-        """What was written elsewhere, of other accounts or months."""
-        self.staged += other.staged
-        for table, held in other.held.items():
-            self._hold(table, held)
-
-    def _hold(self, table: Table, more: Mapping[str, Few]) -> None:
-        held = self.held.setdefault(table, {})
-        for key, (count, first) in more.items():
-            before, shown = held.get(key, (0, []))
-            held[key] = (before + count, shown or first)
-
-    def commit(
-        self, context: dg.AssetExecutionContext, lake: Lake, expect: tuple[str, int]
-    ) -> None:
-        """Show all of them at once, an empty object where a month has no row."""
-        for table, held in self.held.items():
-            none = [key for key, (count, _) in held.items() if not count]
-            self.staged += write_partitions(storage_at(self.root), table, table.empty(), none)
-        lake.commit(self.staged, run_id=context.run.run_id, expect=expect)
-
-    def result(
-        self,
-        context: dg.AssetExecutionContext,
-        table: Table,
-        checks: Sequence[dg.AssetCheckResult] = (),
-    ) -> dg.MaterializeResult[None]:
-        """What the asset of a table reports: of each month its rows counted, and the first of them."""
-        for key, few in self.held[table].items():
-            context.add_asset_metadata(_told(table, few), table.name, key)
-        return dg.MaterializeResult(asset_key=table.name, check_results=list(checks))
 
 
 def headline(frame: pl.DataFrame) -> dict[str, dict[str, float]]:
