@@ -62,14 +62,18 @@ def configured(folder: Path, company: Company) -> None:
 
 def typed(folder: Path, server: SandboxServer, *arguments: str) -> Settings:
     """Run `expansion` there, and say with which settings."""
+    before = dict(os.environ)
     os.environ.update(server.environment())
-    with chdir(folder):
-        try:
+    try:
+        with chdir(folder):
             expansion(arguments)
-        except SystemExit as left:
-            if left.code:
-                raise
-        return Settings.load(dict(os.environ), folder)
+    except SystemExit as left:
+        if left.code:
+            raise
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Settings.load(server.environment(), folder)
 
 
 def recorded(settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What outreach added in a simulated company: the hold-out and the estimate against the truth.
 
-Usage: python -m bench.outreach [--customers 4000] [--months 18] [--seed 21]
+Usage: python -m bench.outreach [--customers 5000] [--months 18] [--seed 21]
 
 The company is lived twice up to a month's end, scored, and an experiment is drawn. In one life those with outreach are
 asked and some are persuaded, in the other nobody is asked. The difference between the lives is the truth; the pipeline
@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from pipeline.sandbox.company import FEATURES, REASONS, Company
 from pipeline.sandbox.server import SandboxServer
 from pipeline.settings import Settings
 
-DRAWN = datetime(2026, 8, 3, 6, tzinfo=UTC)
+DRAWN = datetime(2026, 8, 5, 6, tzinfo=UTC)
 OVER = datetime(2026, 11, 10, 6, tzinfo=UTC)
 END = datetime(2027, 6, 1, tzinfo=UTC)
 """Far enough that the market stays as it is."""
-PERSUADED = 0.13
+SYNCED = 25
+"""Days between two syncs: Stripe keeps events for 30."""
+PERSUADED = 0.17
 PROGRAM = '\n[[readiness.programs]]\nname = "calls"\nmonth = "2026-08"\ncost = 50000\naccounts = "calls.csv"\n'
 
 
@@ -53,6 +55,9 @@ def life(folder: Path, given: argparse.Namespace, persuaded: float) -> dict[str,
         drawn = table(settings, "experiment_member").filter(arm="outreach")["account_id"].to_list()
         first = {account: customer for customer, account in reversed(company.accounts.items())}
         company.ask({first[account] for account in drawn}, persuaded)
+        for days in range(SYNCED, (OVER - DRAWN).days, SYNCED):
+            server.advance(DRAWN + timedelta(days=days))
+            typed(folder, server, "sync")
         server.advance(OVER)
         configured(folder, company)
         (folder / "calls.csv").write_text("\n".join(["account_id", *drawn]) + "\n")
@@ -71,7 +76,7 @@ def life(folder: Path, given: argparse.Namespace, persuaded: float) -> dict[str,
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, default=4_000)
+    parser.add_argument("--customers", type=int, default=5_000)
     parser.add_argument("--months", type=int, default=18)
     parser.add_argument("--seed", type=int, default=21)
     given = parser.parse_args(arguments)

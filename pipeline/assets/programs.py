@@ -52,9 +52,12 @@ def estimates(place: Place) -> list[pl.DataFrame]:
 
 def _estimate(place: Place, program: Program) -> pl.DataFrame:
     began = add_months(program.month, -1)
-    found = [*matched.matched(_accounts(place, program, began))]
-    share = matched.matched(_accounts(place, program, add_months(began, -readiness.AHEAD)))[0]
-    found.append(replace(share, measure=matched.BEFORE))
+    accounts = _accounts(place, program, began)
+    found = matched.matched(accounts)
+    # Who was reached had stayed until then, so the others must have stayed, too.
+    before = _accounts(place, program, add_months(began, -readiness.AHEAD))
+    stayed = before.join(accounts, on="account_id", how="semi")
+    found.append(replace(matched.matched(stayed)[0], measure=matched.BEFORE))
     said = {"experiment": program.name, "month": over(program), "design": matched.DESIGN}
     return pl.DataFrame(
         [{**asdict(each), **said} for each in found], schema=EXPERIMENT_RESULT.schema
