@@ -36,10 +36,10 @@ def test_one_month_in_a_folder_of_choice(worked: Desk) -> None:
     told = json.loads(said.out)
     assert told["months"] == ["2026-09"]
     board = worked.folder / "board"
-    assert sorted(path.name for path in board.iterdir()) == ["2026-09.html", "index.html"]
+    assert sorted(path.name for path in board.glob("[!.]*")) == ["2026-09.html", "index.html"]
     linked = {
         name
-        for page in board.iterdir()
+        for page in board.glob("*.html")
         for name in re.findall(r'href="(\S+?html)"', page.read_text())
     }
     assert linked == {"2026-09.html", "index.html"}, "nothing is linked that is not there"

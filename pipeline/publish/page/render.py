@@ -51,13 +51,14 @@ class Figure:
     wide: bool = False
 
 
-def page(found: Month, given: Given, months: Sequence[date]) -> str:
+def page(found: Month, given: Given, months: Sequence[date], library: str) -> str:
     """The page of a month.
 
     Args:
         found: the month.
         given: what the configuration says.
         months: every month that has a page, for the links to the one before and after.
+        library: the script that draws (`library.script`).
     """
     at = months.index(found.month)
     return _render(
@@ -70,6 +71,7 @@ def page(found: Month, given: Given, months: Sequence[date]) -> str:
         before=key_of(months[at - 1]) if at else None,
         after=key_of(months[at + 1]) if at + 1 < len(months) else None,
         pages=[key_of(month) for month in months[:at]],
+        library=library,
     )
 
 
@@ -283,16 +285,6 @@ def _series(rows: Sequence[Row], *columns: str) -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script. Takes seconds, so once a process."""
-    import vl_convert  # noqa: PLC0415 - needed where a page is made again
-
-    # Its stub wants an argument that it does not need.
-    whole: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
-    return whole.replace("</script", "<\\/script")
-
-
-@cache
 def _own(name: str) -> str:
     return (files(HERE) / name).read_text(encoding="utf-8")
 
@@ -334,7 +326,7 @@ def _styled(chart: charts.Chart) -> Any:
 
 def _render(name: str, **values: Any) -> str:
     drawn = any(figure.chart for figure in values.get("figures", ()))
-    texts = (scripts(), _own("page.js")) if drawn else ()
+    texts = (values["library"], _own("page.js")) if drawn else ()
     context: Mapping[str, Any] = {
         **values,
         "words": words,

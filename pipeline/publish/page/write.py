@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.database import reading
 from pipeline.months import key_of
-from pipeline.publish.page import charts, figures, render, stamp
+from pipeline.publish.page import charts, figures, library, render, stamp
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.past import latest_of, past
 from pipeline.publish.page.picture import png
@@ -79,7 +79,7 @@ def write_report(
             if stamp.stands(pages[month], inputs):
                 continue
             made += 1
-            text = render.page(found, given, linked)
+            text = render.page(found, given, linked, library.script(folder))
             changed += _put(pages[month], stamp.stamped(text, inputs))
         target = folder / INDEX
         changed += _put(target, render.index(listed, given))
