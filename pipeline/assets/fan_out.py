@@ -62,7 +62,10 @@ def _here(work: Callable[[J], T], jobs: Iterable[J]) -> Iterator[T]:
         yield copied(first)
         return
     with ThreadPoolExecutor(AT_ONCE, "jobs") as pool:
-        begun = deque(pool.submit(copied, job) for job in (first, second))
+        # One more than are worked on waits, so that nobody waits for the first of them to be taken.
+        begun = deque(
+            pool.submit(copied, job) for job in (first, second, *islice(left, AT_ONCE - 1))
+        )
         try:
             while begun:
                 yield begun.popleft().result()

@@ -13,9 +13,9 @@ import polars as pl
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book
 
-SPANS = 150_000
+SPANS = 100_000
 """Rows of the timeline of a share, of which two may be in memory at once."""
-ROWS = 150_000
+ROWS = 250_000
 """Items at month ends that are looked at in one pass, in three windows."""
 
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ from websockets.sync.client import ClientConnection, connect
 
 PATIENCE = 60.0
 PHONE, DESK = (360, 780), (1280, 900)
+
+
+class Left(Exception):
+    """The page was left while it was asked."""
 
 
 class Tab:
@@ -35,6 +39,8 @@ class Tab:
         while True:
             message = json.loads(self._wire.recv(timeout=PATIENCE))
             if message.get("id") == self._last:
+                if "navigated" in message.get("error", {}).get("message", ""):
+                    raise Left(method)
                 assert "error" not in message, message
                 return dict(message["result"])
             self._hear(message.get("method", ""), message.get("params", {}))
@@ -60,9 +66,16 @@ class Tab:
     def wait(self, expression: str, patience: float = PATIENCE) -> None:
         """Until the expression is true."""
         until = time.monotonic() + patience
-        while not self.sees(expression):
+        while not self._true(expression):
             assert time.monotonic() < until, f"never true: {expression}"
             time.sleep(0.05)
+
+    def _true(self, expression: str) -> bool:
+        """Whether it is true now; a page that is just being left says nothing."""
+        try:
+            return bool(self.sees(expression))
+        except Left:
+            return False
 
     def looks(self, *, size: tuple[int, int] = DESK, dark: bool = False, media: str = "") -> None:
         """As a window of that size, light or dark, on screen or on paper."""
@@ -140,10 +153,13 @@ class Tab:
         return x, y
 
     def clicks(self, selector: str) -> None:
-        """A real click with the mouse on the element."""
+        """A real click with the mouse on the element, which may lead away."""
         x, y = self._middle(selector)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        with suppress(Left):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call(
+                    "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+                )
 
     def hovers(self, selector: str, expression: str) -> None:
         """The mouse to and fro over the element until the expression is true."""
