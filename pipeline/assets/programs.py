@@ -56,7 +56,7 @@ def _estimate(place: Place, program: Program) -> pl.DataFrame:
     found = matched.matched(accounts)
     # Who was reached had stayed until then, so the others must have stayed, too.
     before = _accounts(place, program, add_months(began, -readiness.AHEAD))
-    stayed = before.join(accounts, on="account_id", how="semi")
+    stayed = before.join(accounts, on="account_id", how="semi").sort("account_id")
     found.append(replace(matched.matched(stayed)[0], measure=matched.BEFORE))
     said = {"experiment": program.name, "month": over(program), "design": matched.DESIGN}
     return pl.DataFrame(
@@ -88,7 +88,7 @@ def _accounts(place: Place, program: Program, end: date) -> pl.DataFrame:
         )
         .with_columns(pl.col("reached").fill_null(value=False))
     )
-    return (rows if _computed(place, [earlier, end]) else rows.clear()).collect()
+    return (rows if _computed(place, [earlier, end]) else rows.clear()).sort("account_id").collect()
 
 
 def _computed(place: Place, ends: Sequence[date]) -> bool:

@@ -32,7 +32,7 @@ def matched(accounts: pl.DataFrame) -> list[Effect]:
 
     Args:
         accounts: `reached, score, plan, tenure, expanded_before, gained_before, expanded, gained` (micro-units), one
-            row per account; "before" is the period of the same length that ends where the program begins.
+            row per account, in the same order each time, for fractions add up in it; "before" is the period of the same length that ends where the program begins.
     """
     cells = _cells(accounts)
     share, share_before = (
@@ -66,7 +66,7 @@ def _effect(cells: pl.DataFrame, measure: str, after: pl.Expr, before: pl.Expr) 
         return Effect(measure, None, None, None, None, None, 0, 0)
     change = after - before
     sides = [_side(cells.filter(reached=reached), change) for reached in (True, False)]
-    both = sides[0].join(sides[1], on="cell", suffix="_other")
+    both = sides[0].join(sides[1], on="cell", suffix="_other", maintain_order="left")
     weight = pl.col("n") / pl.col("n").sum()
     row = both.select(
         effect=(weight * (pl.col("mean") - pl.col("mean_other"))).sum(),
@@ -83,7 +83,7 @@ def _effect(cells: pl.DataFrame, measure: str, after: pl.Expr, before: pl.Expr) 
 
 def _side(accounts: pl.DataFrame, change: pl.Expr) -> pl.DataFrame:
     """`cell, n, mean, error`: the mean's variance. How accounts of a cell vary is taken from all cells of its band."""
-    cells = accounts.group_by("cell").agg(
+    cells = accounts.group_by("cell", maintain_order=True).agg(
         n=pl.len(), mean=change.mean(), spread=change.var(), band=pl.col("band").first()
     )
     free = pl.col("n") - 1

@@ -17,7 +17,7 @@ from pipeline import metrics
 from pipeline.assets import inputs, night
 from pipeline.assets import metrics as metrics_steps
 from pipeline.assets import mrr as mrr_steps
-from pipeline.assets.fan_out import fan_out, processors
+from pipeline.assets.fan_out import AT_ONCE, fan_out, processors
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
@@ -136,17 +136,20 @@ def test_what_fails_elsewhere_fails_here_with_the_same_words(cluster: str) -> No
         list(fan_out(breaks, range(3), cluster))
 
 
-def test_this_machine_does_one_job_after_the_other() -> None:
+def test_this_machine_begins_few_jobs_ahead_and_gives_them_in_order() -> None:
     begun: list[int] = []
 
     def work(job: int) -> int:
         begun.append(job)
         return job * 2
 
-    found = fan_out(work, [1, 2, 3])
-    assert next(found) == 2
-    assert begun == [1]
-    assert list(found) == [4, 6]
+    found = fan_out(work, range(20))
+    assert next(found) == 0
+    assert len(begun) <= AT_ONCE + 2
+    assert list(found) == [2 * job for job in range(1, 20)]
+    assert sorted(begun) == list(range(20))
+    assert list(fan_out(work, [7])) == [14]
+    assert list(fan_out(work, [])) == []
 
 
 def test_no_secret_is_sent_to_another_machine(place: Place) -> None:
