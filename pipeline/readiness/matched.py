@@ -32,7 +32,8 @@ def matched(accounts: pl.DataFrame) -> list[Effect]:
 
     Args:
         accounts: `reached, score, plan, tenure, expanded_before, gained_before, expanded, gained` (micro-units), one
-            row per account, in the same order each time, for fractions add up in it; "before" is the period of the same length that ends where the program begins.
+            row per account, in the same order each time, for fractions add up in it; "before" is the period of the
+            same length that ends where the program begins.
     """
     cells = _cells(accounts)
     share, share_before = (
