@@ -1,12 +1,17 @@
 """A desk: a folder with a configuration, the simulated services behind it, and the command as a person types it."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
+from pipeline import database
 from pipeline.cli.main import main
+from pipeline.publish import published
 from pipeline.sandbox.server import SandboxServer
 from pipeline.settings import Settings
 
@@ -66,6 +71,20 @@ class Desk:
                 code = int(left.code or 0)
         told = self._capfd.readouterr()
         return Said(code, told.out, told.err)
+
+    def reads(self, *arguments: str) -> Any:
+        """What `expansion` says with these arguments as JSON."""
+        said = self.types(*arguments, "--json")
+        assert said.code == 0, said
+        return json.loads(said.out)
+
+    def published(self, table: str) -> pl.DataFrame:
+        """The rows of a table of the warehouse."""
+        engine = database.engine(self.settings.warehouse_url)
+        try:
+            return published(engine, table)
+        finally:
+            engine.dispose()
 
     @property
     def settings(self) -> Settings:

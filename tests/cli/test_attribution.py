@@ -11,18 +11,9 @@ import pytest
 from pipeline import database, schemas
 from pipeline.assets import night
 from pipeline.assets.place import Place
-from pipeline.publish import published
 from tests.cli.desk import NOW, Desk
 
 TABLES = ("expansion_attribution", "attribution_sensitivity", "crm_pipeline", "deal_reconciliation")
-
-
-def _published(desk: Desk, table: str) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, table)
-    finally:
-        engine.dispose()
 
 
 def _run(desk: Desk) -> dict[str, Any]:
@@ -32,54 +23,54 @@ def _run(desk: Desk) -> dict[str, Any]:
 
 
 def test_every_month_s_attribution_sums_to_its_expansion(worked: Desk) -> None:
-    metrics = _published(worked, "expansion_metrics").filter(dimension="total", window_months=1)
+    metrics = worked.published("expansion_metrics").filter(dimension="total", window_months=1)
     expected = dict(metrics.select("month", "expansion_mrr").iter_rows())
-    found = _published(worked, "expansion_attribution")
+    found = worked.published("expansion_attribution")
     sums = dict(found.group_by("month").agg(pl.col("amount").sum()).iter_rows())
     assert {month: sums.get(month, 0) for month in expected} == expected
-    sensitivity = _published(worked, "attribution_sensitivity")
+    sensitivity = worked.published("attribution_sensitivity")
     for part in sensitivity.partition_by("days"):
         sums = dict(part.group_by("month").agg(pl.col("amount").sum()).iter_rows())
         assert {month: sums.get(month, 0) for month in expected} == expected
     assert set(found["attribution"]) >= {"sales_driven", "natural"}, "the company has both"
-    assert _published(worked, "deal_reconciliation").height
-    assert _published(worked, "crm_pipeline").height
+    assert worked.published("deal_reconciliation").height
+    assert worked.published("crm_pipeline").height
 
 
 def test_another_window_changes_attribution_and_no_figure(worked: Desk) -> None:
     """Only the current month is computed, yet every month says what the new window says; nothing restates."""
-    before = {table: _published(worked, table) for table in (*TABLES, "expansion_metrics")}
+    before = {table: worked.published(table) for table in (*TABLES, "expansion_metrics")}
     path = worked.folder / "pipeline.toml"
     text = path.read_text()
     path.write_text(f"{text}[crm.attribution_days]\nbefore = 0\nafter = 0\ninfluence = 0\n")
     told = _run(worked)
     assert told["months"] == ["2026-11", "2026-11"]
-    after = _published(worked, "expansion_attribution")
+    after = worked.published("expansion_attribution")
     months = before["expansion_attribution"]["month"]
     assert after.height == before["expansion_attribution"].height
     sold = pl.col("attribution").is_in(["sales_driven", "influenced"])
     closed = after.filter(pl.col("month") < months.max())
     assert closed.filter(sold).height < before["expansion_attribution"].filter(sold).height
-    assert _published(worked, "expansion_metrics").equals(before["expansion_metrics"])
-    assert _published(worked, "restatement").is_empty()
+    assert worked.published("expansion_metrics").equals(before["expansion_metrics"])
+    assert worked.published("restatement").is_empty()
     assert _waiting(worked) == {}
     path.write_text(text)
     _run(worked)
     for table in TABLES:
-        assert _published(worked, table).equals(before[table]), table
+        assert worked.published(table).equals(before[table]), table
 
 
 def test_a_warehouse_of_an_older_version_gets_every_month(worked: Desk) -> None:
-    before = {table: _published(worked, table) for table in TABLES}
+    before = {table: worked.published(table) for table in TABLES}
     _forget(worked)
     assert _run(worked)["months"] == ["2026-11", "2026-11"]
     for table in TABLES:
-        assert _published(worked, table).equals(before[table]), table
+        assert worked.published(table).equals(before[table]), table
 
 
 def test_what_waits_is_published_by_the_next_night(worked: Desk) -> None:
     """A run that was stopped between computing and publishing."""
-    before = _published(worked, "expansion_attribution")
+    before = worked.published("expansion_attribution")
     month = before["month"].min()
     place = Place(worked.settings)
     try:
@@ -89,9 +80,9 @@ def test_what_waits_is_published_by_the_next_night(worked: Desk) -> None:
             night.note_attributed(connection, [month], 1)
     finally:
         place.close()
-    assert not _published(worked, "expansion_attribution").equals(before)
+    assert not worked.published("expansion_attribution").equals(before)
     _run(worked)
-    assert _published(worked, "expansion_attribution").equals(before)
+    assert worked.published("expansion_attribution").equals(before)
     assert _waiting(worked) == {}
 
 
@@ -103,7 +94,7 @@ def test_deal_types_that_nobody_mapped_warn(worked: Desk, crm: str) -> None:
     said = worked.types("run", "--json")
     assert said.code == 0, said
     assert ("does not name, or none: existingbusiness" in said.err) == (crm == "hubspot")
-    rows = _published(worked, "data_quality").filter(
+    rows = worked.published("data_quality").filter(
         pl.col("check") == "expansion_attribution deal_types_known"
     )
     last = rows.row(-1, named=True)
@@ -137,7 +128,7 @@ def test_a_deal_that_comes_late_and_goes_again_is_told_in_its_month(desk: Desk) 
         config.write('[crm.files]\naccounts = "accounts.csv"\ndeals = "deals.csv"\n')
     _deals(desk)
     _night(desk, 0)
-    before = {table: _published(desk, table) for table in (*TABLES, "expansion_metrics")}
+    before = {table: desk.published(table) for table in (*TABLES, "expansion_metrics")}
     open_to_sales = before["expansion_attribution"].filter(
         pl.col("month") < pl.col("month").max(),
         pl.col("attribution") == "natural",
@@ -148,19 +139,19 @@ def test_a_deal_that_comes_late_and_goes_again_is_told_in_its_month(desk: Desk) 
     middle = f"{part['month']:%Y-%m}-15"
     _deals(desk, f"D1,{account},Existing Business,1200,usd,2025-01-01,{middle},true,true\n")
     assert _night(desk, 1)["months"] == ["2026-11", "2026-11"]
-    told = _published(desk, "expansion_attribution").filter(
+    told = desk.published("expansion_attribution").filter(
         month=part["month"], account_id=part["account_id"], attribution="sales_driven"
     )
     assert set(told["deal_id"]) == {"file:D1"}
-    won = _published(desk, "deal_reconciliation").row(0, named=True)
+    won = desk.published("deal_reconciliation").row(0, named=True)
     assert (won["deal_id"], won["outcome"]) == ("file:D1", "paid")
     assert won["attributed_mrr"] == told["amount"].sum()
-    assert _published(desk, "crm_pipeline").height > before["crm_pipeline"].height, "it was open"
+    assert desk.published("crm_pipeline").height > before["crm_pipeline"].height, "it was open"
     _deals(desk)
     assert _night(desk, 2)["months"] == ["2026-11", "2026-11"]
     for table, frame in before.items():
-        assert _published(desk, table).equals(frame), table
-    assert _published(desk, "restatement").is_empty()
+        assert desk.published(table).equals(frame), table
+    assert desk.published("restatement").is_empty()
 
 
 def _night(desk: Desk, hours: int) -> dict[str, Any]:
@@ -169,7 +160,7 @@ def _night(desk: Desk, hours: int) -> dict[str, Any]:
 
 
 def test_an_explanation_says_who_brought_each_component(worked: Desk) -> None:
-    rows = _published(worked, "expansion_attribution").filter(attribution="sales_driven")
+    rows = worked.published("expansion_attribution").filter(attribution="sales_driven")
     sold = rows.row(0, named=True)
     month = f"{sold['month']:%Y-%m}"
     asked = ("explain", "--account", sold["account_id"], "--month", month)

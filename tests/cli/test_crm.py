@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from pipeline import database, schemas
 from pipeline.lake import Lake
-from pipeline.publish import published
 from tests.cli.desk import CONFIG, NOW, Desk
 from tests.sources.service import Answer, serve
 
@@ -21,14 +20,6 @@ def _read(desk: Desk, table: schemas.Table) -> pl.DataFrame:
     engine = database.engine(desk.settings.warehouse_url)
     try:
         return Lake(desk.settings.lake_root, engine).scan(table).collect()
-    finally:
-        engine.dispose()
-
-
-def _published(desk: Desk, name: str) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, name)
     finally:
         engine.dispose()
 
@@ -73,7 +64,7 @@ stripe_customer_ids = "Stripe"
 
 def test_a_crm_that_refuses_stops_nothing_and_is_loud(worked: Desk) -> None:
     links, deals = _read(worked, schemas.ACCOUNT_LINK), _read(worked, schemas.CRM_DEAL)
-    figures = _published(worked, "expansion_metrics").select(HERE)
+    figures = worked.published("expansion_metrics").select(HERE)
     worked.environment["HUBSPOT_SERVICE_KEY"] = MISTYPED
 
     said = worked.types("run")
@@ -86,7 +77,7 @@ def test_a_crm_that_refuses_stops_nothing_and_is_loud(worked: Desk) -> None:
     assert said.out, "the figures are shown"
     assert _read(worked, schemas.ACCOUNT_LINK).equals(links)
     assert _read(worked, schemas.CRM_DEAL).equals(deals)
-    assert _published(worked, "expansion_metrics").select(HERE).equals(figures)
+    assert worked.published("expansion_metrics").select(HERE).equals(figures)
     (before, _, _), (passed, severity, examples) = _answers(worked)
     assert before
     assert (passed, severity) == (False, "error")

@@ -1,34 +1,17 @@
 """`expansion experiment`: who is held out stays so, and what outreach added is said with how far it is known."""
 
-import json
 from datetime import date
-from typing import Any
 
 import polars as pl
 
 from pipeline import database, schemas
-from pipeline.publish import published
 from tests.cli.desk import Desk
 
 
-def _published(desk: Desk, table: str) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, table)
-    finally:
-        engine.dispose()
-
-
-def _types(desk: Desk, *arguments: str) -> Any:
-    said = desk.types(*arguments, "--json")
-    assert said.code == 0, said
-    return json.loads(said.out)
-
-
 def test_accounts_are_drawn_once_and_for_all(worked: Desk) -> None:
-    made = _types(worked, "experiment", "create", "autumn", "--share", "0.4")
-    drawn = _published(worked, "experiment_member")
-    clear = _published(worked, "readiness_score").filter(pl.col("blocked").is_null())
+    made = worked.reads("experiment", "create", "autumn", "--share", "0.4")
+    drawn = worked.published("experiment_member")
+    clear = worked.published("readiness_score").filter(pl.col("blocked").is_null())
     assert set(drawn["account_id"]) == set(clear["account_id"])
     assert made["held_out"] == drawn.filter(arm="held_out").height > 0
     assert made["outreach"] == drawn.filter(arm="outreach").height > 0
@@ -38,19 +21,19 @@ def test_accounts_are_drawn_once_and_for_all(worked: Desk) -> None:
     other = worked.types("experiment", "create", "winter")
     assert other.code == 2
     assert "an experiment that still runs" in other.err
-    assert _published(worked, "experiment_member").equals(drawn)
+    assert worked.published("experiment_member").equals(drawn)
     assert "Nothing is known before 2026-11 is closed" in worked.types("experiment", "status").out
 
 
 def test_outcomes_are_those_of_the_months_after(worked: Desk) -> None:
     assert worked.types("backfill", "--from", "2026-08", "--to", "2026-08").code == 0
-    _types(worked, "experiment", "create", "summer", "--share", "0.5", "--month", "2026-08")
+    worked.reads("experiment", "create", "summer", "--share", "0.5", "--month", "2026-08")
     assert worked.types("run", "--json").code == 0
-    (found,) = _types(worked, "experiment", "status", "summer")
+    (found,) = worked.reads("experiment", "status", "summer")
     results = {each["measure"]: each for each in found["results"]}
     assert set(results) == {"expansion_share", "expansion_mrr"}
     assert {each["month"] for each in results.values()} == {"2026-10"}
-    drawn = _published(worked, "experiment_member").filter(experiment="summer")
+    drawn = worked.published("experiment_member").filter(experiment="summer")
     told = results["expansion_share"]
     assert told["outreach_accounts"] + told["held_out_accounts"] <= drawn.height
     if told["effect"] is not None:
@@ -71,11 +54,11 @@ def test_what_cannot_be_drawn_says_why(desk: Desk, worked: Desk) -> None:
 
 def test_without_experiments_status_says_how_to_begin(worked: Desk) -> None:
     assert "expansion experiment create" in worked.types("experiment", "status").out
-    assert _types(worked, "experiment", "status") == []
+    assert worked.reads("experiment", "status") == []
 
 
 def test_a_program_s_cost_is_held_against_what_it_added(worked: Desk) -> None:
-    _types(worked, "experiment", "create", "autumn", "--share", "0.4")
+    worked.reads("experiment", "create", "autumn", "--share", "0.4")
     engine = database.engine(worked.settings.warehouse_url)
     table = database.table_of(schemas.EXPERIMENT_RESULT)
     row = {"experiment": "autumn", "month": date(2026, 11, 1), "design": "randomised"}
@@ -89,7 +72,7 @@ def test_a_program_s_cost_is_held_against_what_it_added(worked: Desk) -> None:
     path = worked.folder / "pipeline.toml"
     program = 'name = "calls"\nmonth = "2026-11"\ncost = 300\nexperiment = "autumn"\n'
     path.write_text(f"{path.read_text()}\n[[readiness.programs]]\n{program}")
-    (found,) = _types(worked, "experiment", "status")
+    (found,) = worked.reads("experiment", "status")
     asked = found["outreach"]
     assert found["arr"] == [each * 12 * asked for each in (10.0, 4.0, 16.0)]
     said = " ".join(worked.types("experiment", "status").out.split())

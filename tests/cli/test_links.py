@@ -10,7 +10,6 @@ from sqlalchemy import select
 from pipeline import database, schemas
 from pipeline.assets.place import Place
 from pipeline.money import MICRO
-from pipeline.publish import published
 from tests.cli.desk import CONFIG, Desk
 from tests.cli.written import found
 
@@ -21,14 +20,6 @@ def _read(desk: Desk, table: schemas.Table) -> pl.DataFrame:
         return place.lake.scan(table).collect()
     finally:
         place.close()
-
-
-def _published(desk: Desk, table: schemas.Table) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, table.name)
-    finally:
-        engine.dispose()
 
 
 def _noted(desk: Desk, check: str) -> list[tuple[bool, dict[str, Any], list[str]]]:
@@ -48,7 +39,7 @@ def _noted(desk: Desk, check: str) -> list[tuple[bool, dict[str, Any], list[str]
 
 def _now(desk: Desk) -> pl.DataFrame:
     """Each customer's MRR in the current month, as published."""
-    snapshot = _published(desk, schemas.MRR_SNAPSHOT)
+    snapshot = desk.published(schemas.MRR_SNAPSHOT.name)
     current = snapshot.filter(pl.col("month") == pl.col("month").max())
     return current.group_by("customer_id").agg(pl.col("mrr").sum())
 
@@ -59,26 +50,28 @@ def test_a_customer_that_is_never_to_be_linked_leaves_its_account_and_takes_its_
     links = _read(worked, schemas.ACCOUNT_LINK).filter(pl.col("status") == "matched")
     paying = links.join(_now(worked).filter(pl.col("mrr") > 0), on="customer_id")
     row = paying.sort("customer_id").row(0, named=True)
-    assert _published(worked, schemas.ACCOUNT_LINK_CHANGE).is_empty()
+    assert worked.published(schemas.ACCOUNT_LINK_CHANGE.name).is_empty()
     (worked.folder / "links.csv").write_text(
         f"stripe_customer_id,crm_account_id,reason\n{row['customer_id']},ignore,a test\n"
         "cus_unheard_of,hubspot:1,a slip\n"
     )
     (worked.folder / "pipeline.toml").write_text(f'{CONFIG}\n[crm]\noverride = "links.csv"\n')
     assert worked.types("run").code == 0
-    status = dict(_published(worked, schemas.ACCOUNT_LINK).select("customer_id", "status").rows())
+    status = dict(
+        worked.published(schemas.ACCOUNT_LINK.name).select("customer_id", "status").rows()
+    )
     assert status[row["customer_id"]] == "ignored"
-    (change,) = _published(worked, schemas.ACCOUNT_LINK_CHANGE).rows(named=True)
+    (change,) = worked.published(schemas.ACCOUNT_LINK_CHANGE.name).rows(named=True)
     assert change["customer_id"] == row["customer_id"]
     assert (change["old_account_id"], change["new_account_id"]) == (row["account_id"], row["customer_id"])  # fmt: skip
     assert (change["old_method"], change["new_method"]) == (row["method"], "override")
     assert change["moved_mrr"] == row["mrr"]
-    restated = _published(worked, schemas.RESTATEMENT)
+    restated = worked.published(schemas.RESTATEMENT.name)
     assert restated.filter(pl.col("cause") == "link")["month"].min() >= change["first_month"]
     assert [passed for passed, *_ in _noted(worked, "explicit_ids_exist")] == [True, False]
     assert "cus_unheard_of" in _noted(worked, "explicit_ids_exist")[-1][2][0]
     assert worked.types("run").code == 0
-    assert _published(worked, schemas.ACCOUNT_LINK_CHANGE).height == 1, "nothing changed again"
+    assert worked.published(schemas.ACCOUNT_LINK_CHANGE.name).height == 1, "nothing changed again"
 
 
 def test_an_override_file_that_cannot_be_used_stops_the_run_and_is_named(worked: Desk) -> None:

@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_deleted_fails_no_night(worked: Desk) -> None:
 def test_customers_that_are_no_longer_excluded_make_every_month_due(worked: Desk) -> None:
     """Excluding a customer takes it out of all months at once; taking the exclusion back restores every figure."""
     before = _figures(worked)
-    who = _published(worked, "mrr_movement").sort("month").get_column("account_id")[0]
+    who = worked.published("mrr_movement").sort("month").get_column("account_id")[0]
     place = Place(worked.settings)
     try:
         timeline = place.lake.scan(schemas.ITEM_TIMELINE).collect()
@@ -135,7 +135,7 @@ def test_another_policy_computes_every_month_again(worked: Desk) -> None:
     assert label in said.out, "the report names the policy in force"
     assert Place(worked.settings).policy.label == label
     for table in ("mrr_snapshot", "mrr_movement", "expansion_metrics"):
-        figures = _published(worked, table)
+        figures = worked.published(table)
         assert figures.get_column("policy").unique().to_list() == [label], table
         assert figures.get_column("month").min() == first, table
 
@@ -150,7 +150,7 @@ def test_another_reporting_currency_starts_a_new_series(worked: Desk) -> None:
     assert "The reporting currency is eur now" in said.err
     assert not _figures(worked).equals(before)
     assert _figures(worked).get_column("version").unique().to_list() == [1]
-    assert _published(worked, "restatement").is_empty()
+    assert worked.published("restatement").is_empty()
 
 
 def test_every_run_is_in_the_one_dagster_home(worked: Desk) -> None:
@@ -193,15 +193,7 @@ def test_init_asks_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def _figures(desk: Desk) -> pl.DataFrame:
-    return _published(desk, "expansion_metrics")
-
-
-def _published(desk: Desk, table: str) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, table)
-    finally:
-        engine.dispose()
+    return desk.published("expansion_metrics")
 
 
 def test_a_night_two_weeks_later_closes_the_month_and_leaves_the_older_ones(

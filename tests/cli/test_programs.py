@@ -1,33 +1,15 @@
 """Programs without an experiment: what they added is estimated, and called an estimate."""
 
-import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from pipeline import database
-from pipeline.publish import published
 from pipeline.sandbox.company import Company
 from pipeline.sandbox.server import SandboxServer
 from tests.cli.desk import CONFIG, NOW, Desk
-
-
-def _published(desk: Desk, table: str) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, table)
-    finally:
-        engine.dispose()
-
-
-def _types(desk: Desk, *arguments: str) -> Any:
-    said = desk.types(*arguments, "--json")
-    assert said.code == 0, said
-    return json.loads(said.out)
 
 
 def _program(desk: Desk, month: str, accounts: list[str]) -> None:
@@ -56,13 +38,13 @@ def test_a_program_without_an_experiment_is_estimated_and_called_an_estimate(
     worked = Desk(tmp_path, larger, monkeypatch, capfd)
     (tmp_path / "pipeline.toml").write_text(CONFIG)
     assert worked.types("run", "--json").code == 0
-    paying = _published(worked, "mrr_movement").filter(month=date(2026, 7, 1))
+    paying = worked.published("mrr_movement").filter(month=date(2026, 7, 1))
     reached = sorted(paying.filter(pl.col("closing_mrr") > 0)["account_id"])[::3]
     _program(worked, "2026-08", reached)
-    (before,) = _types(worked, "experiment", "status")
+    (before,) = worked.reads("experiment", "status")
     assert (before["reached"], before["results"]) == (len(reached) + 1, [])
     assert worked.types("run", "--json").code == 0
-    (found,) = _types(worked, "experiment", "status", "calls")
+    (found,) = worked.reads("experiment", "status", "calls")
     assert (found["design"], found["month"], found["over"]) == ("matched", "2026-08", "2026-10")
     results = {each["measure"]: each for each in found["results"]}
     assert set(results) == {"expansion_share", "expansion_mrr", "expansion_share_before"}
@@ -76,15 +58,15 @@ def test_a_program_without_an_experiment_is_estimated_and_called_an_estimate(
     assert "An estimate: nobody drew whom it reached." in said
     assert "By this estimate it added" in said
     assert "Three months before" in said
-    kept = _published(worked, "experiment_result")
+    kept = worked.published("experiment_result")
     assert worked.types("run", "--json").code == 0
-    assert _published(worked, "experiment_result").equals(kept)
+    assert worked.published("experiment_result").equals(kept)
 
 
 def test_an_estimate_waits_until_the_three_months_are_over(worked: Desk) -> None:
     _program(worked, "2026-09", ["hubspot:1"])
     assert worked.types("run", "--json").code == 0
-    assert _published(worked, "experiment_result").is_empty()
+    assert worked.published("experiment_result").is_empty()
     assert "in which 2026-11 is closed" in worked.types("experiment", "status", "calls").out
 
 

@@ -7,29 +7,18 @@ import polars as pl
 import pytest
 
 from pipeline import database
-from pipeline.publish import published
 from tests.cli.desk import Desk
 
 NEWEST = date(2026, 10, 1)
 
 
-def _published(desk: Desk, table: str) -> pl.DataFrame:
-    engine = database.engine(desk.settings.warehouse_url)
-    try:
-        return published(engine, table)
-    finally:
-        engine.dispose()
-
-
 def _months(desk: Desk) -> list[date]:
-    return sorted(set(_published(desk, "readiness_score")["month"]))
+    return sorted(set(desk.published("readiness_score")["month"]))
 
 
 def test_the_newest_closed_month_is_scored_and_ranked(worked: Desk) -> None:
-    scores = _published(worked, "readiness_score")
-    paying = (
-        _published(worked, "mrr_movement").filter(month=NEWEST).filter(pl.col("closing_mrr") > 0)
-    )
+    scores = worked.published("readiness_score")
+    paying = worked.published("mrr_movement").filter(month=NEWEST).filter(pl.col("closing_mrr") > 0)
     assert _months(worked) == [NEWEST]
     assert set(scores["account_id"]) == set(paying["account_id"])
     assert sorted(scores["rank"]) == list(range(1, scores.height + 1))
@@ -41,8 +30,8 @@ def test_the_newest_closed_month_is_scored_and_ranked(worked: Desk) -> None:
 
 
 def test_the_reasons_are_sentences_whose_points_are_part_of_the_score(worked: Desk) -> None:
-    scores = _published(worked, "readiness_score")
-    reasons = _published(worked, "readiness_reason")
+    scores = worked.published("readiness_score")
+    reasons = worked.published("readiness_reason")
     assert not reasons.is_empty()
     whole = {row["account_id"]: row for row in scores.to_dicts()}
     for (account,), part in reasons.partition_by("account_id", as_dict=True).items():
@@ -55,16 +44,16 @@ def test_the_reasons_are_sentences_whose_points_are_part_of_the_score(worked: De
 
 
 def test_a_score_stays_as_it_was_known_until_a_backfill_asks(worked: Desk) -> None:
-    before = _published(worked, "readiness_score")
+    before = worked.published("readiness_score")
     assert worked.types("run", "--json").code == 0
-    assert _published(worked, "readiness_score").equals(before)
+    assert worked.published("readiness_score").equals(before)
     said = worked.types("backfill", "--from", "2026-08", "--to", "2026-08")
     assert said.code == 0, said
     assert _months(worked) == [date(2026, 8, 1), NEWEST]
 
 
 def test_a_warehouse_of_an_older_version_gets_the_newest_month(worked: Desk) -> None:
-    before = _published(worked, "readiness_score")
+    before = worked.published("readiness_score")
     engine = database.engine(worked.settings.warehouse_url)
     with engine.begin() as connection:
         objects = database.lake_object
@@ -74,23 +63,23 @@ def test_a_warehouse_of_an_older_version_gets_the_newest_month(worked: Desk) -> 
             connection.exec_driver_sql(f"delete from {name}")
     engine.dispose()
     assert worked.types("run", "--json").code == 0
-    assert _published(worked, "readiness_score").equals(before)
+    assert worked.published("readiness_score").equals(before)
 
 
 def test_what_is_switched_off_scores_nothing(desk: Desk) -> None:
     path = desk.folder / "pipeline.toml"
     path.write_text(f"{path.read_text()}\n[readiness]\nenabled = false\n")
     assert desk.types("run", "--json").code == 0
-    assert _published(desk, "readiness_score").is_empty()
+    assert desk.published("readiness_score").is_empty()
 
 
 def test_usage_and_limits_come_from_files(worked: Desk) -> None:
-    customers = _published(worked, "account_link").select("customer_id", "account_id")
-    scores = _published(worked, "readiness_score").filter(pl.col("blocked").is_null())
+    customers = worked.published("account_link").select("customer_id", "account_id")
+    scores = worked.published("readiness_score").filter(pl.col("blocked").is_null())
     one = scores.join(customers, on="account_id").sort("account_id").row(0, named=True)
     days = "\n".join(f"{one['customer_id']},2026-10-{day:02},api_calls,950" for day in range(1, 32))
     (worked.folder / "usage.csv").write_text(f"customer_id,day,feature,value\n{days}\n")
-    plans = _published(worked, "mrr_snapshot")["plan"].unique().drop_nulls()
+    plans = worked.published("mrr_snapshot")["plan"].unique().drop_nulls()
     limits = "\n".join(f'"{plan}",api_calls,1000' for plan in plans)
     (worked.folder / "limits.csv").write_text(f"plan,feature,limit\n{limits}\n")
     path = worked.folder / "pipeline.toml"
@@ -99,7 +88,7 @@ def test_usage_and_limits_come_from_files(worked: Desk) -> None:
     )
     said = worked.types("backfill", "--from", "2026-10", "--to", "2026-10")
     assert said.code == 0, said
-    reasons = _published(worked, "readiness_reason").filter(account_id=one["account_id"])
+    reasons = worked.published("readiness_reason").filter(account_id=one["account_id"])
     assert "95% of 1000 api_calls used" in reasons["words"].to_list()
 
 
