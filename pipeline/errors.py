@@ -54,6 +54,10 @@ class IdentityBroken(PipelineError):
     """Figures that must add up do not; nothing of the step was shown."""
 
 
+class ProcessKilled(PipelineError):
+    """A process that computed a part of the accounts ended without a word."""
+
+
 class StaleGeneration(PipelineError):
     """A newer run has replaced the timeline since this one read it."""
 

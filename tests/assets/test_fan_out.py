@@ -1,9 +1,14 @@
-"""Shares of accounts say what all together say, in this process or on a Ray cluster of two nodes."""
+"""Shares of accounts say what all together say, in this process, in two, or on a Ray cluster of two nodes."""
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -21,7 +26,7 @@ from pipeline.assets.fan_out import AT_ONCE, fan_out, processors
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ProcessKilled
 from pipeline.schemas import ACCOUNT, ACCOUNT_HISTORY, Table
 from pipeline.settings import Settings
 
@@ -136,20 +141,88 @@ def test_what_fails_elsewhere_fails_here_with_the_same_words(cluster: str) -> No
         list(fan_out(breaks, range(3), cluster))
 
 
+def doubled(job: int) -> tuple[int, int, int]:
+    """Twice the job, the process that did it, and how many threads Polars has there."""
+    time.sleep(0.05)
+    return job * 2, os.getpid(), pl.thread_pool_size()
+
+
 def test_this_machine_begins_few_jobs_ahead_and_gives_them_in_order() -> None:
-    begun: list[int] = []
+    taken: list[int] = []
+    jobs = (taken.append(job) or job for job in range(20))
+    threads = os.environ.get("POLARS_MAX_THREADS")
+    found = fan_out(doubled, jobs)
+    assert next(found)[0] == 0
+    assert len(taken) <= AT_ONCE + 2
+    left = list(found)
+    assert [job for job, _, _ in left] == [2 * job for job in range(1, 20)]
+    assert {size for _, _, size in left} == {max(1, pl.thread_pool_size() // AT_ONCE)}
+    processes = {process for _, process, _ in left}
+    assert len(processes) == AT_ONCE
+    assert os.getpid() not in processes
+    assert os.environ.get("POLARS_MAX_THREADS") == threads
 
-    def work(job: int) -> int:
-        begun.append(job)
-        return job * 2
 
-    found = fan_out(work, range(20))
-    assert next(found) == 0
-    assert len(begun) <= AT_ONCE + 2
-    assert list(found) == [2 * job for job in range(1, 20)]
-    assert sorted(begun) == list(range(20))
-    assert list(fan_out(work, [7])) == [14]
-    assert list(fan_out(work, [])) == []
+def test_a_single_job_needs_no_process() -> None:
+    assert [(job, process) for job, process, _ in fan_out(doubled, [7])] == [(14, os.getpid())]
+    assert list(fan_out(doubled, [])) == []
+
+
+def test_what_fails_in_a_process_fails_here_with_the_same_words() -> None:
+    with pytest.raises(ConfigError, match="job 0 cannot be done"):
+        list(fan_out(breaks, range(3)))
+
+
+def killed(job: int) -> int:
+    """As by a kernel that has no memory left."""
+    if job == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job
+
+
+def test_a_process_that_is_killed_is_told_with_what_to_do() -> None:
+    with pytest.raises(ProcessKilled, match="most likely because memory ran out"):
+        list(fan_out(killed, range(6)))
+
+
+LEFT_ALONE = """
+import time
+from tests.assets.test_fan_out import doubled
+from pipeline.assets.fan_out import fan_out
+
+if __name__ == "__main__":
+    found = fan_out(doubled, range(1000))
+    print(next(found)[1], next(found)[1], next(found)[1], flush=True)
+    time.sleep(60)
+"""
+
+
+def test_no_process_stays_behind_when_the_one_that_began_it_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "left_alone.py"
+    script.write_text(LEFT_ALONE)
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout
+        processes = {int(process) for process in parent.stdout.readline().split()}
+        parent.kill()
+    assert processes
+    until = time.monotonic() + 30
+    while (there := [each for each in processes if alive(each)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not there
+
+
+def alive(process: int) -> bool:
+    """Whether there is such a process; one that ended and is not yet waited for is not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_no_secret_is_sent_to_another_machine(place: Place) -> None:
