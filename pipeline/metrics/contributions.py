@@ -1,7 +1,7 @@
 """What each account contributes to each member of a dimension: the rows that every figure is a sum of.
 
-Belongs here: transfers between members, and the movement that an amount is part of. One row per month, window, member
-and account; money in micro-units. In every row, and so in every sum of rows,
+Belongs here: transfers between members, and the movement that an amount is part of. One row per CAUSE, member and
+account; money in micro-units. In every row, and so in every sum of rows,
 starting + fx + delta + transfer_in - transfer_out = ending.
 Source of the rules: docs/method.md, "Metrics".
 """
@@ -36,9 +36,21 @@ AMOUNTS = (
     "ending_mrr",
 )
 """What a contribution says; `delta_mrr` belongs to its `movement`."""
-CAUSE = ("movement", "churn_kind")
+CAUSE = "cause"
+"""The number of a month, window and reason (`caused`): contributions are grouped by it."""
+REASON = ("movement", "churn_kind")
 """Why the account's MRR changed."""
 NOTHING = pl.lit(0, dtype=pl.Int64)
+
+
+def caused(movement: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Movements with CAUSE, and what it stands for: CAUSE, month, window_months, movement, churn_kind."""
+    keys = [*SPAN, *REASON]
+    causes = movement.select(keys).unique(maintain_order=True).with_row_index(CAUSE)
+    return (
+        movement.join(causes, on=keys, how="left", nulls_equal=True, maintain_order="left"),
+        causes,
+    )
 
 
 def placed(
@@ -49,7 +61,7 @@ def placed(
     The base is the member at the opening end (new, reactivation: the closing end); what has left stays in its base.
 
     Args:
-        movement: MRR_MOVEMENT with `opening_version` and `closing_version`.
+        movement: MRR_MOVEMENT with CAUSE, `opening_version` and `closing_version`.
         versions: the `versions` of accounts.
         dimension: which members are asked for.
     """
@@ -77,8 +89,7 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     moved = pl.col("end") != pl.col("base")
     opens = (pl.col("opening_mrr") + pl.col("fx_mrr")) > 0
     stays = placed_movement.select(
-        *SPAN,
-        *CAUSE,
+        CAUSE,
         member="base",
         starting_mrr="opening_mrr",
         fx_mrr="fx_mrr",
@@ -89,8 +100,7 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
         kept=opens & (pl.col("closing_mrr") > 0),
     )
     arrives = placed_movement.filter(moved).select(
-        *SPAN,
-        *(pl.lit(None, dtype=pl.String).alias(name) for name in CAUSE),
+        CAUSE,
         pl.col("end").alias("member"),
         *(NOTHING.alias(name) for name in ("starting_mrr", "fx_mrr", "delta_mrr")),
         pl.col("closing_mrr").alias("transfer_in_mrr"),
@@ -101,7 +111,7 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([stays, arrives])
 
 
-def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimension) -> pl.LazyFrame:
+def of_items(items: pl.LazyFrame, movement: pl.DataFrame, dimension: ItemDimension) -> pl.LazyFrame:
     """Contributions to an item dimension; an item that changes member transfers at opening value.
 
     Its delta goes to the new member, into the bucket of the account's movement. Where the account as a whole did not
@@ -110,7 +120,7 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
     Args:
         items: MRR_ITEM_MOVEMENT with the number of its account's movement (ROW), and whether no other item has the
             same (`alone`).
-        movement: MRR_MOVEMENT with ROW.
+        movement: MRR_MOVEMENT with CAUSE, in the order of ROW.
         dimension: which members are asked for.
     """
     before, after = dimension.at("opening"), dimension.at("closing")
@@ -150,12 +160,13 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
             parts.group_by(ROW, "member").agg(pl.col(*AMOUNTS).sum()),
         ]
     )
-    unmoved = pl.col("movement").is_null()
+    cause, unmoved, lives = (
+        pl.lit(movement.select(asked).to_series()).gather(pl.col(ROW))
+        for asked in (CAUSE, pl.col("movement").is_null(), pl.col("closing_mrr") > 0)
+    )
     delta = pl.col("delta_mrr")
-    account = movement.select(ROW, *SPAN, *CAUSE, lives=pl.col("closing_mrr") > 0)
-    return summed.join(account, on=ROW).select(
-        *SPAN,
-        *CAUSE,
+    return summed.select(
+        cause.alias(CAUSE),
         "member",
         "starting_mrr",
         "fx_mrr",
@@ -165,7 +176,7 @@ def of_items(items: pl.LazyFrame, movement: pl.LazyFrame, dimension: ItemDimensi
         transfer_out_mrr=pl.col("transfer_out_mrr")
         + pl.when(unmoved).then((-delta).clip(lower_bound=0)).otherwise(NOTHING),
         ending_mrr="ending_mrr",
-        kept=(pl.col("starting_mrr") + pl.col("fx_mrr") > 0) & pl.col("lives"),
+        kept=(pl.col("starting_mrr") + pl.col("fx_mrr") > 0) & lives,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.metrics import contributions, figures, judgement
-from pipeline.metrics.contributions import ROW, SPAN
+from pipeline.metrics.contributions import CAUSE, ROW, SPAN
 from pipeline.metrics.members import (
     ITEM_MEMBERS,
     AccountDimension,
@@ -54,9 +54,8 @@ ITEM_COLUMNS = (
     "closing_mrr",
 )
 MOVEMENT_COLUMNS = (
-    *SPAN,
+    CAUSE,
     "movement",
-    "churn_kind",
     "opening_mrr",
     "fx_mrr",
     "delta_mrr",
@@ -157,7 +156,8 @@ def tallied(
     fields = sorted({field for dimension in dimensions for field in dimension.fields})
     known = versions(account, past, fields)
     calendar = past.calendar if past else None
-    moves = with_versions(movement.collect().lazy(), known, calendar).collect().with_row_index(ROW)
+    versioned = with_versions(movement.collect().lazy(), known, calendar).collect()
+    moves, causes = contributions.caused(versioned.with_row_index(ROW))
     number = moves.lazy().select(*SPAN, "account_id", ROW)
     of_account = [*SPAN, "account_id"]
     items = item_movement.join(number, on=of_account).select(ITEM_COLUMNS).collect()
@@ -170,7 +170,7 @@ def tallied(
         expanding=expanding.select(ROW, *SPAN, "subscription_item_id", "type", "amount").collect(),
     )
     breakdowns = [*_of_accounts(parts, known, dimensions), *_of_items(parts, spec)]
-    sums, types, quality = zip(*(_sums(each) for each in breakdowns), strict=True)
+    sums, types, quality = zip(*(_sums(each, causes) for each in breakdowns), strict=True)
     months = (
         moves.lazy()
         .group_by("month")
@@ -266,18 +266,20 @@ def _of_items(parts: _Parts, spec: MetricsSpec) -> Iterator[_Breakdown]:
     for dimension in dimensions:
         yield _Breakdown(
             dimension.name,
-            contributions.of_items(parts.items, parts.moves.lazy(), dimension),
+            contributions.of_items(parts.items, parts.moves, dimension),
             parts.holdings.lazy().with_columns(member=dimension.of_item),
             expanding.with_columns(member=dimension.of_item),
         )
 
 
-def _sums(part: _Breakdown) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _sums(
+    part: _Breakdown, causes: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """One dimension's rows of a tally: sums, types, quality."""
     types = part.components.group_by(*SPAN, "member", "type").agg(
         pl.col("amount").sum(), accounts=pl.col(ROW).n_unique().cast(pl.Int64)
     )
-    found = (figures.summed(part.contributions), types, figures.quality(part.items))
+    found = (figures.summed(part.contributions, causes), types, figures.quality(part.items))
     named = pl.lit(part.dimension).alias("dimension")
     sums, types_of, quality = (rows.with_columns(named).collect() for rows in found)
     return sums, types_of, quality

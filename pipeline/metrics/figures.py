@@ -38,14 +38,19 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     return pl.when(denominator > 0).then(numerator / denominator)
 
 
-def summed(contributions: pl.LazyFrame) -> pl.LazyFrame:
+def summed(contributions: pl.LazyFrame, causes: pl.DataFrame) -> pl.LazyFrame:
     """One row per month, window and member: the roll-forward's sums, counts of accounts, churn by kind, `largest`.
 
     Sums of some accounts can be added to those of others (`added`).
+
+    Args:
+        contributions: CAUSE, member, amounts.
+        causes: what CAUSE stands for.
     """
     delta, movement = pl.col("delta_mrr"), pl.col("movement")
-    expands = (movement == "expansion") & (delta > 0)
-    by_cause = contributions.group_by(*SPAN, "member", *CAUSE).agg(
+    expanding = causes.filter(movement == "expansion").get_column(CAUSE)
+    expands = pl.col(CAUSE).is_in(expanding.implode()) & (delta > 0)
+    by_cause = contributions.group_by(CAUSE, "member").agg(
         pl.col(*AMOUNTS).sum(),
         opening_accounts=(BASE > 0).sum().cast(pl.Int64),
         closing_accounts=(pl.col("ending_mrr") > 0).sum().cast(pl.Int64),
@@ -53,6 +58,7 @@ def summed(contributions: pl.LazyFrame) -> pl.LazyFrame:
         moved=(delta != 0).sum().cast(pl.Int64),
         largest=_largest(delta.filter(expands)),
     )
+    by_cause = by_cause.join(causes.lazy(), on=CAUSE)
     churned = -delta.filter(movement == "churn")
     kind = pl.col("churn_kind").filter(movement == "churn")
     sums = {name: pl.col(name).sum() for name in AMOUNTS} | {
