@@ -1,7 +1,7 @@
 """An item timeline at scale, made from a seed by arithmetic on columns alone.
 
 About three spans an account: seats that grow and shrink, upgrades, extra items, percentages and amounts off, yearly and
-monthly prices, two currencies, cancellations. Every account is its own customer.
+monthly prices, two currencies, cancellations. Every account is its own customer, and known to a CRM.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ PRODUCTS, LEVELS = 10, 3
 CURRENCIES = ("usd", "eur")
 INTERVALS = ("month", "year")
 CENTS = 1_900
+OWNERS, INDUSTRIES, COUNTRIES, CHANNELS = 40, 20, 30, 6
 OFF = (range(15), range(15, 25), range(25, 28))
 """Of a hundred accounts: those with a fifth off for ever, with a half for a while, with an amount."""
 
@@ -61,6 +62,7 @@ def history(seed: int, accounts: int, months: int) -> dict[schemas.Table, pl.Dat
         schemas.PRODUCT: _products(),
         schemas.COUPON: _coupons(),
         schemas.FX_RATE: _rates(time),
+        **_accounts(seed, accounts, began, span),
         **{
             table: table.empty()
             for table in (
@@ -205,6 +207,38 @@ def _discounts() -> pl.Expr:
     )
     none = pl.lit([], dtype=schemas.ITEM_TIMELINE.column("discounts").dtype)
     return pl.when(coupon.is_null()).then(none).otherwise(pl.concat_list(reference))
+
+
+def _accounts(seed: int, accounts: int, began: int, span: int) -> dict[schemas.Table, pl.DataFrame]:
+    """What a CRM says of each account; a tenth of them went from one owner to another."""
+    of_account = Draw(seed, "account")
+
+    def one_of(name: str, count: int) -> pl.Expr:
+        return pl.format(f"{name} {{}}", of_account.below(name, count))
+
+    at = began + (span * of_account.share("handed over")).cast(pl.Int64)
+    rows = pl.LazyFrame({"account": range(accounts)}).with_columns(
+        account_id=pl.format("cus_{}", pl.col("account").cast(pl.String).str.zfill(8)),
+        name=pl.format("Company {}", "account"),
+        segment=None,
+        owner=one_of("Owner", OWNERS),
+        industry=one_of("Industry", INDUSTRIES),
+        country=one_of("Country", COUNTRIES),
+        channel=one_of("Channel", CHANNELS),
+        first_paid_month=None,
+        source=pl.lit("file"),
+        field=pl.lit("owner"),
+        at=pl.from_epoch(at, time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC"),
+    )
+    handed = rows.filter(of_account.chance("handed", 10))
+    first = handed.with_columns(
+        value=one_of("Earlier owner", OWNERS), at=pl.col("at") - pl.duration(days=400)
+    )
+    history = pl.concat([first, handed.with_columns(value="owner")], how="diagonal")
+    return {
+        schemas.ACCOUNT: schemas.ACCOUNT.conform(rows).collect(),
+        schemas.ACCOUNT_HISTORY: schemas.ACCOUNT_HISTORY.conform(history).collect(),
+    }
 
 
 def _prices() -> pl.DataFrame:

@@ -80,17 +80,19 @@ def lots_of(place: Place, months: Sequence[date]) -> Iterator[Lot]:
 
 def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
     """The sums of a lot, and how much of it rests on inferred members."""
+    theirs = lot.rows[MRR_MOVEMENT].select("account_id").unique()
+    account = lot.account.join(theirs, on="account_id", how="semi").collect().lazy()
     sums = metrics.tallied(
         snapshot=lot.rows[MRR_SNAPSHOT],
         movement=lot.rows[MRR_MOVEMENT],
         item_movement=lot.rows[MRR_ITEM_MOVEMENT],
         component=lot.rows[MRR_MOVEMENT_COMPONENT],
         rates=lot.rates,
-        account=lot.account,
+        account=account,
         spec=lot.spec,
         past=lot.past,
     )
-    return sums, metrics.inferred(lot.rows[MRR_MOVEMENT], lot.account, lot.past)
+    return sums, metrics.inferred(lot.rows[MRR_MOVEMENT], account, lot.past)
 
 
 def cohorts(job: tuple[Share, Sequence[date]]) -> tuple[pl.DataFrame, metrics.Growth]:

@@ -27,7 +27,7 @@ from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
 from pipeline.errors import ConfigError, ProcessKilled
-from pipeline.schemas import ACCOUNT, ACCOUNT_HISTORY, Table
+from pipeline.schemas import Table
 from pipeline.settings import Settings
 
 SECRET = "rk_test_nobodyshallseethis"
@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("company")
     (folder / "pipeline.toml").touch()
     made = Place(Settings.load({"PIPELINE_NOW": NOW.isoformat(), "STRIPE_API_KEY": SECRET}, folder))
-    frames = history(1, 300, MONTHS) | {each: each.empty() for each in (ACCOUNT, ACCOUNT_HISTORY)}
+    frames = history(1, 300, MONTHS)
     made.lake.commit(
         [made.lake.write(table, frame) for table, frame in frames.items()],
         run_id="test",
