@@ -16,6 +16,7 @@ from pipeline.metrics.members import (
     AccountDimension,
     account_dimensions,
     item_dimensions,
+    named,
 )
 from pipeline.metrics.past import Past, versions, with_versions
 from pipeline.metrics.spec import MetricsSpec
@@ -154,7 +155,7 @@ def tallied(
     """
     dimensions = account_dimensions(spec.dimensions)
     fields = sorted({field for dimension in dimensions for field in dimension.fields})
-    known = versions(account, past, fields)
+    known = named(versions(account, past, fields), dimensions)
     calendar = past.calendar if past else None
     versioned = with_versions(movement.collect().lazy(), known, calendar).collect()
     moves, causes = contributions.caused(versioned.with_row_index(ROW))

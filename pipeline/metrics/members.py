@@ -4,6 +4,7 @@ Belongs here: dimensions as expressions. Source of the rules: docs/method.md, "A
 dimensions". Does not belong here: amounts (`contributions`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,8 @@ ITEM_MEMBERS = {
 }
 """Item dimension -> column of the snapshot, with `opening_` and `closing_` before it in item movements."""
 
+COHORT = "first_paid_month"
+"""The column of ACCOUNT that a cohort rests on."""
 LONGEST = 200
 """Characters of a member: it stands in keys of the warehouse, and PostgreSQL's index holds no long ones."""
 
@@ -32,7 +35,7 @@ class AccountDimension:
 
     Attributes:
         name: what it is called.
-        opening: the member at the opening end, over movements with `opening_<field>` for each field.
+        opening: the member at the opening end, over movements with `opening_<field>` (`named`) for each field.
         closing: the member at the closing end, over `closing_<field>`.
         fields: the columns of ACCOUNT that it rests on.
     """
@@ -97,13 +100,20 @@ def _single(name: str, configured: Dimensions) -> AccountDimension:
         return AccountDimension(
             name, segment_by_acv(opening, bands), segment_by_acv(pl.col("closing_mrr"), bands)
         )
-    field = "first_paid_month" if name == "cohort" else name
-    opening, closing = (_member(pl.col(f"{end}_{field}"), name) for end in ("opening", "closing"))
+    field = COHORT if name == "cohort" else name
+    opening, closing = (
+        pl.col(f"{end}_{field}").fill_null(UNKNOWN) for end in ("opening", "closing")
+    )
     return AccountDimension(name, opening, closing, (field,))
 
 
-def _member(value: pl.Expr, name: str) -> pl.Expr:
-    return _named(value.dt.strftime("%Y-%m") if name == "cohort" else value)
+def named(versions: pl.DataFrame, dimensions: Sequence[AccountDimension]) -> pl.DataFrame:
+    """`versions` with the members of accounts instead of what their fields say; `unknown` where that is nothing."""
+    fields = {field for dimension in dimensions for field in dimension.fields}
+    return versions.with_columns(
+        _named(pl.col(field).dt.strftime("%Y-%m") if field == COHORT else pl.col(field))
+        for field in sorted(fields)
+    )
 
 
 def _named(value: pl.Expr) -> pl.Expr:

@@ -17,6 +17,7 @@ from pipeline.mrr.instants import at_boundaries
 from pipeline.schemas.told import DIMENSIONS
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
 UNKNOWN = "unknown"
 
 
@@ -58,7 +59,7 @@ def versions(account: pl.LazyFrame, past: Past | None, fields: Sequence[str]) ->
             .with_columns(pl.col("valid_from").fill_null(BEGINNING))
         )
     columns = ("account_id", "valid_from", "valid_to", *fields)
-    return spans.select(columns).sort(columns[:2]).with_row_index("version").collect()
+    return spans.select(columns).with_row_index("version").collect()
 
 
 def with_versions(
@@ -119,27 +120,51 @@ def inferred(movement: pl.LazyFrame, account: pl.LazyFrame, past: Past) -> pl.Da
         "month", "account_id", "closing_mrr"
     )
     months = paying.select("month").unique().collect().get_column("month").to_list()
-    first = (
-        past.history.sort("account_id", "field", "at")
-        .group_by("account_id", "field", maintain_order=True)
-        .first()
+    first = past.history.sort("account_id", "field", "at").unique(
+        ["account_id", "field"], keep="first", maintain_order=True
     )
-    later = (
+    told = first.group_by("account_id").agg(
+        pl.col(name).filter(field=field).first().alias(f"{field}_{name}")
+        for field in DIMENSIONS
+        for name in ("at", "value")
+    )
+    until = {field: _inferred_until(field) for field in DIMENSIONS}
+    ends = past.calendar.ends(months).lazy().select("month", "boundary")
+    by_month = (
         account.filter(pl.col("source") != "stripe")
-        .unpivot(DIMENSIONS, index="account_id", variable_name="field", value_name="present")
-        .join(first, on=["account_id", "field"], how="left")
-        .filter(pl.when(pl.col("at").is_null()).then("present").otherwise("value").is_not_null())
-        .select("account_id", "field", "at")
-    )
-    return (
-        paying.join(later, on="account_id")
-        .join(past.calendar.ends(months).lazy().select("month", "boundary"), on="month")
-        .filter((pl.col("at") >= pl.col("boundary")).fill_null(value=True))
-        .group_by("month", dimension="field")
-        .agg(accounts=pl.len().cast(pl.Int64), mrr=pl.col("closing_mrr").sum())
-        .sort("month", "dimension")
+        .join(told, on="account_id", how="left")
+        .select("account_id", **until)
+        .join(paying, on="account_id")
+        .join(ends, on="month")
+        .group_by("month")
+        .agg(
+            expr.alias(f"{field}_{name}")
+            for field in DIMENSIONS
+            for name, expr in _counted(pl.col(field) >= pl.col("boundary")).items()
+        )
         .collect()
     )
+    fields = [
+        by_month.select(
+            "month", dimension=pl.lit(field), accounts=f"{field}_accounts", mrr=f"{field}_mrr"
+        )
+        for field in DIMENSIONS
+    ]
+    return pl.concat(fields).filter(pl.col("accounts") > 0).sort("month", "dimension")
+
+
+def _inferred_until(field: str) -> pl.Expr:
+    """Until when an account's value of `field` is known for later only; null where it is not known at all."""
+    at, present, value = (pl.col(name) for name in (f"{field}_at", field, f"{field}_value"))
+    known = pl.when(at.is_null()).then(present).otherwise(value)
+    return pl.when(known.is_not_null()).then(at.fill_null(END))
+
+
+def _counted(inferred: pl.Expr) -> dict[str, pl.Expr]:
+    return {
+        "accounts": inferred.sum().cast(pl.Int64),
+        "mrr": pl.col("closing_mrr").filter(inferred).sum(),
+    }
 
 
 def inferred_of(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from pipeline.config import Dimensions
 from pipeline.database import engine, table_of, upgrade
-from pipeline.metrics.members import LONGEST, account_dimensions, item_dimensions
+from pipeline.metrics.members import LONGEST, account_dimensions, item_dimensions, named
 from pipeline.schemas import ALERT_STATE, EXPANSION_METRICS, SLACK_OUTBOX
 from tests.alerts.alert_figures import metrics
 
@@ -17,11 +17,12 @@ LONG = "".join(chr(DICE.randint(0x4E00, 0x9FFF)) for _ in range(5_000))
 
 
 def test_a_long_name_is_cut_and_an_absent_one_is_unknown() -> None:
-    frame = pl.DataFrame({"opening_owner": [LONG, None, "Ann"], "plan": [LONG, None, "Pro"]})
+    frame = pl.DataFrame({"owner": [LONG, None, "Ann"], "plan": [LONG, None, "Pro"]})
     owner = next(each for each in account_dimensions(Dimensions()) if each.name == "owner")
     plan = next(each for each in item_dimensions(Dimensions()) if each.name == "plan")
-    found = frame.select(owner=owner.opening, plan=plan.of_item)
-    assert found["owner"].to_list() == [LONG[:LONGEST], "unknown", "Ann"]
+    ends = named(frame, [owner]).select(opening_owner="owner").select(owner.opening)
+    assert ends.to_series().to_list() == [LONG[:LONGEST], "unknown", "Ann"]
+    found = frame.select(plan=plan.of_item)
     assert found["plan"].to_list() == [LONG[:LONGEST], "unknown", "Pro"]
 
 
