@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.alerts.intents import Finding
 from pipeline.config import Dimensions
-from pipeline.metrics.members import account_dimensions
+from pipeline.metrics.members import account_dimensions, named
 from pipeline.money import MICRO
 from pipeline.months import add_months
 
@@ -189,16 +189,12 @@ def movers(background: Background, month: date, dimension: str, member: str) -> 
     if belongs is None:
         return ()
     fields = [name for name in background.account.columns if name not in {"account_id", "name"}]
-    named = background.account.select(
-        "account_id",
-        pl.col("name").alias("known_as"),
-        pl.col("owner").alias("owned_by"),
-        *[pl.col(name).alias(f"opening_{name}") for name in fields],
-        *[pl.col(name).alias(f"closing_{name}") for name in fields],
-    )
+    members = named(background.account, account_dimensions(background.dimensions)).select(fields)
+    ends = [members.select(pl.all().name.prefix(f"{end}_")) for end in ("opening", "closing")]
+    known = background.account.select("account_id", known_as="name", owned_by="owner")
     rows = (
         background.movement.filter(pl.col("month") == month)
-        .join(named, on="account_id", how="left")
+        .join(pl.concat([known, *ends], how="horizontal"), on="account_id", how="left")
         .filter(belongs)
         .join(_customers(background.link), on="account_id", how="left")
         .select(
