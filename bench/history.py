@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from bench.generated import NOW, calendar, history
-from bench.measuring import apart, keep, peak_mebibytes, timed
+from bench.measuring import Together, apart, keep, timed
 from pipeline.assets import night
 from pipeline.cli import running
 from pipeline.cli.terminal import Watch
@@ -233,12 +233,14 @@ def main(arguments: list[str]) -> None:
             "metrics": figures,
             "night": one_night,
         }
+        memory = Together()
+        memory.start()
         told = (
             build(given.folder, given.accounts, given.months)
             if given.step == "build"
             else steps[given.step](given.folder, given.months)
         )
-        told["peak_gibibytes"] = round(peak_mebibytes() / 2**10, 2)
+        told["peak_gibibytes"] = round(memory.most_mebibytes / 2**10, 2)
         print(json.dumps(told))
         return
     size = ("--accounts", str(given.accounts), "--months", str(given.months))

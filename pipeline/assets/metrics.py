@@ -99,7 +99,8 @@ def cohorts(job: tuple[Share, Sequence[date]]) -> tuple[pl.DataFrame, metrics.Gr
     """The sums of cohorts and of their growth in some months, of a share with its whole history."""
     share, wanted = job
     book = share.accounts
-    spans = mrr.worth(book, share.policy)
+    # Nobody sees the ids of these accounts; numbers are sorted and joined in less time.
+    spans = mrr.worth(book, share.policy).with_columns(pl.col("account_id").rank("dense"))
     held = mrr.history_of(spans, book.fx_rate, share.calendar, share.months)
     values = metrics.counted(held).collect().lazy()
     return (
