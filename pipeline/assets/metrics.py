@@ -5,7 +5,7 @@ for all their tables, so that they never depend on a month that was not computed
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import dagster as dg
@@ -80,8 +80,12 @@ def lots_of(place: Place, months: Sequence[date]) -> Iterator[Lot]:
 
 def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
     """The sums of a lot, and how much of it rests on inferred members."""
-    theirs = lot.rows[MRR_MOVEMENT].select("account_id").unique()
-    account = lot.account.join(theirs, on="account_id", how="semi").collect().lazy()
+    theirs = lot.rows[MRR_MOVEMENT].select("account_id").unique().collect().lazy()
+    account, history = (
+        rows.join(theirs, on="account_id", how="semi").collect().lazy()
+        for rows in (lot.account.drop("name"), lot.past.history)
+    )
+    past = replace(lot.past, history=history)
     sums = metrics.tallied(
         snapshot=lot.rows[MRR_SNAPSHOT],
         movement=lot.rows[MRR_MOVEMENT],
@@ -90,9 +94,9 @@ def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
         rates=lot.rates,
         account=account,
         spec=lot.spec,
-        past=lot.past,
+        past=past,
     )
-    return sums, metrics.inferred(lot.rows[MRR_MOVEMENT], account, lot.past)
+    return sums, metrics.inferred(lot.rows[MRR_MOVEMENT], account, past)
 
 
 def cohorts(job: tuple[Share, Sequence[date]]) -> tuple[pl.DataFrame, metrics.Growth]:

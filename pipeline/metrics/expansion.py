@@ -41,8 +41,8 @@ SNAPSHOT_COLUMNS = (
     "past_due_since",
 )
 SCHEMA = [("month", pl.Date), ("window_months", pl.Int64)]
+COMPONENT_COLUMNS = (*SPAN, "subscription_item_id", "type", "amount")
 ITEM_COLUMNS = (
-    ROW,
     "movement",
     *(
         f"{end}_{name}"
@@ -159,16 +159,14 @@ def tallied(
     calendar = past.calendar if past else None
     versioned = with_versions(movement.collect().lazy(), known, calendar).collect()
     moves, causes = contributions.caused(versioned.with_row_index(ROW))
-    number = moves.lazy().select(*SPAN, "account_id", ROW)
-    of_account = [*SPAN, "account_id"]
-    items = item_movement.join(number, on=of_account).select(ITEM_COLUMNS).collect()
+    items = _numbered(item_movement, moves, ITEM_COLUMNS)
     standing = _standing(snapshot, moves.join(items, on=ROW, how="anti"), rates).collect()
-    expanding = component.filter(movement="expansion").join(number, on=of_account)
+    expanding = component.filter(movement="expansion")
     parts = _Parts(
         moves=moves,
         items=pl.concat([items, standing]).with_columns(alone=pl.col(ROW).is_unique()).lazy(),
         holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
-        expanding=expanding.select(ROW, *SPAN, "subscription_item_id", "type", "amount").collect(),
+        expanding=_numbered(expanding, moves, COMPONENT_COLUMNS),
     )
     breakdowns = [*_of_accounts(parts, known, dimensions), *_of_items(parts, spec)]
     sums, types, quality = zip(*(_sums(each, causes) for each in breakdowns), strict=True)
@@ -195,6 +193,15 @@ def concluded(tallies: Sequence[Tally], spec: MetricsSpec) -> Metrics:
         EXPANSION_METRICS.conform(metrics).sort(EXPANSION_METRICS.key).collect(),
         EXPANSION_BY_TYPE.conform(shares).sort(EXPANSION_BY_TYPE.key).collect(),
     )
+
+
+def _numbered(rows: pl.LazyFrame, moves: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """`columns` of what belongs to movements, with ROW of each; nothing wide is joined."""
+    keys = [*SPAN, "account_id"]
+    held = rows.select(*keys, *(name for name in columns if name not in keys)).collect()
+    number = moves.lazy().select(*keys, ROW)
+    found = held.lazy().select(keys).join(number, on=keys, how="left", maintain_order="left")
+    return held.with_columns(found.select(ROW).collect().to_series()).select(ROW, *columns)
 
 
 def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
@@ -231,7 +238,7 @@ def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) 
             delta_mrr=pl.lit(0, dtype=pl.Int64),
             closing_mrr="mrr",
         )
-        .select(ITEM_COLUMNS)
+        .select(ROW, *ITEM_COLUMNS)
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.mrr.book import Book
 
 SPANS = 100_000
 """Rows of the timeline of a share, of which two may be in memory at once."""
-ROWS = 250_000
+ROWS = 200_000
 """Items at month ends that are looked at in one pass, in three windows."""
 
 
