@@ -18,7 +18,7 @@ from pipeline.schemas import Column, Table
 from pipeline.schemas.table import UTC
 
 ROWS = "dagster/partition_row_count"
-PREVIEW = 5
+PREVIEW = 3
 NAMES, OWNER = ("name", "owner"), "owner"
 """Columns that name people, and the dimension of which the members do."""
 MONEY_DECIMALS, RATE_DECIMALS = 6, 12
