@@ -8,7 +8,7 @@ months in one call. Source of the rules: docs/method.md, "Metrics". Does not bel
 from pipeline.metrics.cohort_growth import Growth, cohort_growth, cohort_growth_of, growth_sums
 from pipeline.metrics.cohorts import cohort_sums, cohorts, cohorts_of
 from pipeline.metrics.exchange import counted
-from pipeline.metrics.expansion import Metrics, Tally, concluded, expansion, tallied
+from pipeline.metrics.expansion import Metrics, concluded, expansion
 from pipeline.metrics.identities import (
     check_components,
     check_members,
@@ -18,6 +18,7 @@ from pipeline.metrics.identities import (
 )
 from pipeline.metrics.past import Past, inferred, inferred_of
 from pipeline.metrics.spec import MetricsSpec
+from pipeline.metrics.tally import Tally, tallied
 
 __all__ = [
     "Growth",

@@ -1,0 +1,249 @@
+"""Sums of contributions by month, window, dimension and member, from the movements of some accounts.
+
+Belongs here: how movements, items, components and what accounts were come together, one dimension after another. A
+company that does not fit into memory is tallied account by account: tallies of different accounts add up. Does not
+belong here: what is made of the sums (`expansion`), what an account contributes (`contributions`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.metrics import contributions, figures
+from pipeline.metrics.contributions import CAUSE, ROW, SPAN
+from pipeline.metrics.members import (
+    ITEM_MEMBERS,
+    AccountDimension,
+    account_dimensions,
+    item_dimensions,
+    named,
+)
+from pipeline.metrics.past import Past, versions, with_versions
+from pipeline.metrics.spec import MetricsSpec
+from pipeline.money import convert
+from pipeline.months import add_months
+
+SNAPSHOT_COLUMNS = (
+    "month",
+    "account_id",
+    "plan",
+    "product_id",
+    "currency",
+    "billing_interval",
+    "pricing_model",
+    "mrr",
+    "discount_mrr",
+    "cancel_at",
+    "past_due_since",
+)
+SCHEMA = [("month", pl.Date), ("window_months", pl.Int64)]
+COMPONENT_COLUMNS = (*SPAN, "subscription_item_id", "type", "amount")
+ITEM_COLUMNS = (
+    "movement",
+    *(
+        f"{end}_{name}"
+        for end in ("opening", "closing")
+        for name in ("subscription_item_id", *ITEM_MEMBERS.values())
+    ),
+    "opening_mrr",
+    "fx_mrr",
+    "delta_mrr",
+    "closing_mrr",
+)
+MOVEMENT_COLUMNS = (
+    CAUSE,
+    "movement",
+    "opening_mrr",
+    "fx_mrr",
+    "delta_mrr",
+    "closing_mrr",
+    "opening_version",
+    "closing_version",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums over some accounts, to which those of others can be added; each frame has one row per its keys.
+
+    Attributes:
+        sums: month, window, dimension, member: `figures.summed`.
+        types: the same and type of expansion: amount, accounts.
+        quality: month, dimension, member: `figures.quality`.
+        months: month: provisional, policy.
+    """
+
+    sums: pl.DataFrame
+    types: pl.DataFrame
+    quality: pl.DataFrame
+    months: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What every dimension breaks down: movements in order of their number (ROW), and what belongs to them by it.
+
+    `items` are item movements (`alone`: of an account's only item), `holdings` items of the snapshot
+    (`figures.doubtful`), `expanding` the components of expanding accounts.
+    """
+
+    moves: pl.DataFrame
+    items: pl.LazyFrame
+    holdings: pl.DataFrame
+    expanding: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Breakdown:
+    """One dimension's parts: contributions, snapshot items with `member`, components with `member`."""
+
+    dimension: str
+    contributions: pl.LazyFrame
+    items: pl.LazyFrame
+    components: pl.LazyFrame
+
+
+def tallied(
+    snapshot: pl.LazyFrame,
+    movement: pl.LazyFrame,
+    item_movement: pl.LazyFrame,
+    component: pl.LazyFrame,
+    rates: pl.LazyFrame,
+    account: pl.LazyFrame,
+    spec: MetricsSpec,
+    past: Past | None = None,
+) -> Tally:
+    """The sums of every month and window that `movement` holds, for the total and each dimension.
+
+    Args:
+        snapshot: MRR_SNAPSHOT rows of the same months and accounts.
+        movement: MRR_MOVEMENT.
+        item_movement: MRR_ITEM_MOVEMENT of the same months, windows and accounts.
+        component: MRR_MOVEMENT_COMPONENT of the same months, windows and accounts.
+        rates: FX_RATE of these months and those at which the windows open.
+        account: ACCOUNT; accounts that are not in it are `unknown` in every CRM dimension.
+        spec: dimensions, targets, bands, versions.
+        past: what accounts were at the months' ends; None: what they are now.
+    """
+    dimensions = account_dimensions(spec.dimensions)
+    fields = sorted({field for dimension in dimensions for field in dimension.fields})
+    known = named(versions(account, past, fields), dimensions)
+    calendar = past.calendar if past else None
+    versioned = with_versions(movement.collect().lazy(), known, calendar).collect()
+    moves, causes = contributions.caused(versioned.with_row_index(ROW))
+    items = _numbered(item_movement, moves, ITEM_COLUMNS)
+    standing = _standing(snapshot, moves.join(items, on=ROW, how="anti"), rates).collect()
+    expanding = component.filter(movement="expansion")
+    parts = _Parts(
+        moves=moves,
+        items=pl.concat([items, standing]).with_columns(alone=pl.col(ROW).is_unique()).lazy(),
+        holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
+        expanding=_numbered(expanding, moves, COMPONENT_COLUMNS),
+    )
+    breakdowns = [*_of_accounts(parts, known, dimensions), *_of_items(parts, spec)]
+    sums, types, quality = zip(*(_sums(each, causes) for each in breakdowns), strict=True)
+    months = (
+        moves.lazy()
+        .group_by("month")
+        .agg(provisional=pl.col("provisional").any(), policy=pl.col("policy").max())
+    )
+    return Tally(pl.concat(sums), pl.concat(types), pl.concat(quality), months.collect())
+
+
+def _numbered(rows: pl.LazyFrame, moves: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """`columns` of what belongs to movements, with ROW of each; nothing wide is joined."""
+    keys = [*SPAN, "account_id"]
+    held = rows.select(*keys, *(name for name in columns if name not in keys)).collect()
+    number = moves.lazy().select(*keys, ROW)
+    found = held.lazy().select(keys).join(number, on=keys, how="left", maintain_order="left")
+    return held.with_columns(found.select(ROW).collect().to_series()).select(ROW, *columns)
+
+
+def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
+    """The items of accounts of which no item changed, as item movements: what moved is the rate, if anything.
+
+    Args:
+        snapshot: MRR_SNAPSHOT.
+        moves: the movements of these accounts, with ROW.
+        rates: FX_RATE.
+    """
+    spans = [
+        (month, window, add_months(month, -window))
+        for month, window in moves.select(SPAN).unique().rows()
+    ]
+    opening = pl.LazyFrame(spans, [*SCHEMA, ("opening_month", pl.Date)], orient="row")
+    then = rates.select("currency", opening_month="month", rate_then="rate")
+    stood = convert(pl.col("mrr_native"), pl.col("rate_then"))
+    both = {
+        f"{end}_{name}": pl.col(name)
+        for end in ("opening", "closing")
+        for name in ("subscription_item_id", *ITEM_MEMBERS.values())
+    }
+    return (
+        snapshot.join(moves.lazy().select(*SPAN, "account_id", ROW), on=["month", "account_id"])
+        .join(opening, on=SPAN)
+        .join(then, on=["opening_month", "currency"], how="left")
+        .with_columns(stood=stood)
+        .select(
+            ROW,
+            pl.lit(None, dtype=pl.String).alias("movement"),
+            **both,
+            opening_mrr="stood",
+            fx_mrr=pl.col("mrr") - pl.col("stood"),
+            delta_mrr=pl.lit(0, dtype=pl.Int64),
+            closing_mrr="mrr",
+        )
+        .select(ROW, *ITEM_COLUMNS)
+    )
+
+
+def _of_accounts(
+    parts: _Parts, known: pl.DataFrame, dimensions: Sequence[AccountDimension]
+) -> Iterator[_Breakdown]:
+    moves = parts.moves.select(MOVEMENT_COLUMNS)
+    closing = parts.moves.filter(pl.col("closing_mrr") > 0).unique(["month", "account_id"])
+    holdings = parts.holdings.join(
+        closing.select("month", "account_id", ROW), on=["month", "account_id"]
+    )
+    for dimension in dimensions:
+        placed = contributions.placed(moves, known, dimension)
+        members = {name: placed.get_column(name) for name in ("base", "end")}
+        yield _Breakdown(
+            dimension.name,
+            contributions.of_accounts(placed.lazy()),
+            holdings.lazy().with_columns(member=members["end"].gather(holdings[ROW])),
+            parts.expanding.lazy().with_columns(
+                member=members["base"].gather(parts.expanding[ROW])
+            ),
+        )
+
+
+def _of_items(parts: _Parts, spec: MetricsSpec) -> Iterator[_Breakdown]:
+    dimensions = item_dimensions(spec.dimensions)
+    members = contributions.item_members(
+        parts.items.filter(pl.col("movement") == "expansion"), dimensions
+    )
+    expanding = (
+        parts.expanding.lazy().join(members, on=[ROW, "subscription_item_id"]).collect().lazy()
+    )
+    for dimension in dimensions:
+        yield _Breakdown(
+            dimension.name,
+            contributions.of_items(parts.items, parts.moves, dimension),
+            parts.holdings.lazy().with_columns(member=dimension.of_item),
+            expanding.with_columns(member=dimension.of_item),
+        )
+
+
+def _sums(
+    part: _Breakdown, causes: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """One dimension's rows of a tally: sums, types, quality."""
+    types = part.components.group_by(*SPAN, "member", "type").agg(
+        pl.col("amount").sum(), accounts=pl.col(ROW).n_unique().cast(pl.Int64)
+    )
+    found = (figures.summed(part.contributions, causes), types, figures.quality(part.items))
+    named = pl.lit(part.dimension).alias("dimension")
+    sums, types_of, quality = (rows.with_columns(named).collect() for rows in found)
+    return sums, types_of, quality
