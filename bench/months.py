@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import text
 
-from bench.measuring import apart, keep, peak_mebibytes, timed
+from bench.measuring import Together, apart, keep, timed
 from bench.records import END, copies, simulated
 from pipeline.assets import rebuild
 from pipeline.cli import running
@@ -144,12 +144,14 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     if given.step:
         size = (given.accounts, given.months)
+        memory = Together()
+        memory.start()
         told = (
             build(given.folder, given.database, *size)
             if given.step == "build"
             else compute(given.folder, given.database)
         )
-        told["peak_gibibytes"] = round(peak_mebibytes() / 2**10, 2)
+        told["peak_gibibytes"] = round(memory.most_mebibytes / 2**10, 2)
         print(json.dumps(told))
         return
     with tempfile.TemporaryDirectory() as temporary:

@@ -80,6 +80,7 @@ def lots_of(place: Place, months: Sequence[date]) -> Iterator[Lot]:
 
 def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
     """The sums of a lot, and how much of it rests on inferred members."""
+    # A lot has a part of the accounts: who they are and were is not looked at for all of them each time.
     theirs = lot.rows[MRR_MOVEMENT].select("account_id").unique().collect().lazy()
     account, history = (
         rows.join(theirs, on="account_id", how="semi").collect().lazy()

@@ -62,7 +62,7 @@ def placed(
 
     Args:
         movement: MRR_MOVEMENT with CAUSE, `opening_version` and `closing_version`.
-        versions: the `versions` of accounts.
+        versions: the `versions` of accounts, `named`.
         dimension: which members are asked for.
     """
     beginning = pl.col("movement").is_in(["new", "reactivation"]).fill_null(value=False)

@@ -35,7 +35,7 @@ class Past:
 
 
 def versions(account: pl.LazyFrame, past: Past | None, fields: Sequence[str]) -> pl.DataFrame:
-    """One row per account and version: `version` (a number), `account_id, valid_from, valid_to` and `fields`.
+    """One row per account and version: `version` (the row's place), `account_id, valid_from, valid_to` and `fields`.
 
     The first begins with time itself, the last has no end. A field of which nothing is known but the present has it in
     every version; an emptied one is `unknown`.

@@ -157,7 +157,8 @@ def _numbered(rows: pl.LazyFrame, moves: pl.DataFrame, columns: Sequence[str]) -
     held = rows.select(*keys, *(name for name in columns if name not in keys)).collect()
     number = moves.lazy().select(*keys, ROW)
     found = held.lazy().select(keys).join(number, on=keys, how="left", maintain_order="left")
-    return held.with_columns(found.select(ROW).collect().to_series()).select(ROW, *columns)
+    numbered = held.with_columns(found.select(ROW).collect().to_series())
+    return numbered.drop_nulls(ROW).select(ROW, *columns)
 
 
 def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,5 +1,6 @@
 """Shares of accounts say what all together say, in this process, in two, or on a Ray cluster of two nodes."""
 
+import math
 import os
 import pickle
 import signal
@@ -156,11 +157,24 @@ def test_this_machine_begins_few_jobs_ahead_and_gives_them_in_order() -> None:
     assert len(taken) <= AT_ONCE + 2
     left = list(found)
     assert [job for job, _, _ in left] == [2 * job for job in range(1, 20)]
-    assert {size for _, _, size in left} == {max(1, pl.thread_pool_size() // AT_ONCE)}
-    processes = {process for _, process, _ in left}
-    assert len(processes) == AT_ONCE
-    assert os.getpid() not in processes
+    assert {size for _, _, size in left} == {math.ceil(pl.thread_pool_size() / AT_ONCE)}
+    assert os.getpid() not in {process for _, process, _ in left}
     assert os.environ.get("POLARS_MAX_THREADS") == threads
+
+
+def meets(job: tuple[int, Path]) -> int:
+    """Leaves its process's name, and waits until another process left one, too."""
+    number, folder = job
+    (folder / str(os.getpid())).touch()
+    until = time.monotonic() + 60
+    while len(list(folder.iterdir())) < AT_ONCE and time.monotonic() < until:
+        time.sleep(0.01)
+    return number
+
+
+def test_two_processes_are_at_work_at_once(tmp_path: Path) -> None:
+    assert list(fan_out(meets, [(number, tmp_path) for number in range(6)])) == list(range(6))
+    assert len(list(tmp_path.iterdir())) == AT_ONCE
 
 
 def test_a_single_job_needs_no_process() -> None:
@@ -168,21 +182,60 @@ def test_a_single_job_needs_no_process() -> None:
     assert list(fan_out(doubled, [])) == []
 
 
+class Speechless(Exception):
+    """An error that another process cannot make again."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} in {where}")
+
+
+def speechless(job: int) -> int:
+    raise Speechless("a panic", f"job {job}")
+
+
 def test_what_fails_in_a_process_fails_here_with_the_same_words() -> None:
     with pytest.raises(ConfigError, match="job 0 cannot be done"):
         list(fan_out(breaks, range(3)))
+    with pytest.raises(RuntimeError, match="Speechless: a panic in job 0"):
+        list(fan_out(speechless, range(3)))
 
 
-def killed(job: int) -> int:
-    """As by a kernel that has no memory left."""
-    if job == 2:
+def slow(job: tuple[int, Path]) -> int:
+    """Leaves a sign that it began."""
+    number, folder = job
+    (folder / str(number)).touch()
+    time.sleep(2)
+    return number
+
+
+def test_who_stops_early_waits_for_what_is_being_done_alone(tmp_path: Path) -> None:
+    found = fan_out(slow, [(number, tmp_path) for number in range(9)])
+    assert next(found) == 0
+    found.close()  # type: ignore[attr-defined]
+    assert len(list(tmp_path.iterdir())) <= 1 + AT_ONCE
+
+
+def killed(job: tuple[int, Path | None]) -> int:
+    """As by a kernel that has no memory left: job 2, once if there is a place to remember it by."""
+    number, once = job
+    if number == 2 and not (once and once.exists()):
+        if once:
+            once.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return job
+    return number
 
 
-def test_a_process_that_is_killed_is_told_with_what_to_do() -> None:
-    with pytest.raises(ProcessKilled, match="most likely because memory ran out"):
-        list(fan_out(killed, range(6)))
+def test_after_a_kill_one_process_goes_on_with_what_is_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [(number, tmp_path / "killed") for number in range(6)]
+    assert list(fan_out(killed, jobs)) == list(range(6))
+    assert "most likely because memory ran out" in caplog.text
+
+
+def test_a_process_that_is_killed_again_is_told_with_what_to_do() -> None:
+    with pytest.raises(ProcessKilled, match="Give the machine more memory"):
+        list(fan_out(killed, [(number, None) for number in range(6)]))
 
 
 LEFT_ALONE = """
