@@ -219,6 +219,7 @@ def test_a_change_that_does_not_say_what_changed(path: str, value: Any) -> None:
         "created",
         "discounts",
         "items.data.0.created",
+        "items.data.0.current_period_start",
         "items.data.0.discounts",
         "items.data.0.price.id",
     ],
@@ -232,6 +233,16 @@ def test_a_subscription_that_does_not_say_what_it_is(path: str) -> None:
     }  # fmt: skip
     assert told("subscription", listed)[0] == []
     assert told("subscription", changed(listed, path, GONE)) == (["sub_a"], "bounded")
+
+
+def test_before_basil_the_subscription_says_when_its_period_began() -> None:
+    old = {
+        "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "usd", "created": SECONDS,
+        "discounts": [], "status": "active", "current_period_start": SECONDS,
+        "items": {"data": [item("si", "p") | {"created": SECONDS}], "has_more": False},
+    }  # fmt: skip
+    assert told("subscription", old)[0] == []
+    assert told("subscription", changed(old, "current_period_start", GONE))[0] == ["sub_a"]
 
 
 def events(path: str, value: Any, version: str | None) -> tuple[list[str], str]:

@@ -66,6 +66,8 @@ SUBSCRIPTION = (
                 "customer_id", "currency", "status", "created_at", "items", "subscription_discounts"
             )
             | _null_inside("items", "id", "price_id", "created")
+            # Before basil the period stood on the subscription.
+            | (_null("subscription_period") & _null_inside("items", "period_start"))
         )
     )
 )
