@@ -18,6 +18,9 @@ from pipeline.billing.evidence import worst
 from pipeline.billing.in_force import in_force, joined
 from pipeline.schemas.billing import DISCOUNT_REF
 
+UNKNOWN = "unknown"
+"""The level of a discount that no evidence explains."""
+
 
 def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:
     """`periods` with `ids`, the discounts that count: those invoiced, and `extra`, what the invoice could not show.
@@ -25,18 +28,29 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     A discount that applies to the invoiced product and did not reduce its line was not in force, unless nothing was
     left of the line (`blank`). One that is for other products leaves no trace on the line, yet counts when the item
     changes to such a product in the period. A line that the customer's discount reduced proves that the subscription
-    had none. What was in force when months were billed ahead is not asked. Both are in the order in which they are in
-    force; where that does not name every invoiced one, the order is open (`unordered`). An invoice names the discounts
+    had none. What was in force when months were billed ahead is not asked. Those of one level are in the order in which
+    they are in force; where that does not name every invoiced one of the level, it is open (`unordered`). What the
+    invoice itself used up is shown no more, which leaves the order in other levels. An invoice names the discounts
     above its lines: usage, billed at the end, has no others; what else is shown with a blank line is `contradicted`.
     """
     periods = periods.collect().lazy()
     given = refs.select("discount_id", "coupon_id", level=level_of_discount())
+    told = periods.select(*PERIOD, "shown", discount_id="invoiced").explode(
+        "discount_id", empty_as_null=False, keep_nulls=False
+    )
     by_customer = (
-        periods.select(*PERIOD, discount_id="invoiced")
-        .explode("discount_id", empty_as_null=False, keep_nulls=False)
-        .join(given.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
+        told.join(given.filter(pl.col("level") == "customer"), on="discount_id", how="semi")
         .select(*PERIOD, by_customer=pl.lit(value=True))
         .unique()
+    )
+    # The levels of which the invoice has discounts that are not shown.
+    unshown = (
+        told.filter(
+            pl.col("shown").list.contains(pl.col("discount_id")).fill_null(value=False).not_()
+        )
+        .join(given, on="discount_id", how="left", maintain_order="left")
+        .group_by(PERIOD, maintain_order=True)
+        .agg(unshown=pl.col("level").fill_null(UNKNOWN).unique())
     )
     limited = coupons.select("coupon_id", "applies_to").unique("coupon_id")
     others = (
@@ -50,7 +64,9 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
     over = pl.col("metered") & pl.col("blank") & (pl.col("level") != "item")
     billed = pl.col("invoiced").list.contains(pl.col("discount_id")).fill_null(value=False)
     mixed = pl.col("beside") & (pl.col("invoiced").list.len() > 0)
-    whole = pl.col("billed") == pl.col("invoiced").list.len()
+    nobodys = pl.col("unshown").list.contains(UNKNOWN) | pl.col("levels").list.contains(UNKNOWN)
+    same = pl.col("unshown").list.set_intersection("levels").list.len() > 0
+    open_order = (pl.col("unshown").is_not_null() & (same | nobodys)).fill_null(value=False)
     extra = (
         periods.filter(ahead().not_())
         .select(*PERIOD, "product_id", "invoiced", "blank", "metered", discount_id="shown")
@@ -66,21 +82,25 @@ def _beside(periods: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) ->
             & over.fill_null(value=False).not_(),
         )
         .filter(pl.col("billed") | pl.col("beside"))
+        .with_columns(among=pl.col("beside").any().over([*PERIOD, "level"]))
         .group_by(PERIOD, maintain_order=True)
         .agg(
-            pl.col("billed").sum(),
             pl.col("beside").any(),
             pl.col("invoiced").first(),
+            levels=pl.col("level").filter("beside").fill_null(UNKNOWN).unique(),
             contradicted=(pl.col("beside") & pl.col("blank") & above).any(),
-            both="discount_id",
+            both=pl.col("discount_id").filter("among"),
             extra=pl.col("discount_id").filter("beside"),
         )
+        .join(unshown, on=PERIOD, how="left")
         .select(
             *PERIOD,
             "extra",
-            ids=pl.when(mixed & whole).then("both").otherwise(joined("invoiced", "extra")),
+            ids=pl.when(mixed & open_order.not_())
+            .then(joined("both", "invoiced").list.unique(maintain_order=True))
+            .otherwise(joined("invoiced", "extra")),
             contradicted="contradicted",
-            unordered=mixed & whole.not_(),
+            unordered=mixed & open_order,
         )
     )
     return periods.join(extra, on=PERIOD, how="left").with_columns(

@@ -98,6 +98,36 @@ def test_a_discount_on_other_products_keeps_its_place() -> None:
     assert march(history) == (90_000_000, "exact")
 
 
+@pytest.mark.parametrize(
+    ("level", "found"), [("subscription", (90_000_000, "exact")), ("item", (80_000_000, "bounded"))]
+)
+def test_what_the_first_invoice_used_up_leaves_the_order_of_other_levels(
+    level: str, found: tuple[int, str]
+) -> None:
+    """$20 off comes before 50% and the invoice shows 50% and a third one, which was over in the same second.
+
+    Of the subscription it says nothing of the item's; of the item it may have stood anywhere, or have had its place.
+    """
+    both = ("di_pro", "di_half")
+    history = History([*PRICES, PRO]).states(
+        (MARCH, state(item("si", "plan", 1, *both))),
+        (datetime(2026, 3, 20, tzinfo=UTC), state(item("si", "pro", 1, *both))),
+    )
+    only_pro = {"products": ["prod_b"]}
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("coupon", coupon("NOTHING", percent_off=0.01, duration="once"))
+    history.records(
+        "coupon", coupon("OFF20", amount_off=2_000, currency="usd", applies_to=only_pro)
+    )
+    for each, name in (("di_half", "HALF"), ("di_pro", "OFF20")):
+        history.records("discount", discount(each, name, MARCH, subscription_item="si"))
+    of = {"subscription_item": "si"} if level == "item" else {"subscription": "sub_a"}
+    history.records("discount", discount("di_once", "NOTHING", MARCH, end=MARCH, **of))
+    billed(history, line("march", MARCH, APRIL, 10_000, di_half=5_000, di_once=0))
+    amount, grade = march(history)
+    assert (round(amount, -5), grade) == found
+
+
 def gone_at_the_renewal(each: str) -> History:
     """A discount on the subscription in February, none since the renewal of March."""
     return History(PRICES).states(
