@@ -257,10 +257,11 @@ def test_a_deleted_draft_tells_no_discount() -> None:
 def test_a_deleted_draft_tells_no_state() -> None:
     """$119 since November, first seen in July: the invoice of December is its only evidence before."""
     created, december = (datetime(2025, month, 10, 8, tzinfo=UTC) for month in (11, 12))
+    begun = dict.fromkeys(("created", "current_period_start"), int(created.timestamp()))
     listed = {
         "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "usd", "status": "active",
         "created": int(created.timestamp()), "discounts": [],
-        "items": {"data": [item("si", "p") | {"created": int(created.timestamp())}], "has_more": False},
+        "items": {"data": [item("si", "p") | begun], "has_more": False},
     }  # fmt: skip
     history = History([price("p", 11_900)]).records("subscription", listed)
     draft = invoice("1", december, line("1", 11_900, 0, december)) | {"status": "draft"}

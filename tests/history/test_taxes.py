@@ -279,10 +279,11 @@ def test_before_the_first_event_lines_tell(known: bool, net: Fraction) -> None:
         )
         for at in (created, created.replace(month=12))
     ]
+    begun = dict.fromkeys(("created", "current_period_start"), int(created.timestamp()))
     listed = {
         "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "usd", "status": "active",
         "created": int(created.timestamp()), "discounts": [], **under(old),
-        "items": {"data": [item("si", "p") | {"created": int(created.timestamp())}], "has_more": False},
+        "items": {"data": [item("si", "p") | begun], "has_more": False},
     }  # fmt: skip
     history = History([price("p", 3333)]).records("invoice", *lines).records("subscription", listed)
     rows = history.folded().item_timeline.sort("valid_from").rows(named=True)

@@ -122,10 +122,11 @@ def test_so_does_one_that_only_an_invoice_names() -> None:
         "id": "in", "object": "invoice", "status": "paid", "customer": "cus_a", "currency": "eur",
         "created": seconds(2025, 12, 10), "discounts": [], "lines": {"data": [line], "has_more": False},
     }  # fmt: skip
+    begun = dict.fromkeys(("created", "current_period_start"), seconds(2025, 12, 10))
     now = {
         "id": "sub_a", "object": "subscription", "customer": "cus_a", "currency": "eur", "status": "active",
         "created": seconds(2025, 12, 10), "discounts": [],
-        "items": {"data": [item("si", "p_eur", 2) | {"created": seconds(2025, 12, 10)}], "has_more": False},
+        "items": {"data": [item("si", "p_eur", 2) | begun], "has_more": False},
     }  # fmt: skip
     euros = price("p_eur", 1_000) | {"currency": "eur"}
     history = listed(GONE, euros).records("invoice", invoice).records("subscription", now)
