@@ -31,6 +31,7 @@ from pipeline.errors import ConfigError, ProcessKilled
 from pipeline.schemas import Table
 from pipeline.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "rk_test_nobodyshallseethis"
 MONTHS = 14
 WANTED = tuple(calendar(MONTHS).months[-2:])
@@ -204,15 +205,38 @@ def slow(job: tuple[int, Path]) -> int:
     """Leaves a sign that it began."""
     number, folder = job
     (folder / str(number)).touch()
-    time.sleep(2)
+    time.sleep(3)
     return number
 
 
-def test_who_stops_early_waits_for_what_is_being_done_alone(tmp_path: Path) -> None:
-    found = fan_out(slow, [(number, tmp_path) for number in range(9)])
-    assert next(found) == 0
-    found.close()  # type: ignore[attr-defined]
-    assert len(list(tmp_path.iterdir())) <= 1 + AT_ONCE
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from tests.assets.test_fan_out import slow
+from pipeline.assets.fan_out import fan_out
+
+if __name__ == "__main__":
+    list(fan_out(slow, [(number, Path(sys.argv[1])) for number in range(9)]))
+"""
+
+
+def test_who_is_interrupted_waits_for_what_is_being_done_alone(tmp_path: Path) -> None:
+    """The third job is handed over already, and is not begun."""
+    script, signs = tmp_path / "interrupted.py", tmp_path / "signs"
+    script.write_text(INTERRUPTED)
+    signs.mkdir()
+    with subprocess.Popen(
+        [sys.executable, str(script), str(signs)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+    ) as parent:
+        until = time.monotonic() + 60
+        while len(list(signs.iterdir())) < AT_ONCE and time.monotonic() < until:
+            time.sleep(0.01)
+        parent.send_signal(signal.SIGINT)
+        _, said = parent.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in said
+    assert {each.name for each in signs.iterdir()} == {str(each) for each in range(AT_ONCE)}
 
 
 def killed(job: tuple[int, Path | None]) -> int:
@@ -253,10 +277,9 @@ if __name__ == "__main__":
 def test_no_process_stays_behind_when_the_one_that_began_it_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "left_alone.py"
     script.write_text(LEFT_ALONE)
-    root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(
         [sys.executable, str(script)],
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:

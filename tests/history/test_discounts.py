@@ -17,7 +17,7 @@ from tests.history.discounted import (
     line,
     march,
 )
-from tests.history.stripe_json import History, coupon, discount, item, state
+from tests.history.stripe_json import History, Json, coupon, discount, item, state
 
 
 def test_a_coupon_id_that_is_used_again_is_none_that_is_known() -> None:
@@ -80,33 +80,12 @@ def test_given_with_the_subscription_it_counts() -> None:
     assert march(history) == (50_000_000, "exact")
 
 
-def test_a_discount_on_other_products_keeps_its_place() -> None:
-    """The line of prod_a shows 50% alone; of prod_b $20 off comes first: half of 180 is 90, not 200 / 2 - 20."""
-    both = ("di_pro", "di_half")
-    history = History([*PRICES, PRO]).states(
-        (MARCH, state(item("si", "plan", 1, *both))),
-        (datetime(2026, 3, 20, tzinfo=UTC), state(item("si", "pro", 1, *both))),
-    )
-    only_pro = {"products": ["prod_b"]}
-    history.records("coupon", coupon("HALF", percent_off=50.0))
-    history.records(
-        "coupon", coupon("OFF20", amount_off=2_000, currency="usd", applies_to=only_pro)
-    )
-    for each, name in (("di_half", "HALF"), ("di_pro", "OFF20")):
-        history.records("discount", discount(each, name, MARCH, subscription_item="si"))
-    billed(history, line("march", MARCH, APRIL, 10_000, di_half=5_000))
-    assert march(history) == (90_000_000, "exact")
+def beside_one_for_prod_b(*more: Json, **reduced: int) -> History:
+    """$20 off prod_b alone and 50% off, in this order, on an item that is of prod_a first; the line shows 50%.
 
-
-@pytest.mark.parametrize(
-    ("level", "found"), [("subscription", (90_000_000, "exact")), ("item", (80_000_000, "bounded"))]
-)
-def test_what_the_first_invoice_used_up_leaves_the_order_of_other_levels(
-    level: str, found: tuple[int, str]
-) -> None:
-    """$20 off comes before 50% and the invoice shows 50% and a third one, which was over in the same second.
-
-    Of the subscription it says nothing of the item's; of the item it may have stood anywhere, or have had its place.
+    Args:
+        more: discounts of coupon NOTHING.
+        reduced: what else the line shows.
     """
     both = ("di_pro", "di_half")
     history = History([*PRICES, PRO]).states(
@@ -121,10 +100,32 @@ def test_what_the_first_invoice_used_up_leaves_the_order_of_other_levels(
     )
     for each, name in (("di_half", "HALF"), ("di_pro", "OFF20")):
         history.records("discount", discount(each, name, MARCH, subscription_item="si"))
-    of = {"subscription_item": "si"} if level == "item" else {"subscription": "sub_a"}
-    history.records("discount", discount("di_once", "NOTHING", MARCH, end=MARCH, **of))
-    billed(history, line("march", MARCH, APRIL, 10_000, di_half=5_000, di_once=0))
-    amount, grade = march(history)
+    history.records("discount", *more)
+    billed(history, line("march", MARCH, APRIL, 10_000, di_half=5_000, **reduced))
+    return history
+
+
+def test_a_discount_on_other_products_keeps_its_place() -> None:
+    """The line of prod_a shows 50% alone; of prod_b $20 off comes first: half of 180 is 90, not 200 / 2 - 20."""
+    assert march(beside_one_for_prod_b()) == (90_000_000, "exact")
+
+
+@pytest.mark.parametrize(
+    ("of", "found"),
+    [
+        ({"subscription": "sub_a"}, (90_000_000, "exact")),
+        ({"subscription_item": "si"}, (80_000_000, "bounded")),
+    ],
+)
+def test_what_the_first_invoice_used_up_leaves_the_order_of_other_levels(
+    of: Json, found: tuple[int, str]
+) -> None:
+    """A third discount was over in the second of the invoice, which alone shows it.
+
+    Of the subscription it says nothing of the item's; of the item it may have stood anywhere among them.
+    """
+    once = discount("di_once", "NOTHING", MARCH, end=MARCH, **of)
+    amount, grade = march(beside_one_for_prod_b(once, di_once=0))
     assert (round(amount, -5), grade) == found
 
 
