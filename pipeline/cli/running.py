@@ -201,6 +201,8 @@ def _run(
             )
         except PipelineError:
             raise
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         except dg.DagsterError as error:
             cause = _pipeline_error(error)
             raise cause or PipelineError(

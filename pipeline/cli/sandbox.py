@@ -3,6 +3,7 @@
 Belongs here: starting it and saying how to reach it.
 """
 
+import signal
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -63,6 +64,8 @@ def serve(customers: int, months: int, seed: int, crm: "Crm", crm_life: bool, po
 def wait_for_interrupt() -> None:
     """Return when the person presses Ctrl-C."""
     try:
+        # Polars handles interrupts from when it is loaded, and so that what is waited for goes on: here, for ever.
+        signal.siginterrupt(signal.SIGINT, True)
         threading.Event().wait()
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)

@@ -23,7 +23,7 @@ from pipeline import metrics
 from pipeline.assets import inputs, night
 from pipeline.assets import metrics as metrics_steps
 from pipeline.assets import mrr as mrr_steps
-from pipeline.assets.fan_out import AT_ONCE, fan_out, processors
+from pipeline.assets.fan_out import AT_ONCE, UNWANTED, fan_out, processors
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
@@ -201,22 +201,26 @@ def test_what_fails_in_a_process_fails_here_with_the_same_words() -> None:
         list(fan_out(speechless, range(3)))
 
 
-def slow(job: tuple[int, Path]) -> int:
-    """Leaves a sign that it began."""
+def lasts(job: tuple[int, Path]) -> int:
+    """Leaves a sign that it began, and is at work until nobody wants more."""
     number, folder = job
     (folder / str(number)).touch()
-    time.sleep(3)
+    until = time.monotonic() + 60
+    while not UNWANTED[0].is_set() and time.monotonic() < until:
+        time.sleep(0.01)
     return number
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from pathlib import Path
-from tests.assets.test_fan_out import slow
+from tests.assets.test_fan_out import lasts
 from pipeline.assets.fan_out import fan_out
 
 if __name__ == "__main__":
-    list(fan_out(slow, [(number, Path(sys.argv[1])) for number in range(9)]))
+    # As Dagster's handler does: that of Polars would be heard when a job is done.
+    signal.siginterrupt(signal.SIGINT, True)
+    list(fan_out(lasts, [(number, Path(sys.argv[1])) for number in range(9)]))
 """
 
 
@@ -234,7 +238,7 @@ def test_who_is_interrupted_waits_for_what_is_being_done_alone(tmp_path: Path) -
         while len(list(signs.iterdir())) < AT_ONCE and time.monotonic() < until:
             time.sleep(0.01)
         parent.send_signal(signal.SIGINT)
-        _, said = parent.communicate(timeout=60)
+        _, said = parent.communicate(timeout=180)
     assert b"KeyboardInterrupt" in said
     assert {each.name for each in signs.iterdir()} == {str(each) for each in range(AT_ONCE)}
 

@@ -1,6 +1,7 @@
-"""What commands that die, or start together, leave to the next one: nothing that stops it."""
+"""What commands that die or are stopped, or start together, leave to the next one: nothing that stops it."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ import dagster as dg
 import pytest
 from starlette.responses import Response
 
-from pipeline.cli import running
+from pipeline.cli import main, running
 from pipeline.sandbox.server import SandboxServer
 from pipeline.sandbox.web.world import Call, Conditions
 from tests.cli.desk import Desk
@@ -68,6 +69,36 @@ def test_a_run_after_one_that_was_killed(worked: Desk) -> None:
         statuses = [run.status.value for run in instance.get_runs()]
     assert statuses.count("FAILURE") == 1
     assert not set(statuses) - {"SUCCESS", "FAILURE"}
+
+
+def test_ctrl_c_stops_a_run_that_waits_for_stripe(desk: Desk) -> None:
+    stuck = Stuck()
+    with SandboxServer(desk.services.company, conditions=stuck) as server:
+        desk.environment |= server.environment()
+        stopped = _start(desk, "run")
+        try:
+            assert stuck.reached.wait(SECONDS)
+            stopped.send_signal(signal.SIGINT)
+            _, err = stopped.communicate(timeout=SECONDS)
+        finally:
+            stopped.kill()
+    assert stopped.returncode == main.INTERRUPTED
+    assert "Stopped. What was finished is kept" in err
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_stops_the_simulated_services(desk: Desk) -> None:
+    served = _start(desk, "sandbox", "serve", "--port", "0", "--customers", "5", "--months", "2")
+    try:
+        assert served.stderr is not None
+        assert any("Slack page" in line for line in served.stderr)
+        served.send_signal(signal.SIGINT)
+        _, err = served.communicate(timeout=SECONDS)
+    finally:
+        served.kill()
+    assert served.returncode in {0, main.INTERRUPTED}, "whether it already waited"
+    assert err.strip().startswith("Stopped.")
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow
