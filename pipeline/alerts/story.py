@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.alerts.intents import Finding
 from pipeline.config import Dimensions
-from pipeline.metrics.members import account_dimensions, named
+from pipeline.metrics.members import account_dimensions, fields_of, named, segments
 from pipeline.money import MICRO
 from pipeline.months import add_months
 
@@ -189,12 +189,14 @@ def movers(background: Background, month: date, dimension: str, member: str) -> 
     if belongs is None:
         return ()
     fields = [name for name in background.account.columns if name not in {"account_id", "name"}]
-    members = named(background.account, account_dimensions(background.dimensions)).select(fields)
+    asked = fields_of(account_dimensions(background.dimensions), background.dimensions)
+    members = named(background.account, asked).select(fields)
     ends = [members.select(pl.all().name.prefix(f"{end}_")) for end in ("opening", "closing")]
     known = background.account.select("account_id", known_as="name", owned_by="owner")
     rows = (
         background.movement.filter(pl.col("month") == month)
         .join(pl.concat([known, *ends], how="horizontal"), on="account_id", how="left")
+        .with_columns(**segments(background.dimensions))
         .filter(belongs)
         .join(_customers(background.link), on="account_id", how="left")
         .select(
@@ -215,8 +217,8 @@ def movers(background: Background, month: date, dimension: str, member: str) -> 
 def _belongs(configured: Dimensions, dimension: str, member: str) -> pl.Expr | None:
     for each in account_dimensions(configured):
         if each.name == dimension:
-            began = (each.opening == member) & pl.col("opening_mrr").ne_missing(0)
-            return began | ((each.closing == member) & pl.col("closing_mrr").ne_missing(0))
+            began = (each.at("opening") == member) & pl.col("opening_mrr").ne_missing(0)
+            return began | ((each.at("closing") == member) & pl.col("closing_mrr").ne_missing(0))
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.metrics.members import AccountDimension, ItemDimension
+from pipeline.metrics.members import ItemDimension
 
 SPAN = ("month", "window_months")
 ROW = "row"
@@ -53,42 +53,40 @@ def caused(movement: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
 
 
-def placed(
-    movement: pl.DataFrame, versions: pl.DataFrame, dimension: AccountDimension
-) -> pl.DataFrame:
-    """Movements with `base`, the member a movement belongs to, and `end`, the member at the closing end.
+def placed(movement: pl.DataFrame) -> pl.DataFrame:
+    """Movements with the ends that say which member they belong to, and which it is afterwards.
 
-    The base is the member at the opening end (new, reactivation: the closing end); what has left stays in its base.
+    `base_version` and `base_monthly` (MRR): of the opening end (new, reactivation: the closing end). `end_version` and
+    `end_monthly`: of the closing end; what has left stays where it was.
 
     Args:
-        movement: MRR_MOVEMENT with CAUSE, `opening_version` and `closing_version`.
-        versions: the `versions` of accounts, `named`.
-        dimension: which members are asked for.
+        movement: MRR_MOVEMENT with `opening_version` and `closing_version`.
     """
     beginning = pl.col("movement").is_in(["new", "reactivation"]).fill_null(value=False)
-    base = pl.when(beginning).then(dimension.closing).otherwise(dimension.opening)
-    fields = [
-        versions.get_column(field).gather(movement[f"{end}_version"]).alias(f"{end}_{field}")
-        for end in ("opening", "closing")
-        for field in dimension.fields
-    ]
-    return (
-        movement.lazy()
-        .with_columns(fields)
-        .with_columns(base=base)
-        .with_columns(
-            end=pl.when(pl.col("closing_mrr") == 0).then("base").otherwise(dimension.closing)
-        )
-        .drop(field.name for field in fields)
-        .collect()
-    )
+    opening = {"version": "opening_version", "monthly": pl.col("opening_mrr") + pl.col("fx_mrr")}
+    closing = {"version": "closing_version", "monthly": "closing_mrr"}
+    based = {
+        f"base_{name}": pl.when(beginning).then(closing[name]).otherwise(opening[name])
+        for name in opening
+    }
+    ended = {
+        f"end_{name}": pl.when(pl.col("closing_mrr") == 0)
+        .then(f"base_{name}")
+        .otherwise(closing[name])
+        for name in closing
+    }
+    return movement.lazy().with_columns(**based).with_columns(**ended).collect()
 
 
-def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
-    """Contributions to an account dimension; a change of member is a transfer at closing value."""
+def of_accounts(movement: pl.LazyFrame) -> pl.LazyFrame:
+    """Contributions to an account dimension; a change of member is a transfer at closing value.
+
+    Args:
+        movement: MRR_MOVEMENT with CAUSE and the members that a movement has at its `base` and at its `end`.
+    """
     moved = pl.col("end") != pl.col("base")
     opens = (pl.col("opening_mrr") + pl.col("fx_mrr")) > 0
-    stays = placed_movement.select(
+    stays = movement.select(
         CAUSE,
         member="base",
         starting_mrr="opening_mrr",
@@ -99,7 +97,7 @@ def of_accounts(placed_movement: pl.LazyFrame) -> pl.LazyFrame:
         ending_mrr=pl.when(moved).then(NOTHING).otherwise("closing_mrr"),
         kept=opens & (pl.col("closing_mrr") > 0),
     )
-    arrives = placed_movement.filter(moved).select(
+    arrives = movement.filter(moved).select(
         CAUSE,
         pl.col("end").alias("member"),
         *(NOTHING.alias(name) for name in ("starting_mrr", "fx_mrr", "delta_mrr")),

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.metrics.contributions import AMOUNTS, CAUSE, ROLL_FORWARD, SPAN
 
+MEMBER = pl.col("member")
 TOP = (1, 5, 10)
 LARGEST = "largest"
 """Column: the largest expansions, as many as the longest of TOP takes."""
@@ -38,7 +39,9 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     return pl.when(denominator > 0).then(numerator / denominator)
 
 
-def summed(contributions: pl.LazyFrame, causes: pl.DataFrame) -> pl.LazyFrame:
+def summed(
+    contributions: pl.LazyFrame, causes: pl.DataFrame, member: pl.Expr = MEMBER
+) -> pl.LazyFrame:
     """One row per month, window and member: the roll-forward's sums, counts of accounts, churn by kind, `largest`.
 
     Sums of some accounts can be added to those of others (`added`).
@@ -46,6 +49,7 @@ def summed(contributions: pl.LazyFrame, causes: pl.DataFrame) -> pl.LazyFrame:
     Args:
         contributions: CAUSE, member, amounts.
         causes: what CAUSE stands for.
+        member: the member that a contribution's `member` is the number of.
     """
     delta, movement = pl.col("delta_mrr"), pl.col("movement")
     expanding = causes.filter(movement == "expansion").get_column(CAUSE)
@@ -58,7 +62,7 @@ def summed(contributions: pl.LazyFrame, causes: pl.DataFrame) -> pl.LazyFrame:
         moved=(delta != 0).sum().cast(pl.Int64),
         largest=_largest(delta.filter(expands)),
     )
-    by_cause = by_cause.join(causes.lazy(), on=CAUSE)
+    by_cause = by_cause.join(causes.lazy(), on=CAUSE).with_columns(member=member)
     churned = -delta.filter(movement == "churn")
     kind = pl.col("churn_kind").filter(movement == "churn")
     sums = {name: pl.col(name).sum() for name in AMOUNTS} | {

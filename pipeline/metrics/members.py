@@ -4,7 +4,7 @@ Belongs here: dimensions as expressions. Source of the rules: docs/method.md, "A
 dimensions". Does not belong here: amounts (`contributions`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,25 +25,51 @@ ITEM_MEMBERS = {
 
 COHORT = "first_paid_month"
 """The column of ACCOUNT that a cohort rests on."""
+TOTAL = "all"
+"""The only member of the dimension `total`."""
 LONGEST = 200
 """Characters of a member: it stands in keys of the warehouse, and PostgreSQL's index holds no long ones."""
+
+End = Literal["opening", "closing"]
+Members = Mapping[str, pl.Series]
+"""Field of accounts -> its members (the place is a member's number), or the numbers of accounts' members."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountDimension:
-    """A dimension of accounts.
+    """A dimension of accounts: the members of its fields, crossed where there are two; the total has none.
 
     Attributes:
         name: what it is called.
-        opening: the member at the opening end, over movements with `opening_<field>` (`named`) for each field.
-        closing: the member at the closing end, over `closing_<field>`.
-        fields: the columns of ACCOUNT that it rests on.
+        fields: columns of ACCOUNT, and `segment` also where it follows from an amount (`segments`).
     """
 
     name: str
-    opening: pl.Expr
-    closing: pl.Expr
     fields: tuple[str, ...] = ()
+
+    def at(self, end: End) -> pl.Expr:
+        """The member at one end, over `opening_<field>` or `closing_<field>` (`named`)."""
+        return self._crossed([pl.col(f"{end}_{field}").fill_null(UNKNOWN) for field in self.fields])
+
+    def number(self, members: Members) -> pl.Expr:
+        """The number of the member, over the numbers of the fields' members."""
+        found = pl.lit(0, dtype=pl.Int64)
+        for field in self.fields:
+            found = found * members[field].len() + pl.col(field)
+        return found
+
+    def of_number(self, number: pl.Expr, members: Members) -> pl.Expr:
+        """The member that has the number."""
+        parts = []
+        for field in reversed(self.fields):
+            parts.append(pl.lit(members[field]).gather(number % members[field].len()))
+            number = number // members[field].len()
+        return self._crossed(parts[::-1])
+
+    def _crossed(self, parts: Sequence[pl.Expr]) -> pl.Expr:
+        if not parts:
+            return pl.lit(TOTAL)
+        return parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=" + ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +79,7 @@ class ItemDimension:
     name: str
     column: str
 
-    def at(self, end: Literal["opening", "closing"]) -> pl.Expr:
+    def at(self, end: End) -> pl.Expr:
         """The member of an item movement at one end; `unknown` where the item has none."""
         return _named(pl.col(f"{end}_{self.column}"))
 
@@ -65,13 +91,15 @@ class ItemDimension:
 
 def account_dimensions(configured: Dimensions) -> list[AccountDimension]:
     """The total, then the configured account dimensions, then the crossed ones."""
-    total = AccountDimension("total", pl.lit("all"), pl.lit("all"))
-    single = {name: _single(name, configured) for name in configured.account}
-    crossed = [
-        _crossed([single.get(name) or _single(name, configured) for name in names])
-        for names in configured.crossed
+    columns = {"cohort": COHORT}
+    crossed = [(name,) for name in configured.account] + list(configured.crossed)
+    return [
+        AccountDimension("total"),
+        *(
+            AccountDimension("+".join(names), tuple(columns.get(name, name) for name in names))
+            for names in crossed
+        ),
     ]
-    return [total, *single.values(), *crossed]
 
 
 def item_dimensions(configured: Dimensions) -> list[ItemDimension]:
@@ -79,51 +107,60 @@ def item_dimensions(configured: Dimensions) -> list[ItemDimension]:
     return [ItemDimension(name, ITEM_MEMBERS[name]) for name in configured.item]
 
 
-def segment_by_acv(monthly: pl.Expr, bands: tuple[SegmentBand, ...]) -> pl.Expr:
-    """The segment of an account with so much MRR (micro-units): 12 x MRR, to cents, `below` exclusive."""
+def bands(configured: Dimensions) -> tuple[SegmentBand, ...]:
+    """The segments that follow from an account's MRR; none where its CRM says which it is in."""
+    return configured.segment.bands if configured.segment.source == "acv" else ()
+
+
+def band(monthly: pl.Expr, bands: Sequence[SegmentBand]) -> pl.Expr:
+    """The number of the band of an account with so much MRR (micro-units): 12 x MRR, to cents, `below` exclusive."""
     cents = round_half_even(
         monthly.cast(pl.Int128) * 12, pl.lit(MICRO // 100, dtype=pl.Int128)
     ).cast(pl.Int64)
-    member = pl.lit(bands[-1].name)
-    for band in reversed(bands):
-        if band.below is not None:
-            member = (
-                pl.when(cents < int(band.below * 100)).then(pl.lit(band.name)).otherwise(member)
-            )
-    return member
+    found = pl.lit(len(bands) - 1, dtype=pl.Int64)
+    for number, each in reversed(list(enumerate(bands))):
+        if each.below is not None:
+            found = pl.when(cents < int(each.below * 100)).then(number).otherwise(found)
+    return found
 
 
-def _single(name: str, configured: Dimensions) -> AccountDimension:
-    if name == "segment" and configured.segment.source == "acv":
-        bands = configured.segment.bands
-        opening = pl.col("opening_mrr") + pl.col("fx_mrr")
-        return AccountDimension(
-            name, segment_by_acv(opening, bands), segment_by_acv(pl.col("closing_mrr"), bands)
-        )
-    field = COHORT if name == "cohort" else name
-    opening, closing = (
-        pl.col(f"{end}_{field}").fill_null(UNKNOWN) for end in ("opening", "closing")
-    )
-    return AccountDimension(name, opening, closing, (field,))
+def segments(configured: Dimensions) -> dict[str, pl.Expr]:
+    """Column -> the segment at each end, over movements, where it follows from their amounts."""
+    found = bands(configured)
+    if not found:
+        return {}
+    names = pl.Series([each.name for each in found])
+    ends = {"opening": pl.col("opening_mrr") + pl.col("fx_mrr"), "closing": pl.col("closing_mrr")}
+    return {
+        f"{end}_segment": pl.lit(names).gather(band(monthly, found))
+        for end, monthly in ends.items()
+    }
 
 
-def named(versions: pl.DataFrame, dimensions: Sequence[AccountDimension]) -> pl.DataFrame:
-    """`versions` with the members of accounts instead of what their fields say; `unknown` where that is nothing."""
+def fields_of(dimensions: Sequence[AccountDimension], configured: Dimensions) -> list[str]:
+    """The columns of ACCOUNT that the dimensions rest on."""
     fields = {field for dimension in dimensions for field in dimension.fields}
+    return sorted(fields - {"segment"} if bands(configured) else fields)
+
+
+def named(versions: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
+    """`versions` with the members of accounts instead of what `fields` say; `unknown` where that is nothing."""
     return versions.with_columns(
         _named(pl.col(field).dt.strftime("%Y-%m") if field == COHORT else pl.col(field))
-        for field in sorted(fields)
+        for field in fields
     )
+
+
+def numbered(versions: pl.DataFrame, fields: Sequence[str]) -> tuple[Members, Members]:
+    """The numbers of the members of versions (`named`), one more for accounts nobody knows, and which members these are."""
+    members: dict[str, pl.Series] = {}
+    numbers: dict[str, pl.Series] = {}
+    for field in fields:
+        told = pl.concat([versions.get_column(field), pl.Series(field, [UNKNOWN])])
+        members[field] = told.unique().sort()
+        numbers[field] = told.cast(pl.Enum(members[field])).to_physical().cast(pl.Int64)
+    return numbers, members
 
 
 def _named(value: pl.Expr) -> pl.Expr:
     return value.str.head(LONGEST).fill_null(UNKNOWN)
-
-
-def _crossed(parts: list[AccountDimension]) -> AccountDimension:
-    return AccountDimension(
-        "+".join(part.name for part in parts),
-        pl.concat_str([part.opening for part in parts], separator=" + "),
-        pl.concat_str([part.closing for part in parts], separator=" + "),
-        tuple(dict.fromkeys(field for part in parts for field in part.fields)),
-    )

@@ -65,7 +65,7 @@ def versions(account: pl.LazyFrame, past: Past | None, fields: Sequence[str]) ->
 def with_versions(
     movement: pl.LazyFrame, known: pl.DataFrame, calendar: Calendar | None
 ) -> pl.LazyFrame:
-    """Movements with `opening_version` and `closing_version`; null where the account is not known.
+    """Movements with `opening_version` and `closing_version`; one more than the last where an account is not known.
 
     Args:
         movement: MRR_MOVEMENT.
@@ -73,7 +73,9 @@ def with_versions(
         calendar: where months end; needed where an account has several versions.
     """
     only = known.filter(pl.col("valid_to").is_null()).lazy().select("account_id", "version")
-    last = movement.join(only, on="account_id", how="left")
+    last = movement.join(only, on="account_id", how="left").with_columns(
+        pl.col("version").fill_null(known.height)
+    )
     changed = known.filter(pl.len().over("account_id") > 1)
     cases = movement.select("month", "window_months").unique().collect().rows()
     if changed.is_empty() or calendar is None or not cases:

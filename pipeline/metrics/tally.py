@@ -12,12 +12,18 @@ import polars as pl
 
 from pipeline.metrics import contributions, figures
 from pipeline.metrics.contributions import CAUSE, ROW, SPAN
+from pipeline.metrics.figures import MEMBER
+from pipeline.config import SegmentBand
 from pipeline.metrics.members import (
     ITEM_MEMBERS,
-    AccountDimension,
+    Members,
     account_dimensions,
+    band,
+    bands,
+    fields_of,
     item_dimensions,
     named,
+    numbered,
 )
 from pipeline.metrics.past import Past, versions, with_versions
 from pipeline.metrics.spec import MetricsSpec
@@ -58,8 +64,6 @@ MOVEMENT_COLUMNS = (
     "fx_mrr",
     "delta_mrr",
     "closing_mrr",
-    "opening_version",
-    "closing_version",
 )
 
 
@@ -102,6 +106,8 @@ class _Breakdown:
     contributions: pl.LazyFrame
     items: pl.LazyFrame
     components: pl.LazyFrame
+    member: pl.Expr = MEMBER
+    """The member of a contribution, where these have its number."""
 
 
 def tallied(
@@ -126,12 +132,12 @@ def tallied(
         spec: dimensions, targets, bands, versions.
         past: what accounts were at the months' ends; None: what they are now.
     """
-    dimensions = account_dimensions(spec.dimensions)
-    fields = sorted({field for dimension in dimensions for field in dimension.fields})
-    known = named(versions(account, past, fields), dimensions)
+    fields = fields_of(account_dimensions(spec.dimensions), spec.dimensions)
+    known = named(versions(account, past, fields), fields)
     calendar = past.calendar if past else None
     versioned = with_versions(movement.collect().lazy(), known, calendar).collect()
-    moves, causes = contributions.caused(versioned.with_row_index(ROW))
+    placed = contributions.placed(versioned)
+    moves, causes = contributions.caused(placed.with_row_index(ROW))
     items = _numbered(item_movement, moves, ITEM_COLUMNS)
     standing = _standing(snapshot, moves.join(items, on=ROW, how="anti"), rates).collect()
     expanding = component.filter(movement="expansion")
@@ -141,7 +147,7 @@ def tallied(
         holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
         expanding=_numbered(expanding, moves, COMPONENT_COLUMNS),
     )
-    breakdowns = [*_of_accounts(parts, known, dimensions), *_of_items(parts, spec)]
+    breakdowns = [*_of_accounts(parts, known, fields, spec), *_of_items(parts, spec)]
     sums, types, quality = zip(*(_sums(each, causes) for each in breakdowns), strict=True)
     months = (
         moves.lazy()
@@ -200,24 +206,49 @@ def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) 
 
 
 def _of_accounts(
-    parts: _Parts, known: pl.DataFrame, dimensions: Sequence[AccountDimension]
+    parts: _Parts, known: pl.DataFrame, fields: Sequence[str], spec: MetricsSpec
 ) -> Iterator[_Breakdown]:
     moves = parts.moves.select(MOVEMENT_COLUMNS)
     closing = parts.moves.filter(pl.col("closing_mrr") > 0).unique(["month", "account_id"])
     holdings = parts.holdings.join(
         closing.select("month", "account_id", ROW), on=["month", "account_id"]
     )
-    for dimension in dimensions:
-        placed = contributions.placed(moves, known, dimension)
-        members = {name: placed.get_column(name) for name in ("base", "end")}
+    base, end, members = _numbers(parts.moves, known, fields, bands(spec.dimensions))
+    of_base, of_end = base[parts.expanding[ROW]], end[holdings[ROW]]
+    for dimension in account_dimensions(spec.dimensions):
+        number = dimension.number(members)
+        member = {"member": dimension.of_number(number, members)}
+        numbered_moves = moves.with_columns(_column(base, base=number), _column(end, end=number))
         yield _Breakdown(
             dimension.name,
-            contributions.of_accounts(placed.lazy()),
-            holdings.lazy().with_columns(member=members["end"].gather(holdings[ROW])),
-            parts.expanding.lazy().with_columns(
-                member=members["base"].gather(parts.expanding[ROW])
-            ),
+            contributions.of_accounts(numbered_moves.lazy()),
+            holdings.with_columns(_column(of_end, **member)).lazy(),
+            parts.expanding.with_columns(_column(of_base, **member)).lazy(),
+            dimension.of_number(MEMBER, members),
         )
+
+
+def _column(frame: pl.DataFrame, **value: pl.Expr) -> pl.Series:
+    """One more column of a frame, alone."""
+    return frame.with_columns(**value).get_column(next(iter(value)))
+
+
+def _numbers(
+    moves: pl.DataFrame, known: pl.DataFrame, fields: Sequence[str], segments: Sequence[SegmentBand]
+) -> tuple[pl.DataFrame, pl.DataFrame, Members]:
+    """The numbers of the fields' members at the base and at the end of each movement, and which members these are."""
+    numbers, members = numbered(known, fields)
+    if segments:
+        members = {**members, "segment": pl.Series([each.name for each in segments])}
+
+    def at(end: str) -> pl.DataFrame:
+        version, monthly = moves.get_column(f"{end}_version"), pl.col(f"{end}_monthly")
+        found = {field: pl.lit(numbers[field].gather(version)) for field in fields}
+        if segments:
+            found["segment"] = band(monthly, segments)
+        return moves.select(ROW, **found)
+
+    return at("base"), at("end"), members
 
 
 def _of_items(parts: _Parts, spec: MetricsSpec) -> Iterator[_Breakdown]:
@@ -244,7 +275,8 @@ def _sums(
     types = part.components.group_by(*SPAN, "member", "type").agg(
         pl.col("amount").sum(), accounts=pl.col(ROW).n_unique().cast(pl.Int64)
     )
-    found = (figures.summed(part.contributions, causes), types, figures.quality(part.items))
+    sums_of = figures.summed(part.contributions, causes, part.member)
+    found = (sums_of, types, figures.quality(part.items))
     named = pl.lit(part.dimension).alias("dimension")
     sums, types_of, quality = (rows.with_columns(named).collect() for rows in found)
     return sums, types_of, quality

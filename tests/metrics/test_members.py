@@ -20,7 +20,7 @@ def test_a_long_name_is_cut_and_an_absent_one_is_unknown() -> None:
     frame = pl.DataFrame({"owner": [LONG, None, "Ann"], "plan": [LONG, None, "Pro"]})
     owner = next(each for each in account_dimensions(Dimensions()) if each.name == "owner")
     plan = next(each for each in item_dimensions(Dimensions()) if each.name == "plan")
-    ends = named(frame, [owner]).select(opening_owner="owner").select(owner.opening)
+    ends = named(frame, ["owner"]).select(opening_owner="owner").select(owner.at("opening"))
     assert ends.to_series().to_list() == [LONG[:LONGEST], "unknown", "Ann"]
     found = frame.select(plan=plan.of_item)
     assert found["plan"].to_list() == [LONG[:LONGEST], "unknown", "Pro"]
