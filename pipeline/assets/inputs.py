@@ -87,7 +87,7 @@ def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Tab
     return {table: place.lake.scan(table, keys) for table in tables}
 
 
-LOT = 400_000
+LOT = 500_000
 """Movements, of all windows, of a lot, of which two may be in memory at once."""
 
 

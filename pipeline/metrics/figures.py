@@ -60,9 +60,13 @@ def summed(
         closing_accounts=(pl.col("ending_mrr") > 0).sum().cast(pl.Int64),
         kept_accounts=pl.col("kept").sum().cast(pl.Int64),
         moved=(delta != 0).sum().cast(pl.Int64),
-        largest=_largest(delta.filter(expands)),
     )
-    by_cause = by_cause.join(causes.lazy(), on=CAUSE).with_columns(member=member)
+    grown = contributions.filter(expands).group_by(CAUSE, "member").agg(largest=_largest(delta))
+    by_cause = (
+        by_cause.join(grown, on=[CAUSE, "member"], how="left")
+        .join(causes.lazy(), on=CAUSE)
+        .with_columns(member=member)
+    )
     churned = -delta.filter(movement == "churn")
     kind = pl.col("churn_kind").filter(movement == "churn")
     sums = {name: pl.col(name).sum() for name in AMOUNTS} | {

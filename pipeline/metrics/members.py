@@ -152,7 +152,7 @@ def named(versions: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
 
 
 def numbered(versions: pl.DataFrame, fields: Sequence[str]) -> tuple[Members, Members]:
-    """The numbers of the members of versions (`named`), one more for accounts nobody knows, and which members these are."""
+    """The numbers of the members of versions (`named`), with one more for an account nobody knows, and the members."""
     members: dict[str, pl.Series] = {}
     numbers: dict[str, pl.Series] = {}
     for field in fields:

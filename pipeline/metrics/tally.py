@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.config import SegmentBand
 from pipeline.metrics import contributions, figures
 from pipeline.metrics.contributions import CAUSE, ROW, SPAN
 from pipeline.metrics.figures import MEMBER
-from pipeline.config import SegmentBand
 from pipeline.metrics.members import (
     ITEM_MEMBERS,
     Members,
@@ -217,20 +217,20 @@ def _of_accounts(
     of_base, of_end = base[parts.expanding[ROW]], end[holdings[ROW]]
     for dimension in account_dimensions(spec.dimensions):
         number = dimension.number(members)
-        member = {"member": dimension.of_number(number, members)}
-        numbered_moves = moves.with_columns(_column(base, base=number), _column(end, end=number))
+        member = dimension.of_number(number, members)
+        placed = moves.with_columns(_column(base, number, "base"), _column(end, number, "end"))
         yield _Breakdown(
             dimension.name,
-            contributions.of_accounts(numbered_moves.lazy()),
-            holdings.with_columns(_column(of_end, **member)).lazy(),
-            parts.expanding.with_columns(_column(of_base, **member)).lazy(),
+            contributions.of_accounts(placed.lazy()),
+            holdings.with_columns(_column(of_end, member, "member")).lazy(),
+            parts.expanding.with_columns(_column(of_base, member, "member")).lazy(),
             dimension.of_number(MEMBER, members),
         )
 
 
-def _column(frame: pl.DataFrame, **value: pl.Expr) -> pl.Series:
-    """One more column of a frame, alone."""
-    return frame.with_columns(**value).get_column(next(iter(value)))
+def _column(frame: pl.DataFrame, value: pl.Expr, name: str) -> pl.Series:
+    """One more column of a frame, alone; as long as the frame, also where the value is the same for all."""
+    return frame.with_columns(value.alias(name)).get_column(name)
 
 
 def _numbers(

@@ -135,6 +135,20 @@ def test_crossed_members_change_where_either_does() -> None:
     }
 
 
+def test_crossed_members_that_read_alike_are_one() -> None:
+    """A key of the warehouse cannot be there twice, whatever people call an owner."""
+    told = {
+        ("acc_0", "owner", BEGIN - DAY): "A",
+        ("acc_0", "industry", BEGIN - DAY): "B + C",
+        ("acc_1", "owner", BEGIN - DAY): "A + B",
+        ("acc_1", "industry", BEGIN - DAY): "C",
+    }
+    found = metrics_of(one_account_each({"acc_0": (100, 150), "acc_1": (10, 12)}), told)
+    assert members(found, "owner+industry") == {"A + B + C": (110, 52, 0, 0, 162)}
+    by_type = found.expansion_by_type.filter(dimension="owner+industry")
+    assert by_type.select("member", "accounts").rows() == [("A + B + C", 2)]
+
+
 def test_the_running_month_ends_now() -> None:
     told = {("acc_0", "owner", BEGIN - DAY): "Ann", ("acc_0", "owner", BEGIN + 9 * DAY): "Bob"}
     book = one_account_each({"acc_0": (100, 150)})
