@@ -4,6 +4,8 @@ Belongs here: which discounts reduced the invoice of a period, references to cou
 of them count for the period is in `periods`.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 PERIOD = ["subscription_item_id", "period_start"]
@@ -13,10 +15,10 @@ LATEST = ["settled", "invoiced_at", "invoice_id", "line_id"]
 NO_IDS = pl.lit([], dtype=pl.List(pl.String))
 
 
-def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
+def period_discounts(lines: pl.LazyFrame, key: Sequence[str] = PERIOD) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
-    One row per (subscription_item_id, period_start) that was invoiced: `ids`, which may be empty, the product_id it
+    One row per `key` (with `period_end`, where periods without length are asked for) that was invoiced: `ids`, which may be empty, the product_id it
     was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
     other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
     (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
@@ -26,18 +28,17 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
     ordinary = (
         lines.filter(pl.col("proration").not_())
         .select(
-            *PERIOD,
+            *dict.fromkeys((*key, "period_end")),
             *LATEST,
             "product_id",
             "currency",
-            "period_end",
             "named",
             "reduced",
             "faint",
             void=pl.col("invoice_status") == "void",
             ids=pl.col("line_discounts").fill_null(NO_IDS),
         )
-        .with_columns(alone=pl.len().over(PERIOD) == 1)
+        .with_columns(alone=pl.len().over(key) == 1)
         .collect()
         .lazy()
     )
@@ -47,20 +48,20 @@ def period_discounts(lines: pl.LazyFrame) -> pl.LazyFrame:
         blank=pl.col("reduced").fill_null(0) <= 0,
         ids=pl.col("ids").list.unique(maintain_order=True),
     )
-    several = _of_several_lines(ordinary.filter(pl.col("alone").not_()))
+    several = _of_several_lines(ordinary.filter(pl.col("alone").not_()), key)
     columns = several.collect_schema().names()
     return pl.concat([alone.select(columns), several])
 
 
-def _of_several_lines(ordinary: pl.LazyFrame) -> pl.LazyFrame:
+def _of_several_lines(ordinary: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFrame:
     """`period_discounts` of the periods with more than one line: the last invoice decides."""
     ordinary = ordinary.sort(pl.col("void").not_(), *LATEST).collect().lazy()
     last = (
-        ordinary.group_by(PERIOD)
+        ordinary.group_by(key)
         .agg(
             pl.col("product_id", "currency", "invoiced_at").last(),
             pl.col("settled", "invoice_id", "void", "named").last(),
-            pl.col("period_end").max(),
+            *(pl.col(name).max() for name in {"period_end"}.difference(key)),
             several=pl.col("invoice_id").min() != pl.col("invoice_id").max(),
         )
         .collect()
@@ -69,24 +70,66 @@ def _of_several_lines(ordinary: pl.LazyFrame) -> pl.LazyFrame:
     # Tiers have a line each; a line of zero may not name what reduced the others.
     ids = pl.col("ids").explode(empty_as_null=False, keep_nulls=False).unique(maintain_order=True)
     of_last = (
-        ordinary.join(last.select(*PERIOD, "invoice_id"), on=[*PERIOD, "invoice_id"], how="semi")
-        .group_by(PERIOD, maintain_order=True)
+        ordinary.join(last.select(*key, "invoice_id"), on=[*key, "invoice_id"], how="semi")
+        .group_by(key, maintain_order=True)
         .agg(ids=ids, blank=pl.col("reduced").sum() <= 0, faint=pl.col("faint").any())
     )
     tied = (
-        ordinary.join(last.filter("several"), on=[*PERIOD, "void", *LATEST[:2]], how="semi")
-        .group_by(*PERIOD, "invoice_id", maintain_order=True)
+        ordinary.join(last.filter("several"), on=[*key, "void", *LATEST[:2]], how="semi")
+        .group_by(*key, "invoice_id", maintain_order=True)
         .agg(ids=ids)
-        .group_by(PERIOD)
+        .group_by(key)
         .agg(tied=pl.col("ids").list.join(",").n_unique() > 1)
     )
     return (
         last.drop("invoice_id", "several")
-        .join(of_last, on=PERIOD)
-        .join(tied, on=PERIOD, how="left")
+        .join(of_last, on=key)
+        .join(tied, on=key, how="left")
         .with_columns(tied=pl.col("tied").fill_null(value=False) | pl.col("faint"))
         .drop("faint")
     )
+
+
+def by_list(refs: pl.LazyFrame, subscriptions: pl.LazyFrame) -> pl.LazyFrame:
+    """`refs` (DISCOUNT) without those that are listed where, by their own record, they are not.
+
+    Whose a discount is decides what it reduces, and after which others. Of two records that contradict each other nobody
+    knows which one is right: such a discount is one that no evidence explains.
+
+    Args:
+        refs: what the discounts' own records say.
+        subscriptions: OBSERVED_SUBSCRIPTION, with the discounts that subscriptions and their items list.
+    """
+    item = pl.element().struct.field("discounts").list.len() > 0
+    of_items = (
+        subscriptions.filter(pl.col("items").list.eval(item).list.any())
+        .select("subscription_id", "items")
+        .explode("items", empty_as_null=False, keep_nulls=False)
+        .select(
+            "subscription_id",
+            subscription_item_id=pl.col("items").struct.field("id"),
+            discount_id=pl.col("items").struct.field("discounts"),
+        )
+    )
+    of_subscriptions = subscriptions.select(
+        "subscription_id",
+        subscription_item_id=pl.lit(None, dtype=pl.String),
+        discount_id="subscription_discounts",
+    ).filter(pl.col("discount_id").list.len() > 0)
+    whose = ("subscription_id", "subscription_item_id")
+    listed = (
+        pl.concat([of_items, of_subscriptions])
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
+        .unique()
+    )
+    contradicted = (
+        refs.select("discount_id", *whose)
+        .join(listed, on="discount_id", suffix="_listed")
+        .filter(
+            pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_listed")) for name in whose)
+        )
+    )
+    return refs.join(contradicted, on="discount_id", how="anti", maintain_order="left")
 
 
 def whole_discounts(refs: pl.LazyFrame, coupons: pl.LazyFrame) -> pl.LazyFrame:

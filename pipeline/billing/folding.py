@@ -161,6 +161,7 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     mine = pl.concat([getattr(evidence, name).select("customer_id") for name in OWN]).unique()
     whose = pl.col("customer_id")
     refs = refs.filter(whose.is_null() | whose.is_in(mine.collect().to_series().implode()))
+    refs = discounts.by_list(refs, evidence.subscription)
     unreadable = evidence.unreadable
     evidence, coverage, refs = numbered(evidence, coverage, refs.collect().lazy())
     invoice_items = invoices.invoice_items(evidence.invoice_item).collect().lazy()

@@ -192,9 +192,8 @@ def usage_charges(
         & pl.col("pieces").any().not_()
         & pl.col("described").is_not_null().all()
     )
-    found = with_references(
-        period_discounts(charged).drop("product_id", "period_end", "settled"), refs, key[:2]
-    )
+    # What was billed for no time at all has the start of another period.
+    found = with_references(period_discounts(charged, key).drop("product_id", "settled"), refs, key)
     found = found.collect().lazy()
     return schemas.USAGE_CHARGE.conform(
         charged.sort(*key, "invoiced_at", "line_id")
@@ -205,8 +204,8 @@ def usage_charges(
             *share_of(computed(), pl.col("reduced"), pl.col("included")),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
-        .join(found.drop("currency"), on=key[:2], how="left")
-        .join(without_coupon(found, coupons, key[:2]), on=key[:2], how="left")
+        .join(found.drop("currency"), on=key, how="left")
+        .join(without_coupon(found, coupons, key), on=key, how="left")
         .with_columns(
             pl.col("discounts").fill_null([]),
             pl.col(SHARE).fill_null(1),

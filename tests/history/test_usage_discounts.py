@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from tests.history.discounted import (
+    APRIL,
     FEBRUARY,
     JANUARY,
     MARCH,
@@ -109,3 +110,31 @@ def test_what_an_unlisted_coupon_took_off_a_few_cents_leaves_no_trace(
     billed(history, (MARCH, usage), above=["di_six"])
     found = history.snapshot(date(2026, 3, 1))["si_calls"]
     assert (found["mrr_native"], found["evidence"]) == (cents * 10_000, grade)
+
+
+def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
+    """A new anchor bills March's usage of no second at all; the whole of March, with the same start, a month later."""
+    calls = item("si_calls", "calls", None)
+    history = History([price("calls", 100, "prod_c", usage=True)]).states(
+        (FEBRUARY, state(calls, discounts=["di_half"])),
+        (MARCH, state(calls, period=MARCH, discounts=["di_half"])),
+    )
+    history.records(
+        "coupon", coupon("HALF", percent_off=50.0), coupon("FIFTH", percent_off=20.0)
+    )
+    history.records(
+        "discount",
+        discount("di_half", "HALF", FEBRUARY),
+        discount("di_fifth", "FIFTH", MARCH),
+    )
+    bills = [
+        line("none", MARCH, MARCH, 0, di_half=0),
+        line("march", MARCH, APRIL, 5_000, di_fifth=1_000),
+    ]
+    for _, usage in bills:
+        usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+        usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    billed(history, (MARCH, bills[0][1]), (APRIL, bills[1][1]))
+    charges = history.folded().usage_charge.sort("period_end")
+    given = [[each["discount_id"] for each in ids] for ids in charges["discounts"]]
+    assert given == [["di_half"], ["di_fifth"]]
