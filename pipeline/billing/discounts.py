@@ -18,12 +18,16 @@ NO_IDS = pl.lit([], dtype=pl.List(pl.String))
 def period_discounts(lines: pl.LazyFrame, key: Sequence[str] = PERIOD) -> pl.LazyFrame:
     """The discounts that reduced each item's invoice of the period that starts at `period_start`, in order.
 
-    One row per `key` (with `period_end`, where periods without length are asked for) that was invoiced: `ids`, which may be empty, the product_id it
-    was invoiced for, its currency, period_end and invoiced_at. A void invoice tells what was in force (`void`) where no
-    other tells, a draft (`settled` false) where no final one does; of several invoices made in one second that differ
-    (`tied`) any may be the last. Where nothing is left of its lines (`blank`) it may not show all that reduced them;
-    what reduced the whole invoice it may name (`named`). What it may have taken off without a trace (`faint`) leaves
-    the same doubt as two last invoices.
+    One row per `key` that was invoiced: `ids`, which may be empty, the product_id it was invoiced for, its currency,
+    period_end and invoiced_at. A void invoice tells what was in force (`void`) where no other tells, a draft (`settled`
+    false) where no final one does; of several invoices made in one second that differ (`tied`) any may be the last.
+    Where nothing is left of its lines (`blank`) it may not show all that reduced them; what reduced the whole invoice
+    it may name (`named`). What it may have taken off without a trace (`faint`) leaves the same doubt as two last
+    invoices.
+
+    Args:
+        lines: ordinary invoice lines.
+        key: what names a period; with `period_end` where one may have no length, and so the start of the next one.
     """
     ordinary = (
         lines.filter(pl.col("proration").not_())
@@ -93,8 +97,8 @@ def _of_several_lines(ordinary: pl.LazyFrame, key: Sequence[str]) -> pl.LazyFram
 def by_list(refs: pl.LazyFrame, subscriptions: pl.LazyFrame) -> pl.LazyFrame:
     """`refs` (DISCOUNT) without those that are listed where, by their own record, they are not.
 
-    Whose a discount is decides what it reduces, and after which others. Of two records that contradict each other nobody
-    knows which one is right: such a discount is one that no evidence explains.
+    Whose a discount is decides what it reduces, and after which others. Of two records that contradict each other
+    nobody knows which one is right: such a discount is one that no evidence explains.
 
     Args:
         refs: what the discounts' own records say.

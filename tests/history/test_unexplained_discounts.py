@@ -128,9 +128,7 @@ def test_two_bills_of_one_second_for_the_same_usage() -> None:
 def test_a_discount_that_is_listed_elsewhere_than_its_record_says_is_not_known(said: Json) -> None:
     """A tenth and a fifth off the subscription; by its record the fifth is the customer's, or the item's."""
     history = renewed(["di_tenth", "di_fifth"], ["di_tenth", "di_fifth"])
-    history.records(
-        "coupon", coupon("TENTH", percent_off=10.0), coupon("FIFTH", percent_off=20.0)
-    )
+    history.records("coupon", coupon("TENTH", percent_off=10.0), coupon("FIFTH", percent_off=20.0))
     history.records("discount", discount("di_tenth", "TENTH", FEBRUARY))
     history.records("discount", discount("di_fifth", "FIFTH", FEBRUARY) | said)
     assert march(history)[1] == "inferred"

@@ -119,9 +119,7 @@ def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
         (FEBRUARY, state(calls, discounts=["di_half"])),
         (MARCH, state(calls, period=MARCH, discounts=["di_half"])),
     )
-    history.records(
-        "coupon", coupon("HALF", percent_off=50.0), coupon("FIFTH", percent_off=20.0)
-    )
+    history.records("coupon", coupon("HALF", percent_off=50.0), coupon("FIFTH", percent_off=20.0))
     history.records(
         "discount",
         discount("di_half", "HALF", FEBRUARY),
