@@ -63,8 +63,13 @@ def placed(movement: pl.DataFrame) -> pl.DataFrame:
         movement: MRR_MOVEMENT with `opening_version` and `closing_version`.
     """
     beginning = pl.col("movement").is_in(["new", "reactivation"]).fill_null(value=False)
-    opening = {"version": "opening_version", "monthly": pl.col("opening_mrr") + pl.col("fx_mrr")}
-    closing = {"version": "closing_version", "monthly": "closing_mrr"}
+    opening, closing = (
+        {"version": pl.col(f"{end}_version"), "monthly": monthly}
+        for end, monthly in (
+            ("opening", pl.col("opening_mrr") + pl.col("fx_mrr")),
+            ("closing", pl.col("closing_mrr")),
+        )
+    )
     based = {
         f"base_{name}": pl.when(beginning).then(closing[name]).otherwise(opening[name])
         for name in opening
