@@ -189,7 +189,7 @@ def movers(background: Background, month: date, dimension: str, member: str) -> 
     if belongs is None:
         return ()
     fields = [name for name in background.account.columns if name not in {"account_id", "name"}]
-    asked = fields_of(account_dimensions(background.dimensions), background.dimensions)
+    asked = fields_of(background.dimensions)
     members = named(background.account, asked).select(fields)
     ends = [members.select(pl.all().name.prefix(f"{end}_")) for end in ("opening", "closing")]
     known = background.account.select("account_id", known_as="name", owned_by="owner")

@@ -137,9 +137,9 @@ def segments(configured: Dimensions) -> dict[str, pl.Expr]:
     }
 
 
-def fields_of(dimensions: Sequence[AccountDimension], configured: Dimensions) -> list[str]:
-    """The columns of ACCOUNT that the dimensions rest on."""
-    fields = {field for dimension in dimensions for field in dimension.fields}
+def fields_of(configured: Dimensions) -> list[str]:
+    """The columns of ACCOUNT that the account dimensions rest on."""
+    fields = {field for each in account_dimensions(configured) for field in each.fields}
     return sorted(fields - {"segment"} if bands(configured) else fields)
 
 

@@ -132,7 +132,7 @@ def tallied(
         spec: dimensions, targets, bands, versions.
         past: what accounts were at the months' ends; None: what they are now.
     """
-    fields = fields_of(account_dimensions(spec.dimensions), spec.dimensions)
+    fields = fields_of(spec.dimensions)
     known = named(versions(account, past, fields), fields)
     calendar = past.calendar if past else None
     versioned = with_versions(movement.collect().lazy(), known, calendar).collect()

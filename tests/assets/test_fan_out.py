@@ -30,6 +30,7 @@ from pipeline.assets.shares import shares as split
 from pipeline.errors import ConfigError, ProcessKilled
 from pipeline.schemas import Table
 from pipeline.settings import Settings
+from tests.interrupted import hearing
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "rk_test_nobodyshallseethis"
@@ -230,7 +231,7 @@ def test_who_is_interrupted_waits_for_what_is_being_done_alone(tmp_path: Path) -
     script.write_text(INTERRUPTED)
     signs.mkdir()
     with subprocess.Popen(
-        [sys.executable, str(script), str(signs)],
+        hearing(str(script), str(signs)),
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
     ) as parent:
@@ -238,7 +239,10 @@ def test_who_is_interrupted_waits_for_what_is_being_done_alone(tmp_path: Path) -
         while len(list(signs.iterdir())) < AT_ONCE and time.monotonic() < until:
             time.sleep(0.01)
         parent.send_signal(signal.SIGINT)
-        _, said = parent.communicate(timeout=180)
+        try:
+            _, said = parent.communicate(timeout=180)
+        finally:
+            parent.kill()
     assert b"KeyboardInterrupt" in said
     assert {each.name for each in signs.iterdir()} == {str(each) for each in range(AT_ONCE)}
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 
@@ -15,13 +14,14 @@ from pipeline.cli import main, running
 from pipeline.sandbox.server import SandboxServer
 from pipeline.sandbox.web.world import Call, Conditions
 from tests.cli.desk import Desk
+from tests.interrupted import hearing
 
 SECONDS = 60
 
 
 def _start(desk: Desk, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli.main", *arguments],
+        hearing("-m", "pipeline.cli.main", *arguments),
         cwd=desk.folder,
         env={**os.environ, **desk.environment},
         stdout=subprocess.PIPE,
@@ -82,6 +82,7 @@ def test_ctrl_c_stops_a_run_that_waits_for_stripe(desk: Desk) -> None:
             _, err = stopped.communicate(timeout=SECONDS)
         finally:
             stopped.kill()
+            stopped.wait()
     assert stopped.returncode == main.INTERRUPTED
     assert "Stopped. What was finished is kept" in err
     assert "Traceback" not in err
@@ -96,6 +97,7 @@ def test_ctrl_c_stops_the_simulated_services(desk: Desk) -> None:
         _, err = served.communicate(timeout=SECONDS)
     finally:
         served.kill()
+        served.wait()
     assert served.returncode in {0, main.INTERRUPTED}, "whether it already waited"
     assert err.strip().startswith("Stopped.")
     assert "Traceback" not in err

@@ -18,7 +18,8 @@ def account(customer: str, cents: int, product: str, percent: float) -> History:
         customer=customer,
     )
     history.records("coupon", coupon("WELCOME", percent_off=percent))
-    return history.records("discount", discount(f"di_{customer}", "WELCOME", FEBRUARY))
+    given = {"customer": f"cus_{customer}", "subscription": f"sub_{customer}"}
+    return history.records("discount", discount(f"di_{customer}", "WELCOME", FEBRUARY, **given))
 
 
 class Both(History):
