@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.metrics.contributions import AMOUNTS, CAUSE, ROLL_FORWARD, SPAN
 
 MEMBER = pl.col("member")
+"""Column: whose the figures of a row are."""
 TOP = (1, 5, 10)
 LARGEST = "largest"
 """Column: the largest expansions, as many as the longest of TOP takes."""

@@ -275,7 +275,9 @@ def _sums(
     types = part.components.group_by(*SPAN, "member", "type").agg(
         pl.col("amount").sum(), accounts=pl.col(ROW).n_unique().cast(pl.Int64)
     )
-    sums_of = figures.summed(part.contributions, causes, part.member)
+    # Read twice, made once.
+    made = part.contributions.collect().lazy()
+    sums_of = figures.summed(made, causes, part.member)
     found = (sums_of, types, figures.quality(part.items))
     named = pl.lit(part.dimension).alias("dimension")
     sums, types_of, quality = (rows.with_columns(named).collect() for rows in found)
