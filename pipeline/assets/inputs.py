@@ -89,6 +89,8 @@ def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Tab
 
 LOT = 500_000
 """Movements, of all windows, of a lot, of which two may be in memory at once."""
+TOGETHER = 4
+"""Lots whose months are taken together: many months of few accounts cost less than few months of many."""
 
 
 def lots(
@@ -105,10 +107,44 @@ def lots(
     Raises:
         MissingMonth: a month of a table was never computed.
     """
-    held = place.lake.counts(MRR_MOVEMENT)
-    for part in mrr.packed({month: held.get(key_of(month), 0) for month in months}, rows):
+    counts = place.lake.counts(MRR_MOVEMENT)
+    held = {month: counts.get(key_of(month), 0) for month in months}
+    monthly(place, months, *tables)  # a month that is missing is not one without movements
+    for part in mrr.packed(held, TOGETHER * rows):
+        of_part = {month: held[month] for month in part}
+        yield from (
+            _of_shares(place, of_part, tables, rows) or _of_accounts(place, of_part, tables, rows)
+        )
+
+
+def _of_shares(
+    place: Place, held: Mapping[date, int], tables: Sequence[Table], rows: int
+) -> list[Mapping[Table, pl.LazyFrame]]:
+    """Lots of the objects of some shares each, so that nothing is read twice; none where that cannot be."""
+    of, keys = math.ceil(sum(held.values()) / rows), [key_of(month) for month in held]
+    objects = {table: place.lake.live(table, keys) for table in tables}
+    written = {each.shares for live in objects.values() for each in live if each.rows}
+    if of <= 1 or len(written) != 1 or min(written) < of:
+        return []
+    (shares,) = written
+    return [
+        {
+            table: place.lake.read(
+                table, [each.path for each in live if each.share * of // shares == number]
+            )
+            for table, live in objects.items()
+        }
+        for number in range(of)
+    ]
+
+
+def _of_accounts(
+    place: Place, held: Mapping[date, int], tables: Sequence[Table], rows: int
+) -> Iterator[Mapping[Table, pl.LazyFrame]]:
+    """Lots of some months each, or of some accounts of one month, for each of which all of it is read."""
+    for part in mrr.packed(held, rows):
         found = monthly(place, part, *tables)
-        of = math.ceil(sum(held.get(key_of(month), 0) for month in part) / rows)
+        of = math.ceil(sum(held[month] for month in part) / rows)
         if of <= 1:
             yield found
             continue

@@ -61,7 +61,7 @@ def computed(share: Share) -> Computed:
 
     A month of which an item has no value has a snapshot, which nobody will see, and no movements.
     """
-    calendar, written = share.calendar, Parts(share.root)
+    calendar, written = share.calendar, Parts(share.root, (share.number, share.of))
     valued = mrr.Valued.of(share.accounts, share.policy, share.since)
     spans, rates = valued.spans.lazy(), valued.book.fx_rate
     violations = []

@@ -25,11 +25,13 @@ class Parts:
 
     Attributes:
         root: the lake's.
+        share: whose rows are added: the share of the accounts, from 0, and how many shares there are.
         staged: the objects that are written.
         held: table -> month -> how many rows, and the first of them.
     """
 
     root: Path | str
+    share: tuple[int, int] = (0, 1)
     staged: list[StagedObject] = field(default_factory=list)
     held: dict[Table, dict[str, Few]] = field(default_factory=dict)
 
@@ -39,7 +41,8 @@ class Parts:
         for table, frame in frames.items():
             found = by_month(frame)
             self.staged += [
-                write_object(storage, table.name, key, rows) for key, rows in found.items()
+                write_object(storage, table.name, key, rows, share=self.share)
+                for key, rows in found.items()
             ]
             none: dict[str, Few] = {key_of(month): (0, []) for month in months}
             self._hold(table, none | few_of_months(table, found))

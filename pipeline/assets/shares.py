@@ -26,13 +26,14 @@ class Share:
     """Some accounts, and what is computed of them, wherever that is: nothing in it is secret.
 
     Attributes:
-        book: of all accounts.
+        book: of all accounts, unless `apart`.
         policy: what values follow.
         calendar: when months end.
         months: ascending.
         root: the lake's, to which the objects are written.
         number: which of the shares it is.
         of: how many shares there are.
+        apart: the book is that of these accounts already.
     """
 
     book: mrr.Book
@@ -42,6 +43,7 @@ class Share:
     root: Path | str
     number: int
     of: int
+    apart: bool = False
 
     @property
     def since(self) -> datetime:
@@ -51,7 +53,7 @@ class Share:
     @property
     def accounts(self) -> mrr.Book:
         """The book of these accounts, with their timeline in memory: it is read from many sides."""
-        book = self.book.share(self.number, self.of)
+        book = self.book if self.apart else self.book.share(self.number, self.of)
         timeline, usage = pl.collect_all([book.item_timeline, book.usage_charge])
         return replace(book, item_timeline=timeline.lazy(), usage_charge=usage.lazy())
 
@@ -66,16 +68,18 @@ def shares(place: Place, months: Sequence[date], spans: int = mrr.SPANS) -> Iter
     book, address = inputs.book(place), place.settings.ray_address
     calendar, policy = place.calendar(), place.policy
 
-    def share(book: mrr.Book, number: int, of: int) -> Share:
-        return Share(book, policy, calendar, tuple(months), place.lake.root, number, of)
-
-    needed = book.since(share(book, 0, 1).since)
-    of = mrr.shares(needed, spans, processors(address))
+    whole = Share(book, policy, calendar, tuple(months), place.lake.root, number=0, of=1)
+    of = mrr.shares(book.since(whole.since), spans, processors(address))
+    all_of_them = [replace(whole, number=number, of=of) for number in range(of)]
     if of == 1 or address:
-        yield [share(book, number, of) for number in range(of)]
+        yield all_of_them
         return
     with tempfile.TemporaryDirectory(prefix="expansion-shares-") as folder:
-        yield [share(each, 0, 1) for each in _apart(book, of, Path(folder))]
+        books = _apart(book, of, Path(folder))
+        yield [
+            replace(share, book=own, apart=True)
+            for share, own in zip(all_of_them, books, strict=True)
+        ]
 
 
 def _apart(book: mrr.Book, of: int, folder: Path) -> list[mrr.Book]:

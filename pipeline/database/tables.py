@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     Float,
     Index,
+    Integer,
     MetaData,
     Table,
     Text,
@@ -96,6 +97,20 @@ lake_object = Table(
     Column("created_at", Instant(), nullable=False, comment="When it was last committed."),
     Column("position", BigInteger, nullable=False, comment="Order of commits."),
     Column("live", Boolean, nullable=False, comment="Readers see it."),
+    Column(
+        "share",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="The share of the accounts whose rows it holds, from 0.",
+    ),
+    Column(
+        "shares",
+        Integer,
+        nullable=False,
+        server_default="1",
+        comment="In how many shares the accounts were written; 1: all of them are in it.",
+    ),
     comment="One row per object of the lake that was committed.",
 )
 Index(None, lake_object.c.table_name, lake_object.c.partition, lake_object.c.live)

@@ -211,14 +211,23 @@ class Lake:
         with reading(self.engine) as connection:
             return [str(row.path) for row in ledger.live(connection, table.name, [partition])]
 
-    def live(self) -> list[LiveObject]:
-        """Every live object as of one instant, in the order they were committed."""
+    def live(
+        self, table: Table | None = None, partitions: Sequence[str] | None = None
+    ) -> list[LiveObject]:
+        """Every live object, of all or of one table's partitions, as of one instant, in the order of commits."""
         with reading(self.engine) as connection:
             return [
                 LiveObject(
-                    row.table_name, row.partition, row.path, row.rows, row.bytes, row.position
+                    row.table_name,
+                    row.partition,
+                    row.path,
+                    row.rows,
+                    row.bytes,
+                    row.position,
+                    row.share,
+                    row.shares,
                 )
-                for row in ledger.live(connection)
+                for row in ledger.live(connection, table.name if table else None, partitions)
             ]
 
     def counts(self, table: Table) -> dict[str, int]:

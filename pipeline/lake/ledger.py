@@ -125,7 +125,16 @@ def staged(connection: Connection, table: str, run_id: str) -> list[StagedObject
         .order_by(lake_object.c.position)
     )
     return [
-        StagedObject(row.table_name, row.partition, row.path, row.rows, row.bytes, row.hash)
+        StagedObject(
+            row.table_name,
+            row.partition,
+            row.path,
+            row.rows,
+            row.bytes,
+            row.hash,
+            row.share,
+            row.shares,
+        )
         for row in rows
     ]
 
@@ -185,6 +194,8 @@ def _insert(
             created_at=datetime.now(UTC),
             position=position,
             live=shown,
+            share=each.share,
+            shares=each.shares,
         )
     )
 

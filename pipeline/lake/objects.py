@@ -5,7 +5,7 @@ are live (`pipeline.lake.ledger`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +32,10 @@ class StagedObject:
     rows: int
     bytes: int
     hash: str
+    share: int = 0
+    """Which accounts it holds: those of this share, from 0."""
+    shares: int = 1
+    """In how many shares the accounts were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class LiveObject:
     bytes: int
     position: int
     """Its place in the order of commits."""
+    share: int = 0
+    """Which accounts it holds: those of this share, from 0."""
+    shares: int = 1
+    """In how many shares the accounts were written."""
 
 
 def write_object(
@@ -54,14 +62,25 @@ def write_object(
     partition: str,
     frame: pl.DataFrame,
     row_group: int | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> StagedObject:
-    """Write `frame` as one object; the same content twice is the same object."""
+    """Write `frame` as one object; the same content twice is the same object.
+
+    Args:
+        storage: where the lake is.
+        table: of which these are rows.
+        partition: of which these are rows.
+        frame: the rows.
+        row_group: rows that are stored together.
+        share: whose rows they are: the share of the accounts, from 0, and how many shares there are.
+    """
 
     def write(part: Path) -> int:
         frame.write_parquet(part, compression="zstd", statistics=True, row_group_size=row_group)
         return frame.height
 
-    return _written(storage, table, partition, write)
+    written = _written(storage, table, partition, write)
+    return replace(written, share=share[0], shares=share[1])
 
 
 def write_partitions(

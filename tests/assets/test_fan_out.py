@@ -24,11 +24,12 @@ from pipeline.assets import inputs, night
 from pipeline.assets import metrics as metrics_steps
 from pipeline.assets import mrr as mrr_steps
 from pipeline.assets.fan_out import AT_ONCE, UNWANTED, fan_out, processors
+from pipeline.assets.parts import Parts
 from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
 from pipeline.errors import ConfigError, ProcessKilled
-from pipeline.schemas import Table
+from pipeline.schemas import MRR_MOVEMENT, Table
 from pipeline.settings import Settings
 from tests.interrupted import hearing
 
@@ -105,6 +106,31 @@ def test_shares_that_are_files_say_what_one_says(place: Place) -> None:
         apart = rows(place, fan_out(mrr_steps.computed, jobs))
     for table, expected in one.items():
         assert_frame_equal(apart[table], expected)
+
+
+def test_lots_are_made_of_the_shares_in_which_a_month_was_written(place: Place) -> None:
+    def committed(spans: int) -> list[dict[Table, pl.LazyFrame]]:
+        written = Parts(place.lake.root)
+        with split(place, WANTED, spans) as jobs:
+            for part, _ in fan_out(mrr_steps.computed, jobs):
+                written.take(part)
+        place.lake.commit(written.staged, run_id=f"in shares of {spans}")
+        return [dict(lot) for lot in inputs.lots(place, WANTED, *metrics_steps.INPUTS, rows=300)]
+
+    whole, apart = committed(spans=10**6), committed(spans=50)
+    assert min(len(whole), len(apart)) > len(WANTED)
+    assert all(".hash(" in rows.explain() for lot in whole for rows in lot.values())
+    assert not any(".hash(" in rows.explain() for lot in apart for rows in lot.values())
+    for table in metrics_steps.INPUTS:
+        held = pl.concat(lot[table] for lot in apart).collect()
+        assert held.height > 0
+        together = pl.concat(lot[table] for lot in whole).collect()
+        assert_frame_equal(held.sort(table.key), together.sort(table.key))
+    cells = [lot[MRR_MOVEMENT].select("month", "account_id").unique().collect() for lot in apart]
+    assert pl.concat(cells).is_unique().all()
+    for lot, own in zip(apart, cells, strict=True):
+        for rows in lot.values():
+            assert rows.join(own.lazy(), on=own.columns, how="anti").collect().is_empty()
 
 
 def test_cohorts_of_a_cluster_are_those_of_one_share(place: Place, cluster: str) -> None:
