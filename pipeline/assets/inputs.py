@@ -90,7 +90,8 @@ def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Tab
 LOT = 500_000
 """Movements, of all windows, of a lot, of which two may be in memory at once."""
 TOGETHER = 4
-"""Lots whose months are taken together: many months of few accounts cost less than few months of many."""
+"""Lots whose months are taken together: a lot of several months has fewer accounts, which costs less. With eight, so
+many files were read at once that memory grew."""
 
 
 def lots(
@@ -120,21 +121,34 @@ def lots(
 def _of_shares(
     place: Place, held: Mapping[date, int], tables: Sequence[Table], rows: int
 ) -> list[Mapping[Table, pl.LazyFrame]]:
-    """Lots of the objects of some shares each, so that nothing is read twice; none where that cannot be."""
-    of, keys = math.ceil(sum(held.values()) / rows), [key_of(month) for month in held]
-    objects = {table: place.lake.live(table, keys) for table in tables}
-    written = {each.shares for live in objects.values() for each in live if each.rows}
-    if of <= 1 or len(written) != 1 or min(written) < of:
+    """Lots of neighbouring shares of the accounts, so that no object is read twice.
+
+    None where one lot is enough, or where the objects do not say it: all months must have been written in the same
+    number of shares, and in so many that one fits into a lot.
+    """
+    total = sum(held.values())
+    if total <= rows:
         return []
-    (shares,) = written
+    objects = place.lake.live([key_of(month) for month in held])
+    names = {table.name for table in tables}
+    numbers = {each.shares for each in objects if each.table in names and each.rows}
+    shares = numbers.pop()
+    together = rows * shares // total
+    if numbers or not together:
+        return []
     return [
         {
             table: place.lake.read(
-                table, [each.path for each in live if each.share * of // shares == number]
+                table,
+                [
+                    each.path
+                    for each in objects
+                    if each.table == table.name and each.share // together == number
+                ],
             )
-            for table, live in objects.items()
+            for table in tables
         }
-        for number in range(of)
+        for number in range(math.ceil(shares / together))
     ]
 
 

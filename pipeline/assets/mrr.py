@@ -61,7 +61,7 @@ def computed(share: Share) -> Computed:
 
     A month of which an item has no value has a snapshot, which nobody will see, and no movements.
     """
-    calendar, written = share.calendar, Parts(share.root, (share.number, share.of))
+    calendar, written = share.calendar, Parts(share.root)
     valued = mrr.Valued.of(share.accounts, share.policy, share.since)
     spans, rates = valued.spans.lazy(), valued.book.fx_rate
     violations = []
@@ -74,7 +74,7 @@ def computed(share: Share) -> Computed:
             moved, violated = movements(valued, calendar, part)
             frames |= moved
         violations.append((unvalued, *violated))
-        written.add(frames, part)
+        written.add(frames, part, share.number, share.of)
     return written, _each(violations)
 
 

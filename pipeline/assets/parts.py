@@ -25,23 +25,23 @@ class Parts:
 
     Attributes:
         root: the lake's.
-        share: whose rows are added: the share of the accounts, from 0, and how many shares there are.
         staged: the objects that are written.
         held: table -> month -> how many rows, and the first of them.
     """
 
     root: Path | str
-    share: tuple[int, int] = (0, 1)
     staged: list[StagedObject] = field(default_factory=list)
     held: dict[Table, dict[str, Few]] = field(default_factory=dict)
 
-    def add(self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date]) -> None:
-        """Write the rows of some months of each table; a month may come again, with the rows of other accounts."""
+    def add(
+        self, frames: Mapping[Table, pl.DataFrame], months: Sequence[date], share: int, of: int
+    ) -> None:
+        """Write the rows that a share of the accounts, one `of` so many, has in some months of each table."""
         storage = storage_at(self.root)
         for table, frame in frames.items():
             found = by_month(frame)
             self.staged += [
-                write_object(storage, table.name, key, rows, share=self.share)
+                write_object(storage, table.name, key, rows, share=share, shares=of)
                 for key, rows in found.items()
             ]
             none: dict[str, Few] = {key_of(month): (0, []) for month in months}

@@ -211,10 +211,8 @@ class Lake:
         with reading(self.engine) as connection:
             return [str(row.path) for row in ledger.live(connection, table.name, [partition])]
 
-    def live(
-        self, table: Table | None = None, partitions: Sequence[str] | None = None
-    ) -> list[LiveObject]:
-        """Every live object, of all or of one table's partitions, as of one instant, in the order of commits."""
+    def live(self, partitions: Sequence[str] | None = None) -> list[LiveObject]:
+        """Every live object, of all partitions or of those named, as of one instant, in the order of commits."""
         with reading(self.engine) as connection:
             return [
                 LiveObject(
@@ -227,7 +225,7 @@ class Lake:
                     row.share,
                     row.shares,
                 )
-                for row in ledger.live(connection, table.name if table else None, partitions)
+                for row in ledger.live(connection, partitions=partitions)
             ]
 
     def counts(self, table: Table) -> dict[str, int]:

@@ -60,7 +60,10 @@ def restore(storage: Storage, connection: Connection, needed: Collection[str] | 
     )
     connection.execute(delete(lake_object))
     connection.execute(delete(generation))
-    rows = [{**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in there]
+    # What another version noted beside this is left out; what it did not know has its default.
+    names = {column.name for column in lake_object.c}
+    known = [{name: row[name] for name in row if name in names} for row in there]
+    rows = [{**row, "created_at": datetime.fromisoformat(row["created_at"])} for row in known]
     if rows:
         connection.execute(insert(lake_object), rows)
     for name, number in content["generations"].items():

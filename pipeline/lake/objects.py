@@ -5,7 +5,7 @@ are live (`pipeline.lake.ledger`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -62,7 +62,8 @@ def write_object(
     partition: str,
     frame: pl.DataFrame,
     row_group: int | None = None,
-    share: tuple[int, int] = (0, 1),
+    share: int = 0,
+    shares: int = 1,
 ) -> StagedObject:
     """Write `frame` as one object; the same content twice is the same object.
 
@@ -72,15 +73,15 @@ def write_object(
         partition: of which these are rows.
         frame: the rows.
         row_group: rows that are stored together.
-        share: whose rows they are: the share of the accounts, from 0, and how many shares there are.
+        share: which accounts' rows they are: those of this share, from 0.
+        shares: in how many shares the accounts are written.
     """
 
     def write(part: Path) -> int:
         frame.write_parquet(part, compression="zstd", statistics=True, row_group_size=row_group)
         return frame.height
 
-    written = _written(storage, table, partition, write)
-    return replace(written, share=share[0], shares=share[1])
+    return _written(storage, table, partition, write, share, shares)
 
 
 def write_partitions(
@@ -139,7 +140,12 @@ def merge_objects(storage: Storage, parts: Sequence[LiveObject], schema: pl.Sche
 
 
 def _written(
-    storage: Storage, table: str, partition: str, write: Callable[[Path], int]
+    storage: Storage,
+    table: str,
+    partition: str,
+    write: Callable[[Path], int],
+    share: int = 0,
+    shares: int = 1,
 ) -> StagedObject:
     """The object that `write` writes to the file it is given; `write` returns its rows."""
     new = storage.put(f"{table}/{partition}", write)
@@ -150,4 +156,6 @@ def _written(
         rows=new.rows,
         bytes=new.bytes,
         hash=new.hash,
+        share=share,
+        shares=shares,
     )

@@ -29,6 +29,7 @@ from pipeline.assets.place import Place
 from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
 from pipeline.errors import ConfigError, ProcessKilled
+from pipeline.months import key_of
 from pipeline.schemas import MRR_MOVEMENT, Table
 from pipeline.settings import Settings
 from tests.interrupted import hearing
@@ -108,29 +109,65 @@ def test_shares_that_are_files_say_what_one_says(place: Place) -> None:
         assert_frame_equal(apart[table], expected)
 
 
-def test_lots_are_made_of_the_shares_in_which_a_month_was_written(place: Place) -> None:
-    def committed(spans: int) -> list[dict[Table, pl.LazyFrame]]:
-        written = Parts(place.lake.root)
-        with split(place, WANTED, spans) as jobs:
-            for part, _ in fan_out(mrr_steps.computed, jobs):
-                written.take(part)
-        place.lake.commit(written.staged, run_id=f"in shares of {spans}")
-        return [dict(lot) for lot in inputs.lots(place, WANTED, *metrics_steps.INPUTS, rows=300)]
+def commit(place: Place, spans: int, months: Sequence[date] = WANTED) -> None:
+    """The tables of the months, in shares of so many rows of the timeline."""
+    written = Parts(place.lake.root)
+    with split(place, months, spans) as jobs:
+        for part, _ in fan_out(mrr_steps.computed, jobs):
+            written.take(part)
+    staged, keys = written.staged, [key_of(month) for month in months]
+    there = {(each.table, each.partition) for each in staged}
+    for table in mrr_steps.TABLES:
+        none = [key for key in keys if (table.name, key) not in there]
+        staged += place.lake.write_partitions(table, table.empty(), none)
+    place.lake.commit(staged, run_id=f"in shares of {spans}")
 
-    whole, apart = committed(spans=10**6), committed(spans=50)
-    assert min(len(whole), len(apart)) > len(WANTED)
-    assert all(".hash(" in rows.explain() for lot in whole for rows in lot.values())
-    assert not any(".hash(" in rows.explain() for lot in apart for rows in lot.values())
-    for table in metrics_steps.INPUTS:
-        held = pl.concat(lot[table] for lot in apart).collect()
-        assert held.height > 0
-        together = pl.concat(lot[table] for lot in whole).collect()
-        assert_frame_equal(held.sort(table.key), together.sort(table.key))
-    cells = [lot[MRR_MOVEMENT].select("month", "account_id").unique().collect() for lot in apart]
+
+def lots(place: Place, rows: int) -> tuple[list[dict[Table, pl.DataFrame]], bool]:
+    """The rows of every lot, and whether each reads objects that no other does."""
+    found = [dict(lot) for lot in inputs.lots(place, WANTED, *metrics_steps.INPUTS, rows=rows)]
+    apart = not any(".hash(" in frame.explain() for lot in found for frame in lot.values())
+    return [{table: frame.collect() for table, frame in lot.items()} for lot in found], apart
+
+
+@pytest.mark.parametrize("rows", [200, 300, 10_000])
+def test_lots_are_made_of_the_shares_in_which_months_were_written(place: Place, rows: int) -> None:
+    commit(place, spans=10**6)
+    ((whole,), _) = lots(place, rows=10**6)
+    commit(place, spans=50)
+    several, apart = lots(place, rows)
+    assert apart
+    assert (len(several) > len(WANTED)) == (rows < 10_000)
+    same(several, whole)
+    for lot in several:
+        assert rows >= 10_000 or 0 < lot[MRR_MOVEMENT].height < 1.5 * rows
+
+
+def test_lots_of_months_that_do_not_say_it_are_of_accounts(place: Place) -> None:
+    commit(place, spans=10**6)
+    ((whole,), _) = lots(place, rows=10**6)
+    in_one = lots(place, rows=300)
+    commit(place, spans=400)
+    in_few = lots(place, rows=50)
+    commit(place, spans=50, months=WANTED[:1])
+    differently = lots(place, rows=1 + whole[MRR_MOVEMENT].height // inputs.TOGETHER)
+    for several, apart in (in_one, in_few, differently):
+        assert not apart
+        assert len(several) > len(WANTED)
+        same(several, whole)
+
+
+def same(several: list[dict[Table, pl.DataFrame]], whole: dict[Table, pl.DataFrame]) -> None:
+    """All that is in the whole is in one lot, and of an account and month all or none."""
+    cells = [lot[MRR_MOVEMENT].select("month", "account_id").unique() for lot in several]
     assert pl.concat(cells).is_unique().all()
-    for lot, own in zip(apart, cells, strict=True):
+    for lot, own in zip(several, cells, strict=True):
         for rows in lot.values():
-            assert rows.join(own.lazy(), on=own.columns, how="anti").collect().is_empty()
+            assert rows.join(own, on=own.columns, how="anti").is_empty()
+    for table, expected in whole.items():
+        assert expected.height > 0
+        together = pl.concat(lot[table] for lot in several)
+        assert_frame_equal(together.sort(table.key), expected.sort(table.key))
 
 
 def test_cohorts_of_a_cluster_are_those_of_one_share(place: Place, cluster: str) -> None:

@@ -2,8 +2,10 @@
 
 import os
 import time
+from dataclasses import replace
 from datetime import timedelta
 
+import orjson
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -107,7 +109,8 @@ def test_what_goes_with_a_commit_is_one_transaction(lake: Lake) -> None:
 @everywhere
 def test_the_ledger_comes_back_from_the_manifest(lake: Lake) -> None:
     lake.commit([lake.write(COVERAGE, span(day)) for day in (3, 1, 2)], run_id="a", bump="timeline")
-    lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A, B]), run_id="b")
+    rates = lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A, B])
+    lake.commit([replace(each, share=2, shares=3) for each in rates], run_id="b")
     before = lake.scan(COVERAGE).collect(), lake.scan(FX_RATE, [A, B]).collect()
     with lake.engine.begin() as connection:
         rows = connection.execute(select(lake_object).order_by(lake_object.c.path)).all()
@@ -119,6 +122,19 @@ def test_the_ledger_comes_back_from_the_manifest(lake: Lake) -> None:
     for frame, again in zip(before, (lake.scan(COVERAGE), lake.scan(FX_RATE, [A, B])), strict=True):
         assert_frame_equal(again.collect(), frame)
     assert lake.generation("timeline") == 1
+
+
+def test_a_manifest_of_another_version_is_read(lake: Lake) -> None:
+    """An older one does not know what a newer one notes, and the other way round."""
+    lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A]), run_id="run")
+    before, path = lake.live(), lake.root / "_manifest.json"
+    content = orjson.loads(path.read_bytes())
+    for each in content["objects"]:
+        del each["share"], each["shares"]
+        each["invented_later"] = 7
+    path.write_bytes(orjson.dumps(content))
+    assert lake.rebuild_manifest() == 1
+    assert lake.live() == before
 
 
 def test_a_manifest_whose_objects_are_gone_restores_nothing(lake: Lake) -> None:
