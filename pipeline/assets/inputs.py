@@ -132,9 +132,11 @@ def _of_shares(
     objects = place.lake.live([key_of(month) for month in held])
     names = {table.name for table in tables}
     numbers = {each.shares for each in objects if each.table in names and each.rows}
-    shares = numbers.pop()
+    if len(numbers) != 1:
+        return []
+    (shares,) = numbers
     together = rows * shares // total
-    if numbers or not together:
+    if not together:
         return []
     return [
         {
