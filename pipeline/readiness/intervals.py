@@ -4,6 +4,7 @@ Belongs here: the bootstrap over groups of accounts. An account is drawn with al
 one quarter is not news in the next. The weights are the same for all methods, so that their differences have intervals.
 """
 
+from functools import cache
 from math import exp, factorial
 
 import polars as pl
@@ -29,6 +30,7 @@ def drawn(sums: pl.DataFrame) -> pl.DataFrame:
     )
     again = (
         _weights()
+        .lazy()
         .join(sums.lazy(), on="cluster")
         .group_by("draw")
         .agg((pl.col(n) * pl.col("weight")).sum().cast(pl.Float64) for n in names)
@@ -50,11 +52,12 @@ def interval(drawn: pl.DataFrame, measure: str) -> tuple[float | None, float | N
     return value, again.quantile(LOW, "linear"), again.quantile(HIGH, "linear")
 
 
-def _weights() -> pl.LazyFrame:
+@cache
+def _weights() -> pl.DataFrame:
     """`draw, cluster, weight`: Poisson of mean 1, by its distribution's inverse."""
     clusters = pl.LazyFrame({"cluster": range(CLUSTERS)}, schema={"cluster": pl.UInt64})
     draws = pl.LazyFrame({"draw": range(1, DRAWS + 1)}, schema={"draw": pl.Int64})
     chance = uniform(pl.col("cluster"), pl.col("draw"))
     up_to = [sum(exp(-1) / factorial(n) for n in range(k + 1)) for k in range(_MOST)]
     weight = pl.sum_horizontal((chance >= bound).cast(pl.Float64) for bound in up_to)
-    return draws.join(clusters, how="cross").select("draw", "cluster", weight=weight)
+    return draws.join(clusters, how="cross").select("draw", "cluster", weight=weight).collect()
