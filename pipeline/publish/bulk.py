@@ -1,4 +1,4 @@
-"""Many rows into one table, as fast as the database takes them: COPY on PostgreSQL, INSERT elsewhere.
+"""Many rows into one table, as fast as the database takes them: COPY on PostgreSQL, INSERT on SQLite.
 
 Belongs here: the two ways. Both write within the caller's transaction.
 """
@@ -6,10 +6,11 @@ Belongs here: the two ways. Both write within the caller's transaction.
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Dialect, insert
+from sqlalchemy.types import TypeEngine
 
 from pipeline.database import table_of
-from pipeline.publish.rows import CHUNK, shown, to_rows
+from pipeline.publish.rows import CHUNK, shown
 from pipeline.schemas import Table
 
 NOTHING = "\x01"
@@ -25,9 +26,26 @@ def insert_rows(connection: Connection, table: Table, frame: pl.DataFrame) -> in
     if connection.dialect.name == "postgresql":
         _copy(connection, table, shown(table, frame))
     else:
-        for chunk in to_rows(table, frame):
-            connection.execute(insert(table_of(table)), chunk)
+        _insert(connection, table, shown(table, frame))
     return frame.height
+
+
+def _insert(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
+    # SQLAlchemy would look at each value by itself: what its types make of them is asked for by column.
+    stored, dialect = table_of(table), connection.dialect
+    statement = insert(stored).compile(dialect=dialect, column_keys=rows.columns)
+    names = statement.positiontup or []
+    for chunk in rows.iter_slices(CHUNK):
+        values = [
+            _bound(chunk.get_column(name).to_list(), stored.c[name].type, dialect) for name in names
+        ]
+        connection.exec_driver_sql(str(statement), list(zip(*values, strict=True)))
+
+
+def _bound(values: list[Any], kind: TypeEngine[Any], dialect: Dialect) -> list[Any]:
+    """Values of a column as the database's driver takes them."""
+    bind = kind.dialect_impl(dialect).bind_processor(dialect)
+    return list(map(bind, values)) if bind else values
 
 
 def _copy(connection: Connection, table: Table, rows: pl.DataFrame) -> None:

@@ -4,7 +4,7 @@ Belongs here: micro-units to major units, rates to their decimals, published col
 NUMERIC(20,6) of the reporting currency's major unit; SQLite has floating point beneath.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -25,12 +25,6 @@ def shown(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     """
     columns = [table.column(name) for name in table.published]
     return table.conform(frame.lazy()).select(major(column) for column in columns).collect()
-
-
-def to_rows(table: Table, frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
-    """The same in chunks of rows, as the database's driver takes them."""
-    for chunk in shown(table, frame).iter_slices(CHUNK):
-        yield chunk.to_dicts()
 
 
 def to_frame(table: Table, rows: Sequence[Mapping[Any, Any]]) -> pl.DataFrame:
