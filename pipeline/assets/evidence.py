@@ -73,10 +73,9 @@ class Decoded:
         ledger.expect_number(connection, counter, self.before)
         ledger.move(connection, counter, self.until)
         ledger.forget_others(connection, f"{COUNTER}/", counter)
-        names = {table.name for table in OBSERVED}
-        for table, partition in {(each.table, each.partition) for each in self.live}:
-            if table in names and partition != self.code:
-                ledger.retire(connection, table, partition)
+        others = {each.partition for each in self.live} - {self.code}
+        for table in OBSERVED:
+            ledger.retire(connection, table.name, others)
 
     def _coverage(self, until: int) -> pl.LazyFrame:
         known = [each for each in self.live if each.table == COVERAGE.name]
@@ -159,10 +158,9 @@ def decoded_until(lake: Lake) -> int:
 def forget(connection: Connection) -> None:
     """Inside the caller's transaction, nothing is decoded or folded: the next run begins with the raw store."""
     ledger.forget_others(connection, f"{COUNTER}/", "")
-    names = {table.name for table in OBSERVED}
-    for row in ledger.live(connection):
-        if row.table_name in names:
-            ledger.retire(connection, row.table_name, row.partition)
+    partitions = {row.partition for row in ledger.live(connection)}
+    for table in OBSERVED:
+        ledger.retire(connection, table.name, partitions)
 
 
 def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:

@@ -101,11 +101,14 @@ class Lake:
                 number = expect[1]
             if bump is not None:
                 number = ledger.bump(connection, bump)
-            replaced = {(s.table, s.partition) for s in staged if not TABLES[s.table].append_only}
+            replaced: dict[str, set[str]] = {}
+            for each in staged:
+                if not TABLES[each.table].append_only:
+                    replaced.setdefault(each.table, set()).add(each.partition)
             retired = [
                 path
-                for table, partition in sorted(replaced)
-                for path in ledger.retire(connection, table, partition)
+                for table, partitions in replaced.items()
+                for path in ledger.retire(connection, table, partitions)
             ]
             ledger.publish(connection, staged, run_id, number)
             if also is not None:

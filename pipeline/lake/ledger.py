@@ -59,11 +59,11 @@ def forget_others(connection: Connection, prefix: str, name: str) -> None:
     connection.execute(delete(generation).where(others))
 
 
-def retire(connection: Connection, table: str, partition: str) -> list[str]:
-    """No object of the partition is live any longer; returns the paths of those that were."""
+def retire(connection: Connection, table: str, partitions: Iterable[str]) -> list[str]:
+    """No object of these partitions of a table is live any longer; returns the paths of those that were."""
     mine = (
         lake_object.c.table_name == table,
-        lake_object.c.partition == partition,
+        lake_object.c.partition.in_(list(partitions)),
         lake_object.c.live,
     )
     paths = list(connection.scalars(select(lake_object.c.path).where(*mine)))
@@ -89,7 +89,7 @@ def merge(
     number, position = (
         max(getattr(row, name) for row in rows) for name in ("generation", "position")
     )
-    _insert(connection, whole, run_id, number, position, shown=True)
+    _insert(connection, [whole], run_id, number, position, shown=True)
     return [path for path in parts if path != whole.path]
 
 
@@ -108,9 +108,7 @@ def forget(connection: Connection, paths: Sequence[str]) -> None:
 
 def stage(connection: Connection, staged: Sequence[StagedObject], run_id: str) -> None:
     """Note objects that are written and not shown yet: `publish` shows them."""
-    last = connection.scalar(select(func.max(lake_object.c.position))) or 0
-    for position, each in enumerate(staged, start=int(last) + 1):
-        _insert(connection, each, run_id, 0, position, shown=False)
+    _insert(connection, staged, run_id, 0, _next_position(connection), shown=False)
 
 
 def staged(connection: Connection, table: str, run_id: str) -> list[StagedObject]:
@@ -150,54 +148,61 @@ def unfinished(connection: Connection) -> set[str]:
     )
 
 
-def unstage(connection: Connection, paths: Sequence[str]) -> None:
+def unstage(connection: Connection, paths: Iterable[str]) -> None:
     """Forget objects that were noted; their files are orphans."""
-    for path in paths:
-        connection.execute(
-            delete(lake_object).where(lake_object.c.path == path, ~lake_object.c.live)
-        )
+    noted = delete(lake_object).where(lake_object.c.path == bindparam("noted"), ~lake_object.c.live)
+    if rows := [{"noted": path} for path in paths]:
+        connection.execute(noted, rows)
 
 
 def publish(
     connection: Connection, staged: Sequence[StagedObject], run_id: str, number: int
 ) -> None:
     """Make the objects live; one that is live already keeps its place."""
-    last = connection.scalar(select(func.max(lake_object.c.position))) or 0
-    for position, each in enumerate(staged, start=int(last) + 1):
-        known = connection.scalar(select(lake_object.c.live).where(lake_object.c.path == each.path))
-        if known:
-            continue
-        if known is not None:
-            connection.execute(delete(lake_object).where(lake_object.c.path == each.path))
-        _insert(connection, each, run_id, number, position, shown=True)
+    partitions = {each.partition for each in staged}
+    known = select(lake_object.c.path).where(
+        lake_object.c.live, lake_object.c.partition.in_(partitions)
+    )
+    shown = set(connection.scalars(known))
+    new = {each.path: each for each in staged if each.path not in shown}
+    unstage(connection, new)
+    _insert(connection, list(new.values()), run_id, number, _next_position(connection), shown=True)
+
+
+def _next_position(connection: Connection) -> int:
+    return int(connection.scalar(select(func.max(lake_object.c.position))) or 0) + 1
 
 
 def _insert(
     connection: Connection,
-    each: StagedObject,
+    objects: Sequence[StagedObject],
     run_id: str,
     number: int,
     position: int,
     *,
     shown: bool,
 ) -> None:
-    connection.execute(
-        insert(lake_object).values(
-            path=each.path,
-            table_name=each.table,
-            partition=each.partition,
-            rows=each.rows,
-            bytes=each.bytes,
-            hash=each.hash,
-            run_id=run_id,
-            generation=number,
-            created_at=datetime.now(UTC),
-            position=position,
-            live=shown,
-            share=each.share,
-            shares=each.shares,
-        )
-    )
+    """Note the objects, the first of them at `position`."""
+    rows = [
+        {
+            "path": each.path,
+            "table_name": each.table,
+            "partition": each.partition,
+            "rows": each.rows,
+            "bytes": each.bytes,
+            "hash": each.hash,
+            "run_id": run_id,
+            "generation": number,
+            "created_at": datetime.now(UTC),
+            "position": place,
+            "live": shown,
+            "share": each.share,
+            "shares": each.shares,
+        }
+        for place, each in enumerate(objects, start=position)
+    ]
+    if rows:
+        connection.execute(insert(lake_object), rows)
 
 
 def live(
