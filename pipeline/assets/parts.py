@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline.assets.shown import Few, few_of_months, told
 from pipeline.lake import Lake
-from pipeline.lake.objects import StagedObject, by_month, write_object, write_partitions
+from pipeline.lake.objects import StagedObject, by_month, write_objects, write_partitions
 from pipeline.lake.storage import storage_at
 from pipeline.months import key_of
 from pipeline.schemas import Table
@@ -40,10 +40,7 @@ class Parts:
         storage = storage_at(self.root)
         for table, frame in frames.items():
             found = by_month(frame)
-            self.staged += [
-                write_object(storage, table.name, key, rows, share=share, shares=of)
-                for key, rows in found.items()
-            ]
+            self.staged += write_objects(storage, table.name, found, share, of)
             none: dict[str, Few] = {key_of(month): (0, []) for month in months}
             self._hold(table, none | few_of_months(table, found))
 

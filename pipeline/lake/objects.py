@@ -4,7 +4,8 @@ Belongs here: from rows to objects. Does not belong here: where they are (`pipel
 are live (`pipeline.lake.ledger`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pipeline.lake.storage import Storage
 from pipeline.months import key_of
 from pipeline.schemas import Table
 
+AT_ONCE = 4
+"""Objects of a table that are written at a time: each waits for the disk, or for the bucket."""
 ROW_GROUP = 10_000
 """Rows of a merged object that are stored together: who reads few of them skips the rest."""
 FEW = 100
@@ -84,6 +87,25 @@ def write_object(
     return _written(storage, table, partition, write, share, shares)
 
 
+def write_objects(
+    storage: Storage,
+    table: str,
+    frames: Mapping[str, pl.DataFrame],
+    share: int = 0,
+    shares: int = 1,
+) -> list[StagedObject]:
+    """`write_object` of each partition's rows, some at a time; in the order of `frames`."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(
+            pool.map(
+                lambda key: write_object(
+                    storage, table, key, frames[key], share=share, shares=shares
+                ),
+                frames,
+            )
+        )
+
+
 def write_partitions(
     storage: Storage, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]
 ) -> list[StagedObject]:
@@ -99,7 +121,7 @@ def write_partitions(
             f"Table {table.name}: the frame has rows of {', '.join(stray)}, which were not asked for."
         )
     empty = table.empty()
-    return [write_object(storage, table.name, key, months.get(key, empty)) for key in partitions]
+    return write_objects(storage, table.name, {key: months.get(key, empty) for key in partitions})
 
 
 def by_month(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -2,14 +2,16 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 
 import orjson
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 
 from pipeline.database import generation, lake_object
 from pipeline.errors import (
@@ -20,6 +22,7 @@ from pipeline.errors import (
 )
 from pipeline.lake import Lake
 from pipeline.lake.folder import PART
+from pipeline.lake.storage import Written
 from pipeline.schemas import COVERAGE, FX_RATE
 from tests.lake.frames import fx, span
 
@@ -48,6 +51,47 @@ def test_a_month_is_replaced_and_the_others_stay(lake: Lake) -> None:
     )
     lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A]), run_id="three")
     assert_frame_equal(lake.scan(FX_RATE, [A]).collect(), fx((1, "eur", 1)))
+
+
+def test_many_objects_are_shown_by_as_many_statements_as_few(lake: Lake) -> None:
+    told: list[str] = []
+
+    @event.listens_for(lake.engine, "before_cursor_execute")
+    def note(*call: object) -> None:
+        told.append(str(call[2]))
+
+    def replaced(count: int) -> int:
+        """Statements of the second commit of so many months."""
+        months = [f"{2001 + number // 12}-{number % 12 + 1:02}" for number in range(count)]
+        for rate in (1, 2):
+            rows = pl.concat(
+                fx((1, "eur", rate)).with_columns(month=date.fromisoformat(f"{month}-01"))
+                for month in months
+            )
+            staged = lake.write_partitions(FX_RATE, rows, months)
+            told.clear()
+            lake.commit(staged, run_id=str(rate))
+        assert [each.path for each in lake.live(months)] == [each.path for each in staged]
+        return len(told)
+
+    assert replaced(2) == replaced(40)
+
+
+@everywhere
+def test_where_one_object_cannot_be_written_none_is_shown(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = lake.storage.put
+
+    def full(folder: str, write: Callable[[Path], int]) -> Written:
+        if folder.endswith(B):
+            raise OSError("No space left on device")
+        return put(folder, write)
+
+    monkeypatch.setattr(lake.storage, "put", full)
+    with pytest.raises(OSError, match="No space"):
+        lake.write_partitions(FX_RATE, fx((1, "eur", 1), (2, "eur", 2)), [A, B])
+    assert lake.live() == []
 
 
 @everywhere
