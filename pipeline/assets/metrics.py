@@ -106,11 +106,10 @@ def cohorts(job: tuple[Share, Sequence[date]]) -> tuple[pl.DataFrame, metrics.Gr
     book = share.accounts
     # Nobody sees the ids of these accounts; numbers are sorted and joined in less time.
     spans = mrr.worth(book, share.policy).with_columns(pl.col("account_id").rank("dense"))
-    held = mrr.history_of(spans, book.fx_rate, share.calendar, share.months)
-    values = metrics.counted(held).collect().lazy()
+    history = mrr.history_of(spans, share.calendar, share.months).collect().lazy()
     return (
-        metrics.cohort_sums(values, book.fx_rate, wanted),
-        metrics.growth_sums(values, book.fx_rate, wanted),
+        metrics.cohort_sums(history, book.fx_rate, wanted),
+        metrics.growth_sums(history, book.fx_rate, wanted),
     )
 
 

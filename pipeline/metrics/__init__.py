@@ -7,7 +7,6 @@ months in one call. Source of the rules: docs/method.md, "Metrics". Does not bel
 
 from pipeline.metrics.cohort_growth import Growth, cohort_growth, cohort_growth_of, growth_sums
 from pipeline.metrics.cohorts import cohort_sums, cohorts, cohorts_of
-from pipeline.metrics.exchange import counted
 from pipeline.metrics.expansion import Metrics, concluded, expansion
 from pipeline.metrics.identities import (
     check_components,
@@ -37,7 +36,6 @@ __all__ = [
     "cohorts",
     "cohorts_of",
     "concluded",
-    "counted",
     "expansion",
     "growth_sums",
     "inferred",

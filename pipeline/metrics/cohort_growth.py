@@ -10,9 +10,15 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.metrics.exchange import counted, require_rates
+from pipeline.metrics.exchange import (
+    held,
+    month_of,
+    number_of,
+    rates_of,
+    require_rates,
+    worth,
+)
 from pipeline.metrics.figures import added, ratio
-from pipeline.money import convert
 from pipeline.schemas import COHORT_GROWTH
 
 EARLY = 3
@@ -31,9 +37,7 @@ def cohort_growth(
     zero, both at the month's rates. A row rests on the months up to its own only.
 
     Args:
-        account_months: `month, account_id, currency, mrr_native` of the whole history, any number of rows per account
-            and month (items, or already summed). With a column `mrr` (micro-units, at the month's own rates) it is
-            taken for the value at the month's end.
+        account_months: the whole history, as `exchange.held` takes it.
         rates: FX_RATE of every month of the history.
         months: the months to compute.
 
@@ -61,20 +65,18 @@ def growth_sums(
 ) -> Growth:
     """The sums of `cohort_growth` over some accounts, with their whole history."""
     last = max(months, default=date.min)
+    until = last.year * 12 + last.month
     history = (
-        counted(account_months)
-        .filter(pl.col("month") <= last)
-        .with_columns(number=_number("month"))
+        held(account_months)
+        .filter(pl.col("first") < until)
+        .with_columns(pl.min_horizontal("stop", pl.lit(until)))
+        .collect()
+        .lazy()
     )
-    rated = rates.filter(pl.col("month") <= last).select(
-        "currency", "rate", "month", number=_number("month")
-    )
-    _require(history, rated, last)
-    ends = (
-        _ends(history, rated, "mrr" if "mrr" in history.collect_schema() else None).collect().lazy()
-    )
-    born = ends.group_by("account_id").agg(born=pl.col("number").min()).collect().lazy()
-    accounts = _accounts(ends, born, _grown(ends, born), _year_two(ends, history, rated, born))
+    rated = rates_of(rates).filter(pl.col("number") < until).collect().lazy()
+    require_rates(_needed(history, until), rated)
+    born = history.group_by("account_id").agg(born=pl.col("first").min()).collect().lazy()
+    accounts = _accounts(history, rated, born, _grown(history, rated, born, until))
     return Growth(*pl.collect_all([_sums(accounts), _ages(accounts)]))
 
 
@@ -85,81 +87,90 @@ def cohort_growth_of(parts: Sequence[Growth], months: Sequence[date]) -> pl.Data
     return _rows(sums.lazy(), _by_then(ages.lazy()), months)
 
 
-def _number(column: str) -> pl.Expr:
-    """Months counted through the years, so that neighbours differ by one."""
-    when = pl.col(column)
-    return when.dt.year().cast(pl.Int32) * 12 + when.dt.month().cast(pl.Int32) - 1
-
-
-def _require(history: pl.LazyFrame, rated: pl.LazyFrame, last: date) -> None:
+def _needed(history: pl.LazyFrame, until: int) -> pl.LazyFrame:
     """A currency needs the rate of each month that it is held in, and of the month after."""
-    held = history.select("month", "currency").unique()
-    after = held.with_columns(pl.col("month").dt.offset_by("1mo")).filter(pl.col("month") <= last)
-    require_rates(pl.concat([held, after]), rated)
-
-
-def _ends(history: pl.LazyFrame, rated: pl.LazyFrame, value: str | None) -> pl.LazyFrame:
-    """One row per account and month with MRR: `now` at its rates, `carried` at those of the month after."""
-    native = pl.col("mrr_native")
-    here = rated.select("number", "currency", "rate")
-    after = rated.select(pl.col("number") - 1, "currency", after="rate")
-    key = ["number", "currency"]
-    priced = history.join(after, on=key, how="left")
-    if value is None:
-        priced = priced.join(here, on=key, how="left")
-    now = pl.col(value) if value else convert(native, pl.col("rate"))
-    return priced.group_by("account_id", "number").agg(
-        now=now.sum(), carried=convert(native, pl.col("after")).sum()
+    after = pl.min_horizontal(pl.col("stop") + 1, pl.lit(until))
+    return (
+        history.select("currency", "first", "stop")
+        .unique()
+        .select("currency", number=pl.int_ranges("first", after))
+        .explode("number")
     )
 
 
-def _grown(ends: pl.LazyFrame, born: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per account that ever expanded: age of its first expansion, expansion MRR of its early months."""
-    before = pl.col("carried").shift(1)
-    follows = (pl.col("account_id") == pl.col("account_id").shift(1)) & (
-        pl.col("number") == pl.col("number").shift(1) + 1
+def _at(history: pl.LazyFrame, rated: pl.LazyFrame, cases: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    """The MRR of accounts as `name`, one row per case with any.
+
+    Args:
+        history: `held`.
+        rated: `rates_of`.
+        cases: account_id, the month `at` that is asked for, and the month at whose rates (`number`).
+        name: the column of the sum.
+    """
+    there = history.join(cases, on=ACCOUNT).filter(
+        pl.col("first") <= pl.col("at"), pl.col("stop") > pl.col("at")
     )
+    return worth(there, rated, ["account_id", "number"], name)
+
+
+def _grown(
+    history: pl.LazyFrame, rated: pl.LazyFrame, born: pl.LazyFrame, until: int
+) -> pl.LazyFrame:
+    """One row per account that ever expanded: age of its first expansion, expansion MRR of its early months.
+
+    What goes on is worth the same at both ends, at the month's rates: an account grows by what begins less what ends.
+    """
+    named = ("account_id", "currency")
+    edges = pl.concat(
+        [
+            history.select(*named, "mrr_native", number="first"),
+            history.filter(pl.col("stop") < until).select(
+                *named, -pl.col("mrr_native"), number="stop"
+            ),
+        ]
+    )
+    grown = (
+        worth(edges, rated, ["account_id", "number"], "grown")
+        .filter(pl.col("grown") > 0)
+        .join(born, on=ACCOUNT)
+        .filter(pl.col("number") > pl.col("born"))
+        .collect()
+        .lazy()
+    )
+    cases = grown.select("account_id", "number", at=pl.col("number") - 1)
     age = pl.col("number") - pl.col("born")
     return (
-        ends.sort("account_id", "number")
-        .with_columns(grown=pl.col("now") - before, grew=follows & (before > 0))
-        .filter(pl.col("grew") & (pl.col("grown") > 0))
-        .join(born, on=ACCOUNT)
+        grown.join(
+            _at(history, rated, cases, "before").filter(pl.col("before") > 0),
+            on=["account_id", "number"],
+            how="semi",
+        )
         .group_by("account_id")
         .agg(first_expansion=age.min(), early=pl.col("grown").filter(age <= EARLY).sum())
     )
 
 
-def _year_two(
-    ends: pl.LazyFrame, history: pl.LazyFrame, rated: pl.LazyFrame, born: pl.LazyFrame
-) -> pl.LazyFrame:
-    """One row per account with MRR at the age of 12 months: that and its MRR at 24, at the rates of the latter."""
-    later = rated.select("currency", "rate", number=pl.col("number") - (YEAR_TWO - YEAR_ONE))
-    opening = (
-        history.join(born, on=ACCOUNT)
-        .filter(pl.col("number") == pl.col("born") + YEAR_ONE)
-        .join(later, on=["number", "currency"])
-        .group_by("account_id")
-        .agg(opening=convert(pl.col("mrr_native"), pl.col("rate")).sum())
-    )
-    closing = (
-        ends.join(born, on=ACCOUNT)
-        .filter(pl.col("number") == pl.col("born") + YEAR_TWO)
-        .select("account_id", closing="now")
-    )
-    return opening.join(closing, on=ACCOUNT, how="left")
-
-
 def _accounts(
-    ends: pl.LazyFrame, born: pl.LazyFrame, grown: pl.LazyFrame, year_two: pl.LazyFrame
+    history: pl.LazyFrame, rated: pl.LazyFrame, born: pl.LazyFrame, grown: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per account: when it was born, what it began with, and how it grew."""
-    start = ends.join(born, left_on=["account_id", "number"], right_on=["account_id", "born"])
+    """One row per account: when it was born, what it began with, how it grew, and its MRR at both ends of year two."""
+
+    def aged(name: str, age: int, rates_at: int) -> pl.LazyFrame:
+        """The MRR at an age, at the rates of another."""
+        number = pl.col("born")
+        cases = born.select("account_id", at=number + age, number=number + rates_at)
+        return _at(history, rated, cases, name).drop("number")
+
     return (
-        start.select("account_id", born="number", start="now")
+        born.join(aged("start", 0, 0), on=ACCOUNT)
         .join(grown, on=ACCOUNT, how="left")
-        .join(year_two, on=ACCOUNT, how="left")
-        .with_columns(pl.col("early", "opening", "closing").fill_null(0))
+        .join(aged("opening", YEAR_ONE, YEAR_TWO), on=ACCOUNT, how="left")
+        .join(aged("closing", YEAR_TWO, YEAR_TWO), on=ACCOUNT, how="left")
+        .with_columns(
+            pl.col("early", "opening").fill_null(0),
+            # Who comes back after a year has no part in year two.
+            closing=pl.when(pl.col("opening").is_not_null()).then("closing").fill_null(0),
+        )
     )
 
 
@@ -195,13 +206,13 @@ def _by_then(ages: pl.LazyFrame) -> pl.LazyFrame:
 
 def _rows(sums: pl.LazyFrame, ages: pl.LazyFrame, months: Sequence[date]) -> pl.DataFrame:
     wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
-    age = _number("month") - pl.col("born")
+    age = number_of("month") - pl.col("born")
     begun = (
         wanted.join(sums, how="cross")
         .with_columns(age=age)
         .filter(pl.col("age") >= 0)
         .with_columns(
-            cohort_month=pl.date(pl.col("born") // 12, pl.col("born") % 12 + 1, 1),
+            cohort_month=month_of("born"),
             **{
                 name: pl.when(pl.col("age") >= least).then(name)
                 for least, part in ((EARLY, "early_"), (YEAR_TWO, "year_two_"))

@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from pipeline.metrics.exchange import counted, require_rates, valued
+from pipeline.metrics.exchange import held, month_of, number_of, rates_of, require_rates, worth
 from pipeline.metrics.figures import added, ratio
 from pipeline.schemas import EXPANSION_COHORT
 
@@ -19,9 +19,8 @@ def cohorts(
     """One row (EXPANSION_COHORT) per month of `months` and cohort that had begun by then, at that month's rates.
 
     Args:
-        account_months: `month, account_id, currency, mrr_native` of the whole history, any number of rows per account
-            and month (items, or already summed). With a column `mrr` (micro-units, at the month's own rates) the
-            cohorts of a month sum exactly to its ending MRR; without it, to the nearest micro-unit a row.
+        account_months: the whole history, as `exchange.held` takes it. The cohorts of a month sum to its ending MRR,
+            exactly where rows are items, to the nearest micro-unit a row where they are sums.
         rates: FX_RATE of `months`.
         months: the months to compute.
 
@@ -35,27 +34,41 @@ def cohort_sums(
     account_months: pl.LazyFrame, rates: pl.LazyFrame, months: Sequence[date]
 ) -> pl.DataFrame:
     """What `cohorts` are made of, of some accounts: one row per month and cohort, to which those of others add."""
-    history = counted(account_months)
-    wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
-    first = history.group_by("account_id").agg(cohort_month=pl.col("month").min())
+    history = held(account_months)
+    rated = rates_of(rates)
+    wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date}).select(
+        number=number_of("month")
+    )
+    born = history.group_by("account_id").agg(born=pl.col("first").min())
+    begun = history.join(born, on="account_id").filter(pl.col("first") == pl.col("born"))
     start = (
-        history.join(first, on="account_id")
-        .filter(pl.col("month") == pl.col("cohort_month"))
-        .select("account_id", "cohort_month", "currency", "mrr_native")
+        begun.select("account_id", "born", "currency", "mrr_native")
         .join(wanted, how="cross")
-        .filter(pl.col("cohort_month") <= pl.col("month"))
+        .filter(pl.col("born") <= pl.col("number"))
     )
-    ending = history.join(wanted, on="month", how="semi")
-    value_now = "mrr" if "mrr" in history.collect_schema() else None
-    require_rates(
-        pl.concat([start.select("month", "currency"), ending.select("month", "currency")]), rates
-    )
-    pairs = valued(start, rates, ["month", "account_id", "cohort_month"], "start").join(
-        valued(ending, rates, ["month", "account_id"], "now", value_now),
-        on=["month", "account_id"],
+    ending = _at(history, wanted)
+    require_rates(pl.concat([rows.select("number", "currency") for rows in (start, ending)]), rated)
+    pairs = worth(start, rated, ["number", "account_id", "born"], "start").join(
+        worth(ending, rated, ["number", "account_id"], "now"),
+        on=["number", "account_id"],
         how="left",
     )
     return _sums(pairs.with_columns(pl.col("now").fill_null(0))).collect()
+
+
+def _at(history: pl.LazyFrame, wanted: pl.LazyFrame) -> pl.LazyFrame:
+    """The spans of `held` in each of the months `wanted` that they hold in, as `number`."""
+    first, last = (
+        wanted.select(first=pl.col("number").min(), last=pl.col("number").max()).collect().row(0)
+    )
+    within = pl.int_ranges(
+        pl.max_horizontal("first", pl.lit(first)), pl.min_horizontal("stop", pl.lit(last) + 1)
+    )
+    return (
+        history.with_columns(number=within)
+        .explode("number", empty_as_null=False, keep_nulls=False)
+        .join(wanted, on="number", how="semi")
+    )
 
 
 def cohorts_of(sums: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -74,7 +87,8 @@ def cohorts_of(sums: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _sums(pairs: pl.LazyFrame) -> pl.LazyFrame:
     start, now = pl.col("start"), pl.col("now")
-    return pairs.group_by("month", "cohort_month").agg(
+    cohort = pairs.with_columns(month=month_of("number"), cohort_month=month_of("born"))
+    return cohort.group_by("month", "cohort_month").agg(
         accounts=pl.len().cast(pl.Int64),
         starting_mrr=start.sum(),
         retained_mrr=pl.min_horizontal("start", "now").sum(),

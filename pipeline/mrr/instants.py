@@ -43,7 +43,16 @@ def at_boundaries(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFra
 
 
 def held_at(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
-    """One row per span of `items` and boundary it holds at, by its place in `boundaries` (`end`), which ascend.
+    """`spanned`, once for each boundary that the span holds at, by its place in `boundaries` (`end`)."""
+    return (
+        spanned(items, boundaries)
+        .with_columns(end=pl.int_ranges("first", "stop"))
+        .explode("end", empty_as_null=False, keep_nulls=False)
+    )
+
+
+def spanned(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
+    """The spans of `items` that hold at any of `boundaries`, which ascend, with the places of these.
 
     `first` is the first that the span holds at, `stop` the one after the last. They are found by counting, for each
     edge of the span, the boundaries not beyond it: no join, one pass.
@@ -53,12 +62,7 @@ def held_at(items: pl.LazyFrame, boundaries: list[datetime]) -> pl.LazyFrame:
     reached = pl.sum_horizontal(
         [(pl.col("valid_to") >= lit).fill_null(value=True).cast(pl.Int64) for lit in lits]
     )
-    return (
-        items.with_columns(first=passed, stop=reached)
-        .filter(pl.col("first") < pl.col("stop"))
-        .with_columns(end=pl.int_ranges("first", "stop"))
-        .explode("end", empty_as_null=False, keep_nulls=False)
-    )
+    return items.with_columns(first=passed, stop=reached).filter(pl.col("first") < pl.col("stop"))
 
 
 def _beside(rows: pl.DataFrame, more: pl.LazyFrame) -> pl.DataFrame:

@@ -11,9 +11,9 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing.evidence import worst, worst_of
 from pipeline.money import convert
-from pipeline.months import Calendar
+from pipeline.months import Calendar, add_months
 from pipeline.mrr.book import Book
-from pipeline.mrr.instants import at_boundaries, held_at
+from pipeline.mrr.instants import at_boundaries, spanned
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.worth import worth
 
@@ -112,26 +112,20 @@ def snapshot_of(
 
 
 def history_of(
-    valued_spans: pl.LazyFrame, rates: pl.LazyFrame, calendar: Calendar, months: Sequence[date]
+    valued_spans: pl.LazyFrame, calendar: Calendar, months: Sequence[date]
 ) -> pl.LazyFrame:
-    """What counts at the ends of `months`, with its value alone: month, account_id, currency, mrr_native, mrr.
+    """What counts at the ends of `months`, which follow each other: account_id, currency, mrr_native, month, stop.
 
-    One row per month and item; the values are those of `snapshot_of`.
+    One row per item and span that holds at an end: `month` is the first at whose end it holds, `stop` the one after the
+    last.
     """
     ends = calendar.ends(months)
-    month = (
-        ends.lazy().select("month").with_row_index("end").with_columns(pl.col("end").cast(pl.Int64))
-    )
+    after = pl.Series([*months, add_months(months[-1], 1)], dtype=pl.Date)
     narrow = valued_spans.select("account_id", "currency", "mrr_native", "valid_from", "valid_to")
-    return (
-        held_at(narrow, ends.get_column("boundary").to_list())
-        .join(month, on="end")
-        .join(rates.select("month", "currency", "rate"), on=["month", "currency"], how="left")
-        .select(
-            "month",
-            "account_id",
-            "currency",
-            "mrr_native",
-            mrr=convert(pl.col("mrr_native"), pl.col("rate")),
-        )
+    return spanned(narrow, ends.get_column("boundary").to_list()).select(
+        "account_id",
+        "currency",
+        "mrr_native",
+        month=pl.lit(after).gather(pl.col("first")),
+        stop=pl.lit(after).gather(pl.col("stop")),
     )

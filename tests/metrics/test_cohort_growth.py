@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.errors import MissingMonth
 from pipeline.metrics import cohort_growth, cohorts
-from pipeline.money import RATE_SCALE, convert
+from pipeline.money import RATE_SCALE
 from pipeline.months import add_months, months_between
 from pipeline.schemas import COHORT_GROWTH
 
@@ -41,12 +41,24 @@ def history(*rows: Row) -> pl.LazyFrame:
     return pl.LazyFrame(listed, schema=SCHEMA, orient="row")
 
 
-def with_mrr(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """`rows` with their value at their own month's rates, as snapshots have it."""
-    return (
-        rows.join(rates(), on=["month", "currency"])
-        .with_columns(mrr=convert(pl.col("mrr_native"), pl.col("rate")))
-        .drop("rate")
+def spans(rows: list[Row]) -> pl.LazyFrame:
+    """`history` with the months that follow each other with the same amount as one row."""
+    found: list[list[Any]] = []
+    for number, *what in sorted(rows, key=lambda row: (*row[1:], row[0])):
+        if found and found[-1][:3] == what and found[-1][4] == number:
+            found[-1][4] += 1
+        else:
+            found.append([*what, number, number + 1])
+    return pl.LazyFrame(
+        [(*what, MONTHS[first], add_months(MONTHS[0], stop)) for *what, first, stop in found],
+        schema={
+            "account_id": pl.String,
+            "currency": pl.String,
+            "mrr_native": pl.Int64,
+            "month": pl.Date,
+            "stop": pl.Date,
+        },
+        orient="row",
     )
 
 
@@ -130,7 +142,9 @@ def test_a_missing_rate_is_named() -> None:
 
 def test_nothing_gives_no_rows() -> None:
     assert cohort_growth(history(), rates(), MONTHS).is_empty()
-    assert cohort_growth(history((0, "a", "usd", 1)), rates(), []).is_empty()
+    for table in (cohort_growth, cohorts):
+        assert table(history((0, "a", "usd", 1)), rates(), []).is_empty()
+        assert table(history((1, "a", "usd", 1)), rates(), [MONTHS[0]]).is_empty()
 
 
 # One account: stretches of months with an amount in a currency, gaps between them.
@@ -203,13 +217,10 @@ def worth(held: dict[int, list[tuple[str, int]]], month: int, rate_of: int) -> i
 
 
 @settings(deadline=None)
-@given(companies, st.booleans())
-def test_it_is_what_counting_finds(
-    company: dict[str, list[tuple[int, str, int]]], known: bool
-) -> None:
+@given(companies)
+def test_it_is_what_counting_finds(company: dict[str, list[tuple[int, str, int]]]) -> None:
     rows = told(company)
-    values = history(*rows)
-    frame = cohort_growth(with_mrr(values) if known else values, rates(), MONTHS)
+    frame = cohort_growth(history(*rows), rates(), MONTHS)
     for upto, month in enumerate(MONTHS):
         expected = counted(rows, upto)
         for born, row in expected.items():
@@ -254,3 +265,16 @@ def test_the_cohorts_are_those_of_the_other_table(
         cohort_growth(values, rates(), MONTHS).select(key),
         cohorts(values, rates(), MONTHS).select(key).sort(key),
     )
+
+
+@settings(deadline=None, max_examples=50)
+@given(companies, st.integers(0, len(MONTHS) - 1))
+def test_a_span_is_all_its_months(
+    company: dict[str, list[tuple[int, str, int]]], upto: int
+) -> None:
+    rows = told(company)
+    for wanted in (MONTHS, [MONTHS[upto]], [MONTHS[0], MONTHS[upto]]):
+        for table in (cohort_growth, cohorts):
+            assert_frame_equal(
+                table(spans(rows), rates(), wanted), table(history(*rows), rates(), wanted)
+            )
