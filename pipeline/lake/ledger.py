@@ -164,9 +164,13 @@ def publish(
         lake_object.c.live, lake_object.c.partition.in_(partitions)
     )
     shown = set(connection.scalars(known))
-    new = {each.path: each for each in staged if each.path not in shown}
+    new: dict[str, StagedObject] = {}
+    for each in staged:
+        if each.path not in shown:
+            new.setdefault(each.path, each)
+    position = _next_position(connection)
     unstage(connection, new)
-    _insert(connection, list(new.values()), run_id, number, _next_position(connection), shown=True)
+    _insert(connection, list(new.values()), run_id, number, position, shown=True)
 
 
 def _next_position(connection: Connection) -> int:

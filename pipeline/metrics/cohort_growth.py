@@ -137,17 +137,29 @@ def _grown(
         .collect()
         .lazy()
     )
-    cases = grown.select("account_id", "number", at=pl.col("number") - 1)
     age = pl.col("number") - pl.col("born")
+    # Who was there before is looked up for the early months and the first; for the others only after a comeback.
+    first = pl.col("number") == pl.col("number").min().over("account_id")
+    likely, others = (
+        grown.filter(asked).collect().lazy()
+        for asked in ((age <= EARLY) | first, (age > EARLY) & ~first)
+    )
+    sure = _who_were_there(history, rated, likely).collect().lazy()
+    rest = others.join(sure, on=ACCOUNT, how="anti")
     return (
-        grown.join(
-            _at(history, rated, cases, "before").filter(pl.col("before") > 0),
-            on=["account_id", "number"],
-            how="semi",
-        )
+        pl.concat([sure, _who_were_there(history, rated, rest)])
         .group_by("account_id")
         .agg(first_expansion=age.min(), early=pl.col("grown").filter(age <= EARLY).sum())
     )
+
+
+def _who_were_there(
+    history: pl.LazyFrame, rated: pl.LazyFrame, grown: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Those of `grown` (account_id, number) that had MRR the month before, at the rates of the month."""
+    cases = grown.select("account_id", "number", at=pl.col("number") - 1)
+    before = _at(history, rated, cases, "before").filter(pl.col("before") > 0)
+    return grown.join(before, on=["account_id", "number"], how="semi")
 
 
 def _accounts(

@@ -77,6 +77,15 @@ def test_many_objects_are_shown_by_as_many_statements_as_few(lake: Lake) -> None
     assert replaced(2) == replaced(40)
 
 
+def test_places_in_the_order_of_commits_only_grow(lake: Lake) -> None:
+    lake.commit(lake.write_partitions(FX_RATE, fx((1, "eur", 1)), [A]), run_id="one")
+    (before,) = lake.live()
+    again = lake.write_partitions(FX_RATE, fx((1, "eur", 1), (2, "eur", 2)), [B, A])
+    lake.commit([*again, again[0]], run_id="two")
+    assert [each.partition for each in lake.live()] == [B, A]
+    assert all(each.position > before.position for each in lake.live())
+
+
 @everywhere
 def test_where_one_object_cannot_be_written_none_is_shown(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
