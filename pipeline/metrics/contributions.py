@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.metrics.members import ItemDimension
+from pipeline.metrics.members import ENDS, ItemDimension
 
 SPAN = ("month", "window_months")
 ROW = "row"
@@ -121,12 +121,12 @@ def of_items(items: pl.LazyFrame, movement: pl.DataFrame, dimension: ItemDimensi
     move, what one member won and another lost is a transfer between them.
 
     Args:
-        items: MRR_ITEM_MOVEMENT with the number of its account's movement (ROW), and whether no other item has the
-            same (`alone`).
+        items: MRR_ITEM_MOVEMENT with the number of its account's movement (ROW), whether no other item has the same
+            (`alone`), and its members at both ends in the columns of the dimension.
         movement: MRR_MOVEMENT with CAUSE, in the order of ROW.
         dimension: which members are asked for.
     """
-    before, after = dimension.at("opening"), dimension.at("closing")
+    before, after = (pl.col(f"{end}_{dimension.column}") for end in ENDS)
     left = pl.col("closing_subscription_item_id").is_null()
     came = pl.col("opening_subscription_item_id").is_null()
     changes = ~left & ~came & (before != after)

@@ -31,6 +31,7 @@ LONGEST = 200
 """Characters of a member: it stands in keys of the warehouse, and PostgreSQL's index holds no long ones."""
 
 End = Literal["opening", "closing"]
+ENDS: tuple[End, End] = ("opening", "closing")
 Members = Mapping[str, pl.Series]
 """Field of accounts -> its members (the place is a member's number), or the numbers of accounts' members."""
 

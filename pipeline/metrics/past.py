@@ -63,8 +63,8 @@ def versions(account: pl.LazyFrame, past: Past | None, fields: Sequence[str]) ->
 
 
 def with_versions(
-    movement: pl.LazyFrame, known: pl.DataFrame, calendar: Calendar | None
-) -> pl.LazyFrame:
+    movement: pl.DataFrame, known: pl.DataFrame, calendar: Calendar | None
+) -> pl.DataFrame:
     """Movements with `opening_version` and `closing_version`; one more than the last where an account is not known.
 
     Args:
@@ -73,15 +73,15 @@ def with_versions(
         calendar: where months end; needed where an account has several versions.
     """
     only = known.filter(pl.col("valid_to").is_null()).lazy().select("account_id", "version")
-    last = movement.join(only, on="account_id", how="left").with_columns(
+    keys = movement.lazy().select("month", "window_months", "account_id")
+    last = keys.join(only, on="account_id", how="left", maintain_order="left").with_columns(
         pl.col("version").fill_null(known.height)
     )
     changed = known.filter(pl.len().over("account_id") > 1)
-    cases = movement.select("month", "window_months").unique().collect().rows()
+    cases = movement.select("month", "window_months").unique().rows()
     if changed.is_empty() or calendar is None or not cases:
-        return last.with_columns(opening_version="version", closing_version="version").drop(
-            "version"
-        )
+        only_one = last.select(opening_version="version", closing_version="version")
+        return movement.hstack(only_one.collect())
     openings = [(month, window, add_months(month, -window)) for month, window in cases]
     months = sorted({end for month, _, opening in openings for end in (month, opening)})
     ends = calendar.ends(months).lazy().select("month", at="boundary")
@@ -98,13 +98,14 @@ def with_versions(
         schema={"month": pl.Date, "window_months": pl.Int64, "opening_month": pl.Date},
         orient="row",
     )
-    return (
-        last.join(opening_months, on=["month", "window_months"])
-        .join(opening, on=["account_id", "opening_month"], how="left")
-        .join(then.rename({"version": "closing_version"}), on=["account_id", "month"], how="left")
-        .with_columns(pl.col("opening_version", "closing_version").fill_null(pl.col("version")))
-        .drop("version", "opening_month")
+    found = last.join(
+        opening_months, on=["month", "window_months"], how="left", maintain_order="left"
     )
+    closing = then.rename({"version": "closing_version"})
+    for end, month in ((opening, "opening_month"), (closing, "month")):
+        found = found.join(end, on=["account_id", month], how="left", maintain_order="left")
+    both = pl.col("opening_version", "closing_version").fill_null(pl.col("version"))
+    return movement.hstack(found.select(both).collect())
 
 
 def inferred(movement: pl.LazyFrame, account: pl.LazyFrame, past: Past) -> pl.DataFrame:

@@ -15,7 +15,9 @@ from pipeline.metrics import contributions, figures
 from pipeline.metrics.contributions import CAUSE, ROW, SPAN
 from pipeline.metrics.figures import MEMBER
 from pipeline.metrics.members import (
+    ENDS,
     ITEM_MEMBERS,
+    ItemDimension,
     Members,
     account_dimensions,
     band,
@@ -88,8 +90,8 @@ class Tally:
 class _Parts:
     """What every dimension breaks down: movements in order of their number (ROW), and what belongs to them by it.
 
-    `items` are item movements (`alone`: of an account's only item), `holdings` items of the snapshot
-    (`figures.doubtful`), `expanding` the components of expanding accounts.
+    `items` are item movements with their members, as categories (`alone`: of an account's only item), `holdings`
+    items of the snapshot (`figures.doubtful`), `expanding` the components of expanding accounts.
     """
 
     moves: pl.DataFrame
@@ -100,14 +102,14 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Breakdown:
-    """One dimension's parts: contributions, snapshot items with `member`, components with `member`."""
+    """One dimension's parts: contributions, snapshot items and components, each with the number of its `member`."""
 
     dimension: str
     contributions: pl.LazyFrame
     items: pl.LazyFrame
     components: pl.LazyFrame
-    member: pl.Expr = MEMBER
-    """The member of a contribution, where these have its number."""
+    member: pl.Expr
+    """The member that has the number, or is the category."""
 
 
 def tallied(
@@ -135,19 +137,26 @@ def tallied(
     fields = fields_of(spec.dimensions)
     known = named(versions(account, past, fields), fields)
     calendar = past.calendar if past else None
-    versioned = with_versions(movement.collect().lazy(), known, calendar).collect()
+    versioned = with_versions(movement.collect(), known, calendar)
     placed = contributions.placed(versioned)
     moves, causes = contributions.caused(placed.with_row_index(ROW))
     items = _numbered(item_movement, moves, ITEM_COLUMNS)
-    standing = _standing(snapshot, moves.join(items, on=ROW, how="anti"), rates).collect()
+    still = moves.select(*SPAN, "account_id", ROW).join(items, on=ROW, how="anti")
+    standing = _standing(snapshot, still, rates).collect()
+    dimensions = item_dimensions(spec.dimensions)
+    members = {f"{end}_{each.column}": each.at(end) for each in dimensions for end in ENDS}
+    held = pl.concat([items, standing]).with_columns(
+        **{name: member.cast(pl.Categorical) for name, member in members.items()},
+        alone=pl.col(ROW).is_unique(),
+    )
     expanding = component.filter(movement="expansion")
     parts = _Parts(
         moves=moves,
-        items=pl.concat([items, standing]).with_columns(alone=pl.col(ROW).is_unique()).lazy(),
+        items=held.lazy(),
         holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
         expanding=_numbered(expanding, moves, COMPONENT_COLUMNS),
     )
-    breakdowns = [*_of_accounts(parts, known, fields, spec), *_of_items(parts, spec)]
+    breakdowns = [*_of_accounts(parts, known, fields, spec), *_of_items(parts, dimensions)]
     sums, types, quality = zip(*(_sums(each, causes) for each in breakdowns), strict=True)
     months = (
         moves.lazy()
@@ -172,7 +181,7 @@ def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) 
 
     Args:
         snapshot: MRR_SNAPSHOT.
-        moves: the movements of these accounts, with ROW.
+        moves: the movements of these accounts: SPAN, account_id, ROW.
         rates: FX_RATE.
     """
     spans = [
@@ -188,7 +197,7 @@ def _standing(snapshot: pl.LazyFrame, moves: pl.DataFrame, rates: pl.LazyFrame) 
         for name in ("subscription_item_id", *ITEM_MEMBERS.values())
     }
     return (
-        snapshot.join(moves.lazy().select(*SPAN, "account_id", ROW), on=["month", "account_id"])
+        snapshot.join(moves.lazy(), on=["month", "account_id"])
         .join(opening, on=SPAN)
         .join(then, on=["opening_month", "currency"], how="left")
         .with_columns(stood=stood)
@@ -217,13 +226,12 @@ def _of_accounts(
     of_base, of_end = base[parts.expanding[ROW]], end[holdings[ROW]]
     for dimension in account_dimensions(spec.dimensions):
         number = dimension.number(members)
-        member = dimension.of_number(number, members)
         placed = moves.with_columns(_column(base, number, "base"), _column(end, number, "end"))
         yield _Breakdown(
             dimension.name,
             contributions.of_accounts(placed.lazy()),
-            holdings.with_columns(_column(of_end, member, "member")).lazy(),
-            parts.expanding.with_columns(_column(of_base, member, "member")).lazy(),
+            holdings.with_columns(_column(of_end, number, "member")).lazy(),
+            parts.expanding.with_columns(_column(of_base, number, "member")).lazy(),
             dimension.of_number(MEMBER, members),
         )
 
@@ -251,8 +259,7 @@ def _numbers(
     return at("base"), at("end"), members
 
 
-def _of_items(parts: _Parts, spec: MetricsSpec) -> Iterator[_Breakdown]:
-    dimensions = item_dimensions(spec.dimensions)
+def _of_items(parts: _Parts, dimensions: Sequence[ItemDimension]) -> Iterator[_Breakdown]:
     members = contributions.item_members(
         parts.items.filter(pl.col("movement") == "expansion"), dimensions
     )
@@ -263,8 +270,9 @@ def _of_items(parts: _Parts, spec: MetricsSpec) -> Iterator[_Breakdown]:
         yield _Breakdown(
             dimension.name,
             contributions.of_items(parts.items, parts.moves, dimension),
-            parts.holdings.lazy().with_columns(member=dimension.of_item),
-            expanding.with_columns(member=dimension.of_item),
+            parts.holdings.lazy().with_columns(member=dimension.of_item.cast(pl.Categorical)),
+            expanding.with_columns(member=dimension.column),
+            MEMBER.cast(pl.String),
         )
 
 
@@ -277,8 +285,16 @@ def _sums(
     )
     # Read twice, made once.
     made = part.contributions.collect().lazy()
-    sums_of = figures.summed(made, causes, part.member)
-    found = (sums_of, types, figures.quality(part.items))
+    found = (
+        figures.summed(made, causes, part.member),
+        _told(types, part.member, [*SPAN, "member", "type"]),
+        _told(figures.quality(part.items), part.member, ["month", "member"]),
+    )
     named = pl.lit(part.dimension).alias("dimension")
     sums, types_of, quality = (rows.with_columns(named).collect() for rows in found)
     return sums, types_of, quality
+
+
+def _told(sums: pl.LazyFrame, member: pl.Expr, keys: Sequence[str]) -> pl.LazyFrame:
+    """Sums by the numbers of members as sums by members: two numbers may stand for one."""
+    return sums.with_columns(member=member).group_by(keys).agg(pl.all().sum())
