@@ -15,7 +15,7 @@ from pipeline.alerts.conclude import conclude
 from pipeline.alerts.gather import members_of
 from pipeline.alerts.intents import Intent, digest, single
 from pipeline.alerts.kinds.pace import paces
-from pipeline.alerts.kinds.trust import troubles
+from pipeline.alerts.kinds.trust import told_by, troubles
 from pipeline.alerts.machine import OK, State, Transition
 from pipeline.alerts.members import Concluded, Known, Run
 from pipeline.alerts.observations import Beside
@@ -61,13 +61,13 @@ def evaluate(
     more = beside or Beside()
     months = sorted(metrics["month"].unique())
     states = {row["fingerprint"]: State(**row) for row in known.states.iter_rows(named=True)}
-    found = troubles(rules, more, run.now)
+    found = troubles(more, run.now)
     concluded = Concluded()
     for rule in rules:
         if rule.kind == "data_quality":
             last = months[-1] if months else None
-            conclude_quality(rule, found[rule.id], known, last, run, concluded)
-    held = any(each.holds for listed in found.values() for each in listed)
+            conclude_quality(rule, told_by(rule, found), known, last, run, concluded)
+    held = any(each.holds for each in found)
     if months:
         for member in members_of(metrics, rules, more, known, run.now):
             conclude(member, months, run, concluded, held=held)

@@ -175,10 +175,13 @@ def test_an_old_rate_holds_nothing() -> None:
     assert nights.night(metrics([0.03, 0.01])) == ["fired"]
 
 
-def test_without_the_rule_nothing_is_held() -> None:
+def test_without_the_rule_alerts_are_held_and_nobody_is_told() -> None:
     nights = Nights()
     nights.night(metrics([0.03]))
     nights.beside = checks("crm answered")
+    found = nights.run(metrics([0.03, 0.01]))
+    assert (found.intents, found.evaluations["guard"].to_list()) == ((), ["suppressed"])
+    nights.beside = checks()
     assert nights.night(metrics([0.03, 0.01])) == ["fired"]
 
 

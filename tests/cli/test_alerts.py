@@ -12,7 +12,7 @@ from pipeline.alerts.delivery import Voice, evaluate_and_store
 from pipeline.cli.alerts.rules import in_force
 from pipeline.database import engine, table_of, upgrade
 from pipeline.months import Calendar
-from pipeline.schemas import ALERT_EVALUATION, EXPANSION_METRICS
+from pipeline.schemas import ALERT_EVALUATION, DATA_QUALITY, EXPANSION_METRICS
 from tests.alerts.alert_figures import JANUARY, metrics
 from tests.cli.desk import CONFIG, Desk
 
@@ -69,6 +69,18 @@ def test_status_says_what_fires_and_which_messages_wait(watched: Desk) -> None:
     found = told(watched, "status")
     assert [each["fingerprint"] for each in found["open"]] == ["expansion-floor|total|all"]
     assert found["messages"] == {"pending": 4}
+
+
+def test_what_holds_every_rule_is_said_without_a_rule_that_tells_it(watched: Desk) -> None:
+    assert told(watched, "status")["held"] == []
+    row = {"run_id": "r", "check": "crm answered", "month": date(2026, 10, 1), "passed": False}
+    row |= {"severity": "error", "figures": "{}", "examples": "[]"}
+    made = engine(watched.settings.warehouse_url)
+    with made.begin() as connection:
+        connection.execute(insert(table_of(DATA_QUALITY)), [row])
+    made.dispose()
+    said = watched.types("alerts", "status").out
+    assert "No rule is judged now. The check crm answered failed for October 2026" in said
 
 
 def test_a_silence_is_shown_keeps_the_rule_quiet_and_can_be_ended(watched: Desk) -> None:

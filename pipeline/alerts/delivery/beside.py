@@ -1,6 +1,6 @@
 """What some kinds of rules read beside the metrics of closed months.
 
-Belongs here: reading it, and only what a rule in force asks for.
+Belongs here: reading it: what a rule in force asks for, and always what says whether figures are to be trusted.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pipeline.schemas import DATA_QUALITY, EXPANSION_BY_TYPE, EXPANSION_METRICS,
 
 
 def beside(connection: Connection, rules: Sequence[AlertRule], calendar: Calendar) -> Beside:
-    """The frames that `rules` read; those that none reads are empty."""
+    """The frames that `rules` read, and what may hold them; types and the open month are empty where none reads them."""
     by_kind: dict[str, set[str]] = {}
     for rule in rules:
         by_kind.setdefault(rule.kind, set()).add(rule.dimension)
@@ -30,10 +30,8 @@ def beside(connection: Connection, rules: Sequence[AlertRule], calendar: Calenda
         open_month=_open(connection, by_kind["pacing"], calendar.current)
         if "pacing" in by_kind
         else found.open_month,
-        quality=_checks(connection, calendar.current)
-        if "data_quality" in by_kind
-        else found.quality,
-        syncs=read(connection, SOURCE_SYNC) if "data_quality" in by_kind else found.syncs,
+        quality=_checks(connection, calendar.current),
+        syncs=read(connection, SOURCE_SYNC),
     )
 
 

@@ -4,16 +4,18 @@ Belongs here: reading. Nothing is changed.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Engine, func, select
 
 from pipeline import schemas
+from pipeline.alerts.delivery.beside import beside
 from pipeline.alerts.delivery.frames import read
 from pipeline.alerts.delivery.hushing import acknowledged
+from pipeline.alerts.kinds.trust import troubles
 from pipeline.database import reading, table_of
+from pipeline.months import Calendar
 
 UNDELIVERED = ("dead", "no_destination", "unknown")
 LATEST = 20
@@ -32,6 +34,7 @@ class Standing:
         paces: the open month by rule of kind pacing and member: fingerprint, month, observed (so far), baseline
             (usual), threshold (what it is heading for), effect, guard; major units.
         checks: the names of the checks that have run.
+        held: why no rule is judged now, a sentence each; none where figures are to be trusted.
         undelivered: key, kind, channel, status, attempts, last_error, created_at of the latest messages that did not
             reach Slack.
     """
@@ -41,11 +44,12 @@ class Standing:
     messages: dict[str, int]
     paces: list[dict[str, Any]]
     checks: frozenset[str]
+    held: list[str]
     undelivered: list[dict[str, Any]]
 
 
-def standing(target: Engine, now: datetime) -> Standing:
-    """How alerts stand at `now`."""
+def standing(target: Engine, calendar: Calendar) -> Standing:
+    """How alerts stand at the instant of the calendar."""
     outbox, silences = table_of(schemas.SLACK_OUTBOX), table_of(schemas.SILENCE)
     with reading(target) as connection:
         states = _states(connection)
@@ -68,10 +72,11 @@ def standing(target: Engine, now: datetime) -> Standing:
         ).mappings()
         return Standing(
             states=states,
-            silences=read(connection, schemas.SILENCE, silences.c.until > now),
+            silences=read(connection, schemas.SILENCE, silences.c.until > calendar.now),
             messages={str(status): int(count) for status, count in sorted(counted)},
             paces=_paces(connection),
             checks=_checks(connection),
+            held=_held(connection, calendar),
             undelivered=[dict(row) for row in lost],
         )
 
@@ -115,3 +120,8 @@ def _paces(connection: Connection) -> list[dict[str, Any]]:
 def _checks(connection: Connection) -> frozenset[str]:
     check = table_of(schemas.DATA_QUALITY).c.check
     return frozenset(connection.execute(select(check).distinct()).scalars())
+
+
+def _held(connection: Connection, calendar: Calendar) -> list[str]:
+    found = troubles(beside(connection, (), calendar), calendar.now)
+    return [each.said for each in found if each.holds]

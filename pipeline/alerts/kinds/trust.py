@@ -1,7 +1,8 @@
 """`data_quality`: whether the figures are to be trusted.
 
 Belongs here: which checks have failed and whether Stripe was read lately. A failed check of severity `error` and a
-stale sync hold every other rule; warnings do not, unless a rule names their check, and then they only are told.
+stale sync hold every other rule, whether a rule of this kind tells of them or not; warnings hold nothing, and are told
+where a rule names their check.
 """
 
 from collections.abc import Sequence
@@ -36,17 +37,16 @@ class Trouble:
     holds: bool
 
 
-def troubles(rules: Sequence[AlertRule], beside: Beside, now: datetime) -> dict[str, list[Trouble]]:
-    """Rule id -> what it found, for every rule of kind `data_quality`; by check."""
-    return {
-        rule.id: [
-            each
-            for each in _failed(beside.quality) + _stale(beside.syncs, now)
-            if (each.holds if rule.member is None else each.check == rule.member)
-        ]
-        for rule in rules
-        if rule.kind == "data_quality"
-    }
+def troubles(beside: Beside, now: datetime) -> list[Trouble]:
+    """Everything that is wrong, by check."""
+    return _failed(beside.quality) + _stale(beside.syncs, now)
+
+
+def told_by(rule: AlertRule, found: Sequence[Trouble]) -> list[Trouble]:
+    """What a rule of kind `data_quality` tells of: what holds the others, or the one check that it names."""
+    return [
+        each for each in found if (each.holds if rule.member is None else each.check == rule.member)
+    ]
 
 
 def _failed(quality: pl.DataFrame) -> list[Trouble]:

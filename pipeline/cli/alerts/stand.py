@@ -35,7 +35,7 @@ def status(everything: bool, as_json: bool) -> None:
     settings = Settings.load()
     place = Place(settings)
     try:
-        found = standing(place.engine, settings.now())
+        found = standing(place.engine, place.calendar())
     finally:
         place.close()
     idle = _idle(found, settings)
@@ -44,6 +44,8 @@ def status(everything: bool, as_json: bool) -> None:
         click.echo(json_module.dumps(told, default=_plain))
         return
     _show_states(found, settings, everything)
+    for why in found.held:
+        click.echo(f"No rule is judged now. {why}")
     _show_idle(idle)
     _show_paces(found, settings)
     _show_silences(found)
@@ -55,6 +57,7 @@ def _told(found: Standing) -> dict[str, Any]:
     return {
         "states": states.to_dicts(),
         "open": states.filter(_open()).to_dicts(),
+        "held": found.held,
         "silences": found.silences.to_dicts(),
         "messages": found.messages,
         "paces": found.paces,
