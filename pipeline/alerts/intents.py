@@ -90,8 +90,7 @@ def digest(findings: Iterable[Finding], channel: str, *, baseline: bool) -> Inte
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     what = "baseline" if baseline else "digest"
     month = max(each.month for each in listed)
-    only = listed[0].rule.channel if len(listed) == 1 else None
-    return Intent(f"{what}|{month:%Y-%m}|{name}", "digest", only or channel, listed, baseline)
+    return Intent(f"{what}|{month:%Y-%m}|{name}", "digest", channel, listed, baseline)
 
 
 def operations(reasons: Sequence[str], since: date, month: date | None, channel: str) -> Intent:

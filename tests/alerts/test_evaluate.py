@@ -32,6 +32,15 @@ def test_a_first_run_names_what_is_firing_already_in_one_digest() -> None:
     assert nights.night(metrics([0.03, 0.01, 0.012])) == []
 
 
+def test_the_first_digest_goes_to_the_channel_of_all_rules() -> None:
+    private = FLOOR.model_copy(update={"channel": "#board"})
+    (intent,) = Nights(rules=(private,)).run(metrics([0.03, 0.01])).intents
+    assert intent.channel == "#revenue"
+    nights = Nights(rules=(private,))
+    nights.night(metrics([0.03]))
+    assert [each.channel for each in nights.run(metrics([0.03, 0.01])).intents] == ["#board"]
+
+
 def test_a_month_under_the_floor_fires_once_is_remembered_and_resolves() -> None:
     nights = Nights()
     nights.night(metrics([0.03]))
