@@ -40,7 +40,12 @@ ONE = dg.AssetCheckSpec(
     asset=ASSET,
     description="No customer has the domain of several accounts.",
 )
-SPECS = [LINKED, EXIST, ONE]
+LEFT_OUT = dg.AssetCheckSpec(
+    "excluded_customers",
+    asset=ASSET,
+    description="The customers whose ids are in `[exclude]` exist. Counts all that are left out.",
+)
+SPECS = [LINKED, EXIST, ONE, LEFT_OUT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,14 @@ class Look:
 
 
 def looked(
-    place: Place, run_id: str, found: crm.Accounts, customers: pl.LazyFrame, mrr_now: pl.LazyFrame
+    place: Place,
+    run_id: str,
+    found: crm.Accounts,
+    customers: pl.LazyFrame,
+    mrr_now: pl.LazyFrame,
+    excluded: Sequence[str],
 ) -> tuple[list[dg.AssetCheckResult], list[dict[str, Any]]]:
-    """The results of the three checks, and their rows of `data_quality`.
+    """The results of the checks, and their rows of `data_quality`.
 
     Args:
         place: where.
@@ -63,8 +73,14 @@ def looked(
         found: what was linked.
         customers: CUSTOMER.
         mrr_now: `customer_id, mrr` of the current month, micro-units.
+        excluded: the customers that are left out.
     """
-    looks = [_linked(place, found, customers, mrr_now), _exist(found), _one(found)]
+    looks = [
+        _linked(place, found, customers, mrr_now),
+        _exist(found),
+        _one(found),
+        _left_out(place.settings.config.exclude.customers, excluded),
+    ]
     month = place.calendar().current
     rows = [
         checked.noted(each.result, run_id, month, each.figures, each.examples) for each in looks
@@ -175,6 +191,17 @@ def _one(found: crm.Accounts) -> Look:
         f"that are one, name the domain in crm.shared_domains, or link the customers by id."
     )
     return Look(_result(ONE, left.is_empty(), said, dict(figures), examples), figures, examples)
+
+
+def _left_out(named: Sequence[str], excluded: Sequence[str]) -> Look:
+    unknown = sorted(set(named) - set(excluded))
+    figures = {"excluded": len(excluded), "unknown": len(unknown)}
+    examples = [each if ID.fullmatch(each) else "what is no id" for each in unknown[:EXAMPLES]]
+    said = (
+        f"{len(unknown)} of the customers that [exclude] in pipeline.toml names do not exist "
+        f"({examples[0] if examples else ''}). Nothing is left out for them: correct the ids, or take them out."
+    )
+    return Look(_result(LEFT_OUT, not unknown, said, dict(figures), examples), figures, examples)
 
 
 def _sums(rows: pl.DataFrame, column: str) -> dict[str, int]:

@@ -65,7 +65,9 @@ def crm_assets() -> list[dg.AssetsDefinition]:
         changes = relinked.changes(place, found.account_link, mrr_now)
         months = relinked.months(place, changes)
         other = dimensions.touched(place, found.account_history, found.account_link)
-        results, quality = covered.looked(place, context.run.run_id, found, customers, mrr_now)
+        results, quality = covered.looked(
+            place, context.run.run_id, found, customers, mrr_now, left_out
+        )
         frames = {
             ACCOUNT: account,
             ACCOUNT_ALIAS: found.account_alias,
@@ -101,7 +103,6 @@ def crm_assets() -> list[dg.AssetsDefinition]:
                     found.account_link.group_by("status").len().sort("status").iter_rows()
                 ),
                 "links that changed": changes.height,
-                "excluded customers": len(left_out),
                 "preview": shown.rows(account, ACCOUNT),
             },
         )

@@ -117,9 +117,31 @@ def test_low_coverage_names_the_largest_customers_until_they_are_forgotten(desk:
     assert _noted(desk, "revenue_linked")[-1][2][1:] == examples[1:]
 
 
+def test_who_is_left_out_is_counted_and_an_id_that_nobody_has_is_named(desk: Desk) -> None:
+    assert desk.types("run").code == 0
+    customers = _read(desk, schemas.CUSTOMER)
+    first, second = customers["customer_id"].sort().head(2)
+    domain = customers.filter(customer_id=second)["email"].item().rpartition("@")[2]
+    (desk.folder / "pipeline.toml").write_text(
+        f'{CONFIG}\n[exclude]\ncustomers = ["{first}", "cus_nobody"]\nemail_domains = ["{domain}"]\n'
+    )
+    assert desk.types("run").code == 0
+    of_domain = customers.filter(pl.col("email").str.ends_with(f"@{domain}"))["customer_id"]
+    left_out = {first, *of_domain}
+    none, (passed, figures, examples) = _noted(desk, "excluded_customers")
+    assert none == (True, {"excluded": 0, "unknown": 0}, [])
+    assert (passed, figures) == (False, {"excluded": len(left_out), "unknown": 1})
+    assert examples == ["cus_nobody"]
+
+
 def test_without_a_crm_nothing_warns(desk: Desk) -> None:
     del desk.environment["HUBSPOT_SERVICE_KEY"]
     assert desk.types("run").code == 0
-    checks = ("revenue_linked", "explicit_ids_exist", "domains_of_one_account")
-    assert [_noted(desk, each)[0][0] for each in checks] == [True, True, True]
+    for check in (
+        "revenue_linked",
+        "explicit_ids_exist",
+        "domains_of_one_account",
+        "excluded_customers",
+    ):
+        assert [passed for passed, *_ in _noted(desk, check)] == [True], check
     assert _noted(desk, "revenue_linked")[0][1]["coverage"] is None
