@@ -33,7 +33,12 @@ ACCOUNT = Table(
         text("industry", "Industry as the CRM has it."),
         text("country", "ISO alpha-2 country where recognised."),
         text("channel", "Acquisition channel."),
-        Column("first_paid_month", pl.Date, "Month of the first counted MRR.", kind="month"),
+        Column(
+            "first_paid_month",
+            pl.Date,
+            "The first month at whose end it had MRR, of those since company.first_month.",
+            kind="month",
+        ),
         text("source", "hubspot, salesforce, file or stripe."),
     ),
     published=(

@@ -77,7 +77,7 @@ MRR_SNAPSHOT = Table(
 
 MRR_MOVEMENT = Table(
     name="mrr_movement",
-    grain="one row per month, window and account with MRR at either end",
+    grain="one row per month, window (in the warehouse the month alone) and account with MRR at either end",
     key=("month", "window_months", "account_id"),
     partitioned=True,
     columns=(
@@ -89,7 +89,7 @@ MRR_MOVEMENT = Table(
         text("account_id", "The account.", key=True),
         text(
             "movement",
-            "new, expansion, contraction, churn, reactivation, or null when nothing moved but the rate.",
+            "new, expansion, contraction, churn, reactivation, or null when nothing moved, or the rate alone.",
         ),
         money("opening_mrr", "MRR at the opening end as it stands there."),
         money("fx_mrr", "What the change of exchange rates did to the opening MRR."),
@@ -151,7 +151,7 @@ MRR_ITEM_MOVEMENT = Table(
 
 MRR_MOVEMENT_COMPONENT = Table(
     name="mrr_movement_component",
-    grain="one row per month, window, account, item and type of change",
+    grain="one row per month, window (in the warehouse the month alone), account, item and type of change",
     key=("month", "window_months", "account_id", "subscription_item_id", "type"),
     partitioned=True,
     columns=(

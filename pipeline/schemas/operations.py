@@ -16,8 +16,11 @@ _EVALUATION = (
     Column("observed", pl.Float64, "The figure."),
     Column("baseline", pl.Float64, "What it is compared with."),
     Column("threshold", pl.Float64, "The rule's threshold."),
-    count("n", "Sample size: accounts at the opening end."),
-    count("k", "Expanding accounts."),
+    count(
+        "n",
+        "Sample size: accounts at the opening end; of kinds that count over three months, their sum.",
+    ),
+    count("k", "Expanding accounts; over three months as n."),
     Column("effect", pl.Float64, "Size of the deviation, relative to the baseline."),
     Column("p", pl.Float64, "Probability that it is chance; null where no test is made."),
     Column("breach", pl.Boolean, "The rule's condition holds."),
