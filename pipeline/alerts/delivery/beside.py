@@ -18,7 +18,7 @@ from pipeline.schemas import DATA_QUALITY, EXPANSION_BY_TYPE, EXPANSION_METRICS,
 
 
 def beside(connection: Connection, rules: Sequence[AlertRule], calendar: Calendar) -> Beside:
-    """The frames that `rules` read, and what may hold them; types and the open month are empty where none reads them."""
+    """The frames that `rules` read, and what may hold them; types and the open month are empty where nobody asks."""
     by_kind: dict[str, set[str]] = {}
     for rule in rules:
         by_kind.setdefault(rule.kind, set()).add(rule.dimension)
