@@ -37,8 +37,10 @@ DECIDING: dict[str, Any] = {
     "exclude": True,
     "mrr": True,
     "dimensions": True,
+    "targets": True,
+    "benchmarks": True,
 }
-"""The settings that change figures of every month."""
+"""The settings that change what is said of every month: its figures, or what they are held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def remember_settings(connection: Connection, config: Config, number: int) -> No
 
 
 def fingerprint(config: Config) -> str:
-    """Changes when figures of past months would."""
+    """Changes when what is said of past months would."""
     told = config.model_dump_json(include=DECIDING)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from pipeline import database
 from pipeline.assets import night
-from pipeline.config import Company, Config, Exclude
+from pipeline.config import Band, Benchmarks, Company, Config, Exclude, Target
 from pipeline.months import Calendar
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -84,8 +84,17 @@ def test_a_gap_after_a_failed_night_is_filled(engine: Engine) -> None:
     assert night.due(engine, CALENDAR, POLICY) == night.Range(month(8), month(11))
 
 
-def test_settings_that_decide_figures(engine: Engine) -> None:
-    before, after = Config(), Config(exclude=Exclude(customers=("cus_test",)))
+@pytest.mark.parametrize(
+    "after",
+    [
+        Config(exclude=Exclude(customers=("cus_test",))),
+        Config(targets=(Target(value=0.03),)),
+        Config(benchmarks=Benchmarks(monthly_expansion_rate=(Band(name="any"),))),
+    ],
+    ids=["figures", "targets", "bands"],
+)
+def test_settings_that_decide_what_is_said_of_months(engine: Engine, after: Config) -> None:
+    before = Config()
     assert not night.settings_changed(engine, before), "nothing was computed yet"
     for number, config in enumerate((before, after, before), start=1):
         with engine.begin() as connection:

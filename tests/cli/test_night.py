@@ -140,6 +140,25 @@ def test_another_policy_computes_every_month_again(worked: Desk) -> None:
         assert figures.get_column("month").min() == first, table
 
 
+def test_a_target_and_other_bands_hold_for_closed_months_and_restate_nothing(worked: Desk) -> None:
+    before = _figures(worked)
+    with (worked.folder / "pipeline.toml").open("a") as config:
+        config.write('[[targets]]\nvalue = 0.03\n')
+        config.write('[benchmarks]\nmonthly_expansion_rate = [{name = "of_ours"}]\n')
+    said = worked.types("run")
+    assert said.code == 0, said
+    after = _figures(worked)
+    total = after.filter(pl.col("dimension") == "total", pl.col("window_months") == 1)
+    rated = total.filter(pl.col("expansion_rate").is_not_null())
+    assert rated.height > 1, "the current month and closed ones"
+    assert set(total.get_column("target")) == {0.03}
+    assert rated.get_column("attainment").null_count() == 0
+    assert set(rated.get_column("band")) == {"of_ours"}
+    told = ("target", "attainment", "band")
+    assert after.drop(told).equals(before.drop(told)), "no figure and no version is another"
+    assert worked.published("restatement").is_empty()
+
+
 def test_another_reporting_currency_starts_a_new_series(worked: Desk) -> None:
     path = worked.folder / "pipeline.toml"
     text = path.read_text().replace("eur = 1.08", "usd = 0.9")
