@@ -46,13 +46,13 @@ def billing_assets() -> list[dg.AssetsDefinition]:
     def item_timeline(
         context: dg.AssetExecutionContext, place: dg.ResourceParam[Place]
     ) -> Iterator[dg.MaterializeResult[None]]:
-        lake, config = place.lake, place.settings.config
+        lake, in_force = place.lake, night.fingerprint(place.settings.config)
         generation = lake.generation(night.TIMELINE)
         decoded = evidence.decode_new(lake)
         found = evidence.fold(decoded, inputs.billing(lake))
         folded, since = found.billing, found.since
         staged = [lake.write(table, getattr(folded, table.name)) for table in inputs.BILLING]
-        new_settings = night.settings_changed(place.engine, config)
+        new_settings = night.settings_changed(place.engine, in_force)
         months = touched(place, folded, since)
         settings = touched(place, folded, ALWAYS) if new_settings else []
         moved = bool(months or settings)
@@ -66,7 +66,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             decoded.remember(connection)
             night.touch(connection, "evidence", months, generation + 1)
             night.touch(connection, "setting", settings, generation + 1)
-            night.remember_settings(connection, config, generation + moved)
+            night.remember_settings(connection, in_force, generation + moved)
             connection.execute(insert(table_of(DATA_QUALITY)), [row for _, row in looked])
 
         lake.commit(

@@ -3,18 +3,16 @@
 Belongs here: which live tables a domain call gets, and what the configuration adds to them.
 """
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 
 from pipeline import mrr
+from pipeline.assets.migrated import first_paid_on
 from pipeline.assets.place import Place
 from pipeline.billing import Billing
-from pipeline.errors import ConfigError
 from pipeline.lake import Lake
 from pipeline.months import key_of
 from pipeline.schemas import (
@@ -62,7 +60,7 @@ def book(place: Place) -> mrr.Book:
         fx_rate=lake.scan(FX_RATE),
         plans=config.plans,
         excluded=excluded(place, lake.scan(CUSTOMER)),
-        first_paid_on=_first_paid_on(config.first_paid_on),
+        first_paid_on=first_paid_on(config.first_paid_on),
     )
 
 
@@ -167,17 +165,3 @@ def _of_accounts(
         for number in range(of):
             own = pl.col("account_id").hash() % of == number
             yield {table: frame.filter(own) for table, frame in found.items()}
-
-
-def _first_paid_on(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            rows = [(row["customer_id"], row["date"]) for row in csv.DictReader(lines)]
-        return {customer: date.fromisoformat(day).isoformat() for customer, day in rows}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{path} (mrr.first_paid_on) cannot be used: {error}. Write the columns customer_id,date "
-            f"with dates as 2024-01-31."
-        ) from None

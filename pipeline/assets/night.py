@@ -10,6 +10,7 @@ figures depend on came into force, `series/2026-10/usd/UTC` in which series a mo
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
+from pipeline.assets.migrated import first_paid_on
 from pipeline.config import Config
 from pipeline.database import generation, lake_object, reading, table_of
 from pipeline.months import Calendar, key_of, month_of, months_between
@@ -74,24 +76,29 @@ def touch(connection: Connection, reason: Reason, months: Iterable[date], number
         _set(connection, f"{reason}/{key_of(month)}", number)
 
 
-def settings_changed(engine: Engine, config: Config) -> bool:
-    """Whether figures were computed under other settings than `config` last."""
+def settings_changed(engine: Engine, settings: str) -> bool:
+    """Whether figures were computed under other settings than those of this fingerprint last."""
     with reading(engine) as connection:
         known = _rows(connection, SETTINGS)
-    return bool(known) and max(known, key=lambda name: known[name]) != fingerprint(config)
+    return bool(known) and max(known, key=lambda name: known[name]) != settings
 
 
-def remember_settings(connection: Connection, config: Config, number: int) -> None:
-    """Remember, inside the caller's transaction, that `config` is in force from the generation `number` on."""
+def remember_settings(connection: Connection, settings: str, number: int) -> None:
+    """Remember, inside the caller's transaction, which settings are in force from the generation `number` on."""
     known = _rows(connection, SETTINGS)
-    if not known or max(known, key=lambda name: known[name]) != fingerprint(config):
-        _set(connection, f"{SETTINGS}/{fingerprint(config)}", number)
+    if not known or max(known, key=lambda name: known[name]) != settings:
+        _set(connection, f"{SETTINGS}/{settings}", number)
 
 
 def fingerprint(config: Config) -> str:
-    """Changes when what is said of past months would."""
-    told = config.model_dump_json(include=DECIDING)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    """Changes when what is said of past months would: of `mrr.first_paid_on` counts what the file says.
+
+    Raises:
+        ConfigError: that file cannot be used.
+    """
+    told = config.model_dump_json(include=DECIDING, exclude={"mrr": {"first_paid_on"}})
+    migrated = json.dumps(first_paid_on(config.mrr.first_paid_on), sort_keys=True)
+    return hashlib.sha256(f"{told}\n{migrated}".encode()).hexdigest()[:16]
 
 
 def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:

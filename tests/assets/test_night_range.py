@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from pipeline import database
 from pipeline.assets import night
-from pipeline.config import Band, Benchmarks, Company, Config, Exclude, Target
+from pipeline.config import Band, Benchmarks, Company, Config, Exclude, Mrr, Target
 from pipeline.months import Calendar
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -94,13 +94,26 @@ def test_a_gap_after_a_failed_night_is_filled(engine: Engine) -> None:
     ids=["figures", "targets", "bands"],
 )
 def test_settings_that_decide_what_is_said_of_months(engine: Engine, after: Config) -> None:
-    before = Config()
-    assert not night.settings_changed(engine, before), "nothing was computed yet"
-    for number, config in enumerate((before, after, before), start=1):
+    first, other = night.fingerprint(Config()), night.fingerprint(after)
+    assert not night.settings_changed(engine, first), "nothing was computed yet"
+    for number, settings in enumerate((first, other, first), start=1):
         with engine.begin() as connection:
-            night.remember_settings(connection, config, number)
-        assert not night.settings_changed(engine, config)
-        assert night.settings_changed(engine, after if config is before else before)
+            night.remember_settings(connection, settings, number)
+        assert not night.settings_changed(engine, settings)
+        assert night.settings_changed(engine, other if settings == first else first)
+
+
+def test_a_file_counts_by_what_it_says(tmp_path: Path) -> None:
+    def said(name: str, *rows: str) -> str:
+        path = tmp_path / name
+        path.write_text("\n".join(("customer_id,date", *rows)))
+        return night.fingerprint(Config(mrr=Mrr(first_paid_on=path)))
+
+    first = said("paid.csv", "cus_a,2024-01-31", "cus_b,2024-02-29")
+    assert said("paid.csv", "cus_b,2024-02-29", "cus_a,2024-01-31") == first, "in another order"
+    assert said("moved.csv", "cus_a,2024-01-31", "cus_b,2024-02-29") == first, "elsewhere"
+    assert said("paid.csv", "cus_a,2024-01-30", "cus_b,2024-02-29") != first
+    assert said("paid.csv") == night.fingerprint(Config()) != first, "nobody, and no file"
 
 
 def test_another_currency_or_time_zone_is_another_series(engine: Engine) -> None:

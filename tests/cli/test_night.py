@@ -140,10 +140,34 @@ def test_another_policy_computes_every_month_again(worked: Desk) -> None:
         assert figures.get_column("month").min() == first, table
 
 
+def test_a_file_of_first_payments_that_says_more_makes_every_month_due(worked: Desk) -> None:
+    came = worked.published("mrr_movement").filter(pl.col("movement") == "new").sort("month")
+    month, account = came.select("month", "account_id").row(0)
+    place = Place(worked.settings)
+    try:
+        links = place.lake.scan(schemas.ACCOUNT_LINK).filter(pl.col("account_id") == account)
+        customer = links.select("customer_id").collect().to_series()[0]
+    finally:
+        place.close()
+    file, header = worked.folder / "first_paid.csv", "customer_id,date\n"
+    file.write_text(header)
+    with (worked.folder / "pipeline.toml").open("a") as config:
+        config.write('[mrr]\nfirst_paid_on = "first_paid.csv"\n')
+    assert _told(worked, "run")["months"] == ["2026-11", "2026-11"], "it says nothing yet"
+    file.write_text(f"{header}{customer},2024-01-31\n")
+    months = _told(worked, "run")["months"]
+    assert isinstance(months, list)
+    assert months[0] == f"{month:%Y-%m}"
+    held = worked.published("mrr_movement").filter(
+        pl.col("month") == month, pl.col("account_id") == account
+    )
+    assert held.get_column("movement").to_list() == ["reactivation"]
+
+
 def test_a_target_and_other_bands_hold_for_closed_months_and_restate_nothing(worked: Desk) -> None:
     before = _figures(worked)
     with (worked.folder / "pipeline.toml").open("a") as config:
-        config.write('[[targets]]\nvalue = 0.03\n')
+        config.write("[[targets]]\nvalue = 0.03\n")
         config.write('[benchmarks]\nmonthly_expansion_rate = [{name = "of_ours"}]\n')
     said = worked.types("run")
     assert said.code == 0, said
