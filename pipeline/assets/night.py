@@ -104,8 +104,8 @@ def fingerprint(config: Config) -> str:
 def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:
     """The months to compute now, always with the current one; None when there is no history yet.
 
-    A month is due when it was never published, was touched since, was provisional, follows another policy, or lacks a
-    table or a column of this version.
+    A month is due when it was never published, was touched since, is not closed or was not when it was published,
+    follows another policy, or lacks a table or a column of this version.
     """
     if calendar.first_month is None:
         return None
@@ -119,6 +119,7 @@ def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:
         month
         for month, number in published.items()
         if month in shaped
+        and calendar.is_closed(month)
         and all(number >= touched[reason].get(month, 0) for reason in REASONS)
         and shown.get(month, (False, policy)) == (False, policy)
     }

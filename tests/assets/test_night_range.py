@@ -78,6 +78,14 @@ def test_a_month_that_was_computed_before_it_was_touched_stays_due(engine: Engin
     assert night.due(engine, CALENDAR, POLICY) == night.Range(month(9), month(11))
 
 
+def test_months_that_a_later_day_of_closing_opens_again(engine: Engine) -> None:
+    _touch(engine, "evidence", 6, 1)
+    _publish(engine, 1, *range(6, 12))
+    for close_day, first in ((3, 11), (30, 10), (60, 9)):
+        calendar = replace(CALENDAR, close_day=close_day)
+        assert night.due(engine, calendar, POLICY) == night.Range(month(first), month(11))
+
+
 def test_a_gap_after_a_failed_night_is_filled(engine: Engine) -> None:
     _touch(engine, "evidence", 6, 1)
     _publish(engine, 1, 6, 7, 9, 10, 11)

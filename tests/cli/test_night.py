@@ -164,6 +164,19 @@ def test_a_file_of_first_payments_that_says_more_makes_every_month_due(worked: D
     assert held.get_column("movement").to_list() == ["reactivation"]
 
 
+def test_a_later_day_of_closing_opens_a_month_again(worked: Desk) -> None:
+    path = worked.folder / "pipeline.toml"
+    text = path.read_text()
+    path.write_text(f"{text}[company]\nclose_day = 30\n")
+    for provisional in ([date(2026, 10, 1), date(2026, 11, 1)], [date(2026, 11, 1)]):
+        assert _told(worked, "run")["months"] == ["2026-10", "2026-11"]
+        figures = _figures(worked).sort("month")
+        open_months = figures.filter("provisional").get_column("month")
+        assert open_months.unique(maintain_order=True).to_list() == provisional
+        assert figures.get_column("version").unique().to_list() == [1]
+        path.write_text(text)
+
+
 def test_a_target_and_other_bands_hold_for_closed_months_and_restate_nothing(worked: Desk) -> None:
     before = _figures(worked)
     with (worked.folder / "pipeline.toml").open("a") as config:
