@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from pipeline.config import Config, load_config
+from pipeline.config import Config, Schedule, load_config, refused
 from pipeline.errors import ConfigError
+from pipeline.months import Calendar, key_of
 
 Environ = Mapping[str, str | None]
 BUCKETS = ("s3", "gs", "az")
@@ -73,7 +74,7 @@ class Settings:
         }
         config_path = _config_path(merged, here)
         bucket = _bucket(merged)
-        return cls(
+        settings = cls(
             config=load_config(config_path),
             config_path=config_path,
             data_dir=here / ((not bucket and merged.get("DATA_DIR")) or "data"),
@@ -95,10 +96,30 @@ class Settings:
             slack_webhook_url=_secret_address(merged, "SLACK_WEBHOOK_URL"),
             slack_api_base=_base(merged, "SLACK_API_BASE"),
         )
+        settings._refuse_impossible()
+        return settings
 
     def now(self) -> datetime:
         """The present in UTC: `PIPELINE_NOW`, else the clock."""
         return self.pinned_now or datetime.now(UTC)
+
+    def _refuse_impossible(self) -> None:
+        """Refuse what `pipeline.toml` alone cannot tell: a first month to come, nights that Dagster cannot plan."""
+        company, nightly = self.config.company, self.config.schedule.nightly
+        if company.first_month is not None:
+            current = Calendar(now=self.now(), timezone=company.timezone).current
+            if company.first_month > current:
+                raise refused(
+                    self.config_path,
+                    ("company", "first_month"),
+                    f'the month has not begun; write "{key_of(current)}" or one before it',
+                )
+        if nightly != Schedule().nightly and not _planned(nightly):
+            raise refused(
+                self.config_path,
+                ("schedule", "nightly"),
+                f'there is no such time; write five cron fields, for example "{Schedule().nightly}"',
+            )
 
     @property
     def salesforce_connected(self) -> bool:
@@ -111,6 +132,17 @@ class Settings:
     def lake_root(self) -> Path | str:
         """The folder of the lake's objects, or their address in a bucket."""
         return f"{self.lake_url}/lake" if self.lake_url else self.data_dir / "lake"
+
+
+def _planned(cron: str) -> bool:
+    """Whether Dagster makes a schedule of it."""
+    import dagster as dg  # noqa: PLC0415 - slow to load, and the default is known to be right
+
+    try:
+        dg.ScheduleDefinition("nightly", job_name="sync", cron_schedule=cron)
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
 
 
 def _dotenv(path: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ else: no environment, no secrets (see `pipeline.settings`). The keys are part of
 from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Band, Benchmarks
 from pipeline.config.crm_files import ACCOUNT_COLUMNS, DEAL_COLUMNS, CrmFiles
-from pipeline.config.load import load_config
+from pipeline.config.load import load_config, refused
 from pipeline.config.model import (
     Company,
     Config,
@@ -51,4 +51,5 @@ __all__ = [
     "Stripe",
     "Target",
     "load_config",
+    "refused",
 ]

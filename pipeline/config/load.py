@@ -57,15 +57,27 @@ def load_config(path: Path | None) -> Config:
         return Config.model_validate(given, context={"directory": path.resolve().parent})
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
+        location = tuple(part for part in first["loc"] if part != "[key]")
+        told = _sentence(path, text, location, _advice(location, given, first))
         more = f" ({len(others)} more after this one)" if others else ""
-        raise ConfigError(f"{_sentence(path, text, given, first)}{more}") from None
+        raise ConfigError(f"{told}{more}") from None
 
 
-def _sentence(path: Path, text: str, given: Mapping[str, Any], error: ErrorDetails) -> str:
-    location = tuple(part for part in error["loc"] if part != "[key]")
+def refused(path: Path, location: Location, advice: str) -> ConfigError:
+    """The error for a value that is wrong by what the file does not say, as the clock; names file, line and key.
+
+    Args:
+        path: the file, which was read before.
+        location: the parts of the key.
+        advice: what is wrong, and what to write instead.
+    """
+    return ConfigError(_sentence(path, path.read_text(encoding="utf-8"), location, advice))
+
+
+def _sentence(path: Path, text: str, location: Location, advice: str) -> str:
     line = find_line(text, location)
     where = f"{path}, line {line}" if line else f"{path}"
-    return f"{where}: {_key(location)}: {_advice(location, given, error)}."
+    return f"{where}: {_key(location)}: {advice}."
 
 
 def _key(location: Location) -> str:

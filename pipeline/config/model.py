@@ -4,6 +4,7 @@ Belongs here: keys, types, defaults, and rules between keys of one section. `[mr
 `[readiness]`, `[slack]` and `[[alerts]]` have modules of their own.
 """
 
+import json
 from decimal import Decimal
 from typing import Literal, Self
 from zoneinfo import available_timezones
@@ -158,6 +159,14 @@ class Dimensions(Section):
     item: tuple[ItemDimension, ...] = ("plan", "currency", "interval")
     crossed: tuple[tuple[AccountDimension, AccountDimension], ...] = (("segment", "owner"),)
     segment: SegmentDimension = SegmentDimension()
+
+    @field_validator("account", "item", "crossed")
+    @classmethod
+    def _once(cls, named: tuple[object, ...]) -> tuple[object, ...]:
+        twice = [each for each in named if named.count(each) > 1]
+        if twice:
+            raise ValueError(f"{json.dumps(twice[0])} stands twice; write it once")
+        return named
 
     @property
     def names(self) -> tuple[str, ...]:

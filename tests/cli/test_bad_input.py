@@ -71,6 +71,8 @@ def test_a_server_that_is_down(worked: Desk) -> None:
         ('[company]\ntimezone = "Mars"\n', ("pipeline.toml, line 2", "IANA time zone")),
         ("[mrr]\ndiscount = 1\n", ("line 2", "no such key", "discounts")),
         ('[[alerts]]\nid = "x"\nkind = "floor"\n', ("needs a threshold",)),
+        ('[schedule]\nnightly = "99 3 * * *"\n', ("line 2", "schedule.nightly")),
+        ('[company]\nfirst_month = "2030-01"\n', ("line 2", "has not begun", "2026-11")),
     ],
 )
 @pytest.mark.parametrize(

@@ -97,6 +97,21 @@ WRONG = {
         "line 2",
         "below",
     ),
+    "account dimension twice": (
+        '[dimensions]\nitem = ["plan"]\naccount = [\n  "segment",\n  "owner",\n  "segment",\n]\n',
+        "line 3",
+        'dimensions.account: "segment" stands twice',
+    ),
+    "item dimension twice": (
+        '[dimensions]\nitem = ["plan", "plan"]\n',
+        "line 2",
+        'dimensions.item: "plan" stands twice',
+    ),
+    "pair twice": (
+        '[dimensions]\n\ncrossed = [["segment", "owner"], ["segment", "owner"]]\n',
+        "line 3",
+        'dimensions.crossed: ["segment", "owner"] stands twice',
+    ),
     "second rule": (
         '[[alerts]]\nid = "a"\nkind = "floor"\nthreshold = 1\n[[alerts]]\nid = "b"\nkind = "flor"\n',
         "line 7",

@@ -1,6 +1,6 @@
 """The environment: what wins, what is absolute, and that secrets stay secret."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,47 @@ def test_the_clock_can_be_pinned(tmp_path: Path) -> None:
 def test_an_impossible_variable_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(environ))):
         Settings.load(environ, tmp_path)
+
+
+def _with(tmp_path: Path, text: str) -> Settings:
+    (tmp_path / "pipeline.toml").write_text(text)
+    return Settings.load({"PIPELINE_NOW": "2026-10-31T23:30:00Z"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            '[company]\nfirst_month = "2026-11"\n',
+            ("line 2: company.first_month: ", 'not begun; write "2026-10" or'),
+        ),
+        (
+            '[company]\ntimezone = "Asia/Tokyo"\nfirst_month = "2030-01"\n',
+            ("line 3: company.first_month: ", 'write "2026-11" or'),
+        ),
+        (
+            '[schedule]\nrunning = true\nnightly = "99 3 * * *"\n',
+            ("line 3: schedule.nightly: ", "five cron fields"),
+        ),
+        ('schedule = {nightly = "0 3 31 2 *"}\n', ("line 1: schedule.nightly: ", "no such time")),
+    ],
+    ids=["first month", "in its time zone", "minute", "31 February"],
+)
+def test_what_the_file_alone_cannot_tell_is_named_with_its_line(
+    tmp_path: Path, text: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        _with(tmp_path, text)
+    for word in ("pipeline.toml, ", *words):
+        assert word in str(told.value)
+
+
+def test_the_current_month_and_any_time_that_there_is_are_possible(tmp_path: Path) -> None:
+    config = _with(
+        tmp_path, '[company]\nfirst_month = "2026-10"\n[schedule]\nnightly = "30 2 * * mon-fri"\n'
+    ).config
+    assert config.company.first_month == date(2026, 10, 1)
+    assert config.schedule.nightly == "30 2 * * mon-fri"
 
 
 def test_a_blank_secret_is_none_and_a_webhook_that_is_no_address_is_not_said(
