@@ -402,3 +402,15 @@ def test_where_exchange_rates_come_from(worked: Desk) -> None:
     said = worked.types("doctor")
     assert said.code == 1
     assert "absent.csv cannot be read" in " ".join(said.out.split())
+
+
+def test_only_settings_that_nothing_reads_are_named(worked: Desk) -> None:
+    assert "Not used yet" not in Report(worked).found
+    used = "[crm]\nshared_domains = ['agency.example']\nmin_coverage = 0.5\n"
+    (worked.folder / "pipeline.toml").write_text(f"{CONFIG}{used}")
+    assert "Not used yet" not in Report(worked).found
+    later = '[benchmarks]\nnrr_annual = [{name = "any"}]\nexpansion_share_of_new = []\n'
+    (worked.folder / "pipeline.toml").write_text(f"{CONFIG}{used}{later}")
+    assert Report(worked).said("Not used yet") == (
+        "benchmarks.expansion_share_of_new, benchmarks.nrr_annual: this version does not act on it"
+    )

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline import schemas
+from pipeline.cli.doctor.figures import LATER
 from pipeline.cli.main import cli
 from pipeline.config import Config
 
@@ -32,6 +33,15 @@ def _sections() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("section", "key"), _sections())
 def test_every_key_is_documented(section: str, key: str) -> None:
     assert re.search(rf"`(\w+\.)?{key}`", CONFIGURATION), f"[{section}] {key}"
+
+
+def test_doctor_names_the_keys_that_are_documented_as_later() -> None:
+    marked = []
+    for section in re.split(r"^###+ ", CONFIGURATION, flags=re.MULTILINE)[1:]:
+        name = re.match(r"`\[+([\w.]+)\]+`", section)
+        for row in re.findall(r"^\|(.*)\|.*\*later\*", section, flags=re.MULTILINE):
+            marked += [f"{name[1] if name else ''}.{key}" for key in re.findall(r"`(\w+)`", row)]
+    assert marked == list(LATER)
 
 
 def test_every_variable_is_documented() -> None:
