@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from pipeline.months import Calendar
-from pipeline.mrr.book import Book, empty_links
+from pipeline.mrr.book import Book, empty_links, mapped_plan
 from pipeline.mrr.ends import unvalued
 from pipeline.mrr.movement import WINDOWS, Movements, moved, movements
 from pipeline.mrr.parts import SPANS, packed, parts, shares
@@ -40,6 +40,7 @@ __all__ = [
     "first_month",
     "first_paid",
     "history_of",
+    "mapped_plan",
     "moved",
     "movements",
     "packed",

@@ -113,11 +113,7 @@ class Book:
         )
         amounts = pl.struct("scale", "unit", "tiers").hash()
         products = self.product.select("product_id", product_name="name")
-        mapped = pl.coalesce(
-            _mapped(self.plans, "price_id"),
-            _mapped(self.plans, "lookup_key"),
-            _mapped(self.plans, "product_id"),
-        )
+        mapped = mapped_plan(self.plans)
         return self.price.join(products, on="product_id", how="left").select(
             *PRICED_BY, "product_id", "usage_type", "billing_scheme", "interval", "interval_count",
             # Versions that differ in their grade alone have the same amounts.
@@ -144,10 +140,16 @@ def _in_force(instant: datetime) -> pl.Expr:
     return (ended >= instant) | (ended == before)
 
 
-def _mapped(plans: Mapping[str, str], column: str) -> pl.Expr:
+def mapped_plan(plans: Mapping[str, str]) -> pl.Expr:
+    """The plan that is named for a row of PRICE, by its id, else its lookup key, else its product; else null."""
     if not plans:
         return pl.lit(None, dtype=pl.String)
-    return pl.col(column).replace_strict(dict(plans), default=None, return_dtype=pl.String)
+    return pl.coalesce(
+        [
+            pl.col(column).replace_strict(dict(plans), default=None, return_dtype=pl.String)
+            for column in ("price_id", "lookup_key", "product_id")
+        ]
+    )
 
 
 def empty_links() -> pl.LazyFrame:

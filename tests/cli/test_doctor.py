@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import func, select
 from starlette.responses import JSONResponse, Response
 
 from pipeline import database, schemas
+from pipeline.assets.place import Place
 from pipeline.lake import unfinished
 from pipeline.lake.unfinished import Unfinished
 from pipeline.sandbox.server import SandboxServer
@@ -414,3 +416,25 @@ def test_only_settings_that_nothing_reads_are_named(worked: Desk) -> None:
     assert Report(worked).said("Not used yet") == (
         "benchmarks.expansion_share_of_new, benchmarks.nrr_annual: this version does not act on it"
     )
+
+
+def test_prices_of_one_product_that_no_plan_tells_apart(worked: Desk) -> None:
+    """Every price is of one product; a plan may be named by price id, lookup key or product id."""
+    place = Place(worked.settings)
+    try:
+        lookup_key = pl.format("key_of_{}", "price_id")
+        prices = place.lake.scan(schemas.PRICE).with_columns(
+            product_id=pl.lit("prod_all"), lookup_key=lookup_key
+        )
+        made = prices.collect()
+        place.lake.commit([place.lake.write(schemas.PRICE, made)], run_id="one_product")
+    finally:
+        place.close()
+    report = Report(worked)
+    assert (report.code, report.verdict("Plans")) == (0, "note")
+    assert "1 products have several prices in use" in report.said("Plans")
+    assert "(prod_all)" in report.said("Plans")
+    for column in ("price_id", "lookup_key", "product_id"):
+        plans = "".join(f'{each} = "Pro"\n' for each in set(made.get_column(column)))
+        (worked.folder / "pipeline.toml").write_text(f"{CONFIG}[mrr.plans]\n{plans}")
+        assert "Plans" not in Report(worked).found, column

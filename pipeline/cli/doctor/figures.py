@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import polars as pl
 
-from pipeline import database
+from pipeline import database, mrr
 from pipeline.cli.doctor.finding import Found
 from pipeline.config import Config
 from pipeline.lake import Lake
@@ -35,9 +35,9 @@ def _plans(settings: Settings) -> Iterator[Found]:
         lake = Lake(settings.lake_root, engine)
         used = lake.scan(ITEM_TIMELINE).filter(pl.col("valid_to").is_null())
         prices = lake.scan(PRICE).join(used, on=["price_id", "currency"], how="semi")
-        mapped = list(settings.config.mrr.plans)
+        unnamed = mrr.mapped_plan(settings.config.mrr.plans).is_null()
         several = (
-            prices.filter(~pl.col("price_id").is_in(mapped), pl.col("usage_type") == "licensed")
+            prices.filter(unnamed, pl.col("usage_type") == "licensed")
             .group_by("product_id", "currency", "interval", "interval_count")
             .agg(count=pl.col("price_id").n_unique())
             .filter(pl.col("count") > 1)
