@@ -1,7 +1,8 @@
 """Versions of closed months: what changed after people had seen it.
 
-Belongs here: comparing figures with those published before. Better evidence without another figure is no version; a
-change of policy starts a new series. Source of the rules: docs/method.md, "Closed months".
+Belongs here: comparing figures with those published before. Better evidence without another figure is no version, nor
+is a dimension that was set up or taken away; a change of policy starts a new series. Source of the rules:
+docs/method.md, "Closed months".
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,9 @@ def restate(
     """
     comparable = _comparable(old_metrics, new_metrics, closed_months)
     changes = pl.concat([_changed(old_metrics, new_metrics, name.name) for name in FIGURES])
-    changed = changes.join(comparable, on="month", how="semi")
+    changed = changes.join(comparable, on="month", how="semi").join(
+        _of_both(old_metrics, new_metrics), on=["month", "dimension"], how="semi"
+    )
     before = old_metrics.group_by("month").agg(before=pl.col("version").max())
     touched = changed.select("month", touched=pl.lit(1, dtype=pl.Int64)).unique()
     versions = before.join(touched, on="month", how="left").select(
@@ -87,6 +90,12 @@ def _comparable(old: pl.DataFrame, new: pl.DataFrame, closed: Sequence[date]) ->
     )
     now = new.group_by("month").agg(now=pl.col("policy").max())
     return was.join(now, on="month").filter(pl.col("before") == pl.col("now")).select("month")
+
+
+def _of_both(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """`month, dimension` with rows before and now: one that was only set up or taken away changed no figure."""
+    on = ["month", "dimension"]
+    return old.select(on).unique().join(new.select(on).unique(), on=on)
 
 
 def _changed(old: pl.DataFrame, new: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -67,9 +67,29 @@ def test_each_month_has_its_own_cause() -> None:
 
 
 def test_a_member_that_appears_had_nothing() -> None:
-    _, rows = restate(metrics(150).filter(dimension="total"), metrics(150), [JANUARY], "code", AT)
-    plan = rows.filter(dimension="plan", metric="ending_mrr").row(0, named=True)
-    assert (plan["old"], plan["new"]) == (None, 200.0)
+    other = metrics(150).with_columns(
+        member=pl.when(dimension="plan").then(pl.lit("Other")).otherwise("member")
+    )
+    _, rows = restate(other, metrics(150), [JANUARY], "code", AT)
+    ending = rows.filter(dimension="plan", metric="ending_mrr").select("member", "old", "new")
+    (name,) = metrics(150).filter(dimension="plan").get_column("member").unique()
+    assert set(ending.rows()) == {("Other", 200.0, None), (name, None, 200.0)}
+
+
+def test_a_dimension_that_is_set_up_or_taken_away_is_no_version() -> None:
+    without = metrics(150).filter(pl.col("dimension") != "plan")
+    for old, new in ((without, metrics(150)), (metrics(150), without)):
+        found, rows = restate(old, new, [JANUARY], "code", AT)
+        assert set(found["version"]) == {1}
+        assert rows.is_empty()
+
+
+def test_beside_a_new_dimension_the_others_are_restated() -> None:
+    without = metrics(150).filter(pl.col("dimension") != "plan")
+    found, rows = restate(without, metrics(140), [JANUARY], "code", AT)
+    assert set(found["version"]) == {2}
+    assert "plan" not in set(rows["dimension"])
+    assert figures(rows)["expansion_mrr"] == (50.0, 40.0)
 
 
 def test_an_open_month_is_not_restated() -> None:
