@@ -31,7 +31,10 @@ HEADLINES = ("ending_mrr", "expansion_mrr", "expansion_rate", "nrr", "grr")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 def restatements(month: str | None, everything: bool, as_json: bool) -> None:
-    """Closed months whose figures changed after they were published: what, from what to what, and why."""
+    """Closed months whose figures changed after they were published: what, from what to what, and why.
+
+    The cause is evidence, link, or code: another version of the program, or a setting of your own.
+    """
     wanted = month_of(month) if month else None
     found = _read(wanted)
     if as_json:

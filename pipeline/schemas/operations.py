@@ -131,7 +131,10 @@ _RESTATEMENT = (
     text("metric", "The figure that changed.", key=True),
     Column("old", pl.Float64, "Figure before, major units or share."),
     Column("new", pl.Float64, "Figure after."),
-    text("cause", "evidence, link or code."),
+    text(
+        "cause",
+        "evidence, link, or code: another version of the program, or another setting of your own, as [exclude].",
+    ),
     text("evidence", "What proves it."),
     instant("at", "When it was published."),
 )
