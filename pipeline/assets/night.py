@@ -200,6 +200,31 @@ def in_series(engine: Engine, months: Iterable[date], config: Config) -> list[da
     return [month for month in months if known.get(key_of(month), now) == now]
 
 
+def other_series(
+    engine: Engine, months: Iterable[date], policy: str, config: Config
+) -> tuple[str, str] | None:
+    """In words, the series that the latest of `months` was published in, and the one that is in force now.
+
+    None where every month that was published follows the one in force.
+    """
+    with reading(engine) as connection:
+        shown = _shown(connection)
+        known = dict(name.split("/", 1) for name in _rows(connection, SERIES))
+    now = (policy, _series(config))
+    was = [
+        (shown[month][1], known[key_of(month)])
+        for month in sorted(months)
+        if month in shown and key_of(month) in known
+    ]
+    others = [each for each in was if each != now]
+    return (_in_words(*others[-1]), _in_words(*now)) if others else None
+
+
+def _in_words(policy: str, series: str) -> str:
+    currency, timezone = series.split("/", 1)
+    return f"policy {policy}, {currency.upper()}, times in {timezone}"
+
+
 def _shape() -> str:
     """Changes with the tables of months and their columns."""
     told = [f"{table.name} {table.schema}" for table in _of_figures()]

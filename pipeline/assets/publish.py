@@ -7,6 +7,7 @@ Belongs here: which tables, versions of closed months, and what the checks found
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import polars as pl
@@ -19,6 +20,7 @@ from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.database.engine import lock_ledger
 from pipeline.lake import ledger
+from pipeline.publish import series
 from pipeline.publish.restatements import Cause
 from pipeline.schemas import (
     ACCOUNT,
@@ -90,11 +92,14 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
         """
         wanted = months_in(context)
         generation = place.lake.generation(night.TIMELINE)
+        begun = _begun(place, wanted)
 
         def still(connection: Connection) -> None:
             # Who was forgotten since the names were read must not come back.
             lock_ledger(connection)
             ledger.expect_number(connection, night.TIMELINE, generation)
+            if begun is not None:
+                series.note(connection, begun, context.run.run_id, wanted[-1])
 
         numbers = night.computed_at(place.engine, wanted)
         frames = {
@@ -169,6 +174,15 @@ def _versioned(
         {month: CAUSES[reason] for month, reason in reasons.items()},
         place.settings.now(),
     )
+
+
+def _begun(place: Place, months: Sequence[date]) -> series.Begun | None:
+    """The series that begins with this run, if any of its months was published in another one."""
+    other = night.other_series(place.engine, months, place.policy.label, place.settings.config)
+    if other is None:
+        return None
+    at = place.settings.now().astimezone(ZoneInfo(place.settings.config.company.timezone))
+    return series.Begun(*other, at)
 
 
 def _totals(metrics: pl.DataFrame) -> pl.DataFrame:

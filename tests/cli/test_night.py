@@ -138,6 +138,9 @@ def test_another_policy_computes_every_month_again(worked: Desk) -> None:
         figures = worked.published(table)
         assert figures.get_column("policy").unique().to_list() == [label], table
         assert figures.get_column("month").min() == first, table
+    page = (worked.settings.data_dir / "report" / f"{first:%Y-%m}.html").read_text()
+    began = "A new series began on 2026-11-23: policy stripe (usage=include), USD, times in UTC"
+    assert f"{began}; before it policy default, USD, times in UTC." in page
 
 
 def test_a_file_of_first_payments_that_says_more_makes_every_month_due(worked: Desk) -> None:
@@ -207,6 +210,8 @@ def test_another_reporting_currency_starts_a_new_series(worked: Desk) -> None:
     assert not _figures(worked).equals(before)
     assert _figures(worked).get_column("version").unique().to_list() == [1]
     assert worked.published("restatement").is_empty()
+    page = (worked.settings.data_dir / "report" / "2026-10.html").read_text()
+    assert "policy default, EUR, times in UTC; before it policy default, USD, times in UTC." in page
 
 
 def test_every_run_is_in_the_one_dagster_home(worked: Desk) -> None:

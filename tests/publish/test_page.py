@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select, update
 
 from pipeline import schemas
 from pipeline.database import engine, reading, table_of, upgrade
+from pipeline.publish import series
 from pipeline.publish.page import Given, Threshold, pictures, write_report
 from pipeline.schemas import EXPANSION_METRICS
 from tests.publish.company import LAST, MONTHS, published_company
@@ -156,6 +157,29 @@ def test_what_stands_beside_the_figures(filled: Engine, tmp_path: Path) -> None:
     assert "No CRM is connected" not in page, "accounts came from a CRM"
     assert "no expansion to attribute" in page, "and attribution is empty: a sentence says so"
     assert "expansion explain --account acc_0" in page
+
+
+def test_a_new_series_is_told_on_the_pages_of_months_before_it(
+    filled: Engine, tmp_path: Path
+) -> None:
+    assert "A new series" not in write_report(filled, tmp_path, GIVEN).page.read_text()
+    usd, eur = "policy default, USD, times in UTC", "policy default, EUR, times in UTC"
+    at = datetime(LAST.year, LAST.month, 20, tzinfo=UTC)
+    later = at + timedelta(days=20)
+    for before, now, when in (
+        (eur, usd, at),
+        (usd, eur, at + timedelta(days=1)),
+        (usd, eur, later),
+    ):
+        with filled.begin() as connection:
+            series.note(connection, series.Begun(before, now, when), f"run {when}", LAST)
+    done = write_report(filled, tmp_path, GIVEN)
+    told = f"A new series began on {LAST:%Y-%m}-21: {eur}; before it {usd}."
+    assert told in done.page.read_text(), (
+        "the last one, since the first run that published some of it"
+    )
+    assert told in done.pages[MONTHS[0]].read_text()
+    assert "A new series" not in done.pages[MONTHS[-1]].read_text()
 
 
 def test_nothing_can_be_loaded(filled: Engine, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pipeline import schemas
 from pipeline.database import table_of
 from pipeline.publish.page import words
 from pipeline.publish.page.given import Judged
+from pipeline.publish.series import Begun, begun
 
 GRADES = ("exact", "invoiced", "bounded", "inferred")
 LINKED = "accounts revenue_linked"
@@ -77,6 +78,7 @@ class Notes:
         coverage: share of the MRR that is linked to the CRM, as it is now; null where no check looked.
         links: status -> customers, as it is now; null in months that are not recent.
         changes: restatements of the total.
+        series: the series that the figures belong to, where older copies of the page show another one.
     """
 
     alerts: tuple[Alert, ...]
@@ -86,6 +88,7 @@ class Notes:
     coverage: float | None
     links: Mapping[str, int] | None
     changes: tuple[Change, ...]
+    series: Begun | None
 
 
 def notes(connection: Connection, month: date, judged: Judged, *, recent: bool) -> Notes:
@@ -106,6 +109,7 @@ def notes(connection: Connection, month: date, judged: Judged, *, recent: bool) 
         coverage=_coverage(connection) if recent else None,
         links=_links(connection) if recent else None,
         changes=_changes(connection, month),
+        series=_series(connection, month),
     )
 
 
@@ -196,6 +200,11 @@ def _changes(connection: Connection, month: date) -> tuple[Change, ...]:
         )
         for row in rows
     )
+
+
+def _series(connection: Connection, month: date) -> Begun | None:
+    found = begun(connection)
+    return found if found is not None and month <= found.at.date() else None
 
 
 def _told(metric: str, value: float | None) -> str:
