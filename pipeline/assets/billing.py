@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection, insert
 
 from pipeline import billing, mrr
-from pipeline.assets import checked, evidence, inputs, night, shown
+from pipeline.assets import checked, evidence, inputs, night, shown, touches
 from pipeline.assets.place import Place
 from pipeline.database import table_of
 from pipeline.months import Calendar, months_between
@@ -56,6 +56,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         months = touched(place, folded, since)
         settings = touched(place, folded, ALWAYS) if new_settings else []
         moved = bool(months or settings)
+        by = touches.of(found.changes, "at", "proof", place.calendar())
 
         looked = [
             amounts_known(folded, context.run.run_id, place.calendar()),
@@ -64,7 +65,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
 
         def remember(connection: Connection) -> None:
             decoded.remember(connection)
-            night.touch(connection, "evidence", months, generation + 1)
+            night.touch(connection, "evidence", months, generation + 1, by)
             night.touch(connection, "setting", settings, generation + 1)
             night.remember_settings(connection, in_force, generation + moved)
             connection.execute(insert(table_of(DATA_QUALITY)), [row for _, row in looked])

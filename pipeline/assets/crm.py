@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from pipeline import crm, mrr
-from pipeline.assets import covered, dimensions, forgotten, inputs, night, relinked, shown
+from pipeline.assets import covered, dimensions, forgotten, inputs, night, relinked, shown, touches
 from pipeline.assets.place import Place
 from pipeline.schemas import (
     ACCOUNT,
@@ -63,8 +63,9 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             found.account, _mrr(place, calendar.months), found.account_link.lazy()
         )
         changes = relinked.changes(place, found.account_link, mrr_now)
-        months = relinked.months(place, changes)
+        moved = changes.select(month="first_month", id="customer_id")
         other = dimensions.touched(place, found.account_history, found.account_link)
+        months, others = (touches.months(each, calendar) for each in (moved, other))
         results, quality = covered.looked(
             place, context.run.run_id, found, customers, mrr_now, left_out
         )
@@ -80,8 +81,8 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             frames[ACCOUNT_LINK_CHANGE] = changes
 
         def remember(connection: Connection) -> None:
-            night.touch(connection, "link", months, generation + 1)
-            night.touch(connection, "evidence", other, generation + 1)
+            night.touch(connection, "link", months, generation + 1, moved)
+            night.touch(connection, "evidence", others, generation + 1, other)
             covered.note(connection, quality)
 
         staged = [lake.write(table, frame) for table, frame in frames.items()]
@@ -89,7 +90,7 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             staged,
             run_id=context.run.run_id,
             expect=(night.TIMELINE, generation),
-            bump=night.TIMELINE if months or other else None,
+            bump=night.TIMELINE if months or others else None,
             also=remember,
         )
         for result in results:

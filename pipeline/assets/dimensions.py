@@ -5,19 +5,17 @@ time, but only for later: a check that never fails, since nobody can tell a CRM 
 the rules: docs/method.md, "Account dimensions".
 """
 
-from datetime import date, datetime
-
 import dagster as dg
 import polars as pl
 from sqlalchemy import delete, insert
 
-from pipeline.assets import checked
+from pipeline.assets import checked, touches
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
 from pipeline.crm import past
 from pipeline.database import table_of
 from pipeline.money import MICRO
-from pipeline.months import Calendar, key_of, months_between
+from pipeline.months import key_of
 from pipeline.schemas import (
     ACCOUNT,
     ACCOUNT_HISTORY,
@@ -33,8 +31,8 @@ KNOWN = dg.AssetCheckSpec(
 )
 
 
-def touched(place: Place, history: pl.DataFrame, link: pl.DataFrame) -> list[date]:
-    """The months, up to the current one, in which an account had another member than was known before.
+def touched(place: Place, history: pl.DataFrame, link: pl.DataFrame) -> pl.DataFrame:
+    """The accounts that had another member than was known before, and the first month of each (TOUCHES).
 
     What becomes so tonight touches the current month only. An account counts while it has items.
 
@@ -45,7 +43,7 @@ def touched(place: Place, history: pl.DataFrame, link: pl.DataFrame) -> list[dat
     """
     lake, calendar = place.lake, place.calendar()
     if calendar.first_month is None or not lake.partitions(ACCOUNT):
-        return []
+        return touches.TOUCHES.to_frame()
     lives = (
         lake.scan(ITEM_TIMELINE)
         .join(link.lazy().select("customer_id", "account_id"), on="customer_id")
@@ -55,19 +53,17 @@ def touched(place: Place, history: pl.DataFrame, link: pl.DataFrame) -> list[dat
             ended=pl.when(pl.col("valid_to").is_not_null().all()).then(pl.col("valid_to").max()),
         )
     )
-    since: datetime | None = (
+    found = (
         past.touched(lake.scan(ACCOUNT_HISTORY), history.lazy())
         .join(lives, on="account_id")
-        .select(pl.max_horizontal("since", "began").alias("at"), "ended")
-        .filter(pl.col("ended").is_null() | (pl.col("at") < pl.col("ended")))
-        .select(pl.col("at").min())
+        .select("account_id", pl.max_horizontal("since", "began").alias("at"), "ended")
+        .filter(
+            pl.col("ended").is_null() | (pl.col("at") < pl.col("ended")),
+            pl.col("at") <= calendar.now,
+        )
         .collect()
-        .item()
     )
-    if since is None or since > calendar.now:
-        return []
-    month = Calendar(now=since, timezone=calendar.timezone).current
-    return months_between(max(month, calendar.first_month), calendar.current)
+    return touches.of(found, "at", "account_id", calendar)
 
 
 def known(

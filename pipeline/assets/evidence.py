@@ -170,8 +170,9 @@ def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
             before, decoded.known(), decoded.fresh(), decoded.covered(), decoded.coverage()
         )
     everything = billing.fold_evidence(decoded.fresh(), decoded.coverage())
-    since = billing.touched_from(before, everything)
-    return billing.Night(everything, since, everything.customer.height)
+    return billing.Night(
+        everything, billing.changes(before, everything), everything.customer.height
+    )
 
 
 def fingerprint() -> str:

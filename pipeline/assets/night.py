@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+import polars as pl
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
+from pipeline.assets import touches
 from pipeline.assets.migrated import first_paid_on
 from pipeline.config import Config
 from pipeline.database import generation, lake_object, reading, table_of
@@ -70,10 +72,26 @@ def first_month(engine: Engine) -> date | None:
     return min(touched, default=None)
 
 
-def touch(connection: Connection, reason: Reason, months: Iterable[date], number: int) -> None:
-    """Remember, inside the caller's transaction, that `months` were touched at the timeline's generation `number`."""
+def touch(
+    connection: Connection,
+    reason: Reason,
+    months: Collection[date],
+    number: int,
+    by: pl.DataFrame | None = None,
+) -> None:
+    """Remember, inside the caller's transaction, that `months` were touched at the timeline's generation `number`.
+
+    Args:
+        connection: the transaction.
+        reason: why.
+        months: which.
+        number: the generation.
+        by: TOUCHES, what touched them; null where no record, customer or account did.
+    """
     for month in months:
         _set(connection, f"{reason}/{key_of(month)}", number)
+    if by is not None:
+        touches.note(connection, reason, months, by, number)
 
 
 def settings_changed(engine: Engine, settings: str) -> bool:
@@ -129,8 +147,11 @@ def due(engine: Engine, calendar: Calendar, policy: str) -> Range | None:
     return Range(min(first, calendar.current), calendar.current)
 
 
-def causes(engine: Engine, months: Collection[date]) -> dict[date, Reason]:
-    """Why each of `months` differs from what was published; `setting` also for a change of the code."""
+def causes(engine: Engine, months: Collection[date]) -> tuple[dict[date, Reason], dict[date, str]]:
+    """Why each of `months` differs from what was published, and what touched it, where ids tell that.
+
+    The reason is `setting` also for a change of the code.
+    """
     with reading(engine) as connection:
         published = _numbers(connection, PUBLISHED)
         touched = {reason: _numbers(connection, reason) for reason in REASONS}
@@ -140,7 +161,8 @@ def causes(engine: Engine, months: Collection[date]) -> dict[date, Reason]:
         moved = (reason for reason in REASONS if touched[reason].get(month, 0) > known)
         return next(moved, "setting")
 
-    return {month: cause(month) for month in months}
+    reasons = {month: cause(month) for month in months}
+    return reasons, touches.noted(engine, reasons, published)
 
 
 def computed_at(engine: Engine, months: Iterable[date]) -> dict[date, int]:
@@ -160,6 +182,7 @@ def computed_at(engine: Engine, months: Iterable[date]) -> dict[date, int]:
 def remember_published(connection: Connection, numbers: Mapping[date, int], config: Config) -> None:
     """Remember, inside the caller's transaction, at which generation the published months were computed."""
     for month, number in numbers.items():
+        touches.forget(connection, month, number)
         _set(connection, f"{PUBLISHED}/{key_of(month)}", number)
         for prefix, now in ((SERIES, _series(config)), (SHAPE, _shape())):
             earlier = generation.c.name.startswith(f"{prefix}/{key_of(month)}/", autoescape=True)

@@ -166,13 +166,14 @@ def _versioned(
     old = publish.published(place.engine, EXPANSION_METRICS.name, months)
     comparable = night.in_series(place.engine, months, place.settings.config)
     closed = [month for month in comparable if place.calendar().is_closed(month)]
-    reasons = night.causes(place.engine, months)
+    reasons, touched_by = night.causes(place.engine, months)
     return publish.restate(
         old,
         metrics,
         closed,
         {month: CAUSES[reason] for month, reason in reasons.items()},
         place.settings.now(),
+        touched_by,
     )
 
 

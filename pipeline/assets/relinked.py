@@ -1,15 +1,14 @@
 """Customers that belong to another account than before: when, since which month, and what moved with them.
 
-Belongs here: the rows of ACCOUNT_LINK_CHANGE, and the months that they touch, as the current link holds for all months.
+Belongs here: the rows of ACCOUNT_LINK_CHANGE. They touch the months since, as the current link holds for all months.
 """
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from pipeline import crm
 from pipeline.assets.place import Place
-from pipeline.months import months_between
 from pipeline.schemas import ACCOUNT_LINK, ACCOUNT_LINK_CHANGE, ITEM_TIMELINE
 
 
@@ -28,12 +27,6 @@ def changes(place: Place, links: pl.DataFrame, mrr_now: pl.LazyFrame) -> pl.Data
         .join(moved, on="customer_id", how="left")
         .with_columns(pl.col("moved_mrr").fill_null(0), at=pl.lit(None))
     ).collect().with_columns(at=_now(place))  # fmt: skip
-
-
-def months(place: Place, changes: pl.DataFrame) -> list[date]:
-    """From the first month that a change touches to the current one; none where it touches none."""
-    first = changes.get_column("first_month").drop_nulls().min()
-    return months_between(first, place.calendar().current) if isinstance(first, date) else []
 
 
 def _began(place: Place) -> pl.LazyFrame:

@@ -12,16 +12,16 @@ from pipeline.billing.folding import (
     fold_evidence,
 )
 from pipeline.billing.missed import missed
-from pipeline.billing.nights import Night, fold_night, touched_from
+from pipeline.billing.nights import Night, changes, fold_night
 
 __all__ = [
     "Billing",
     "Evidence",
     "Night",
+    "changes",
     "decode",
     "fold",
     "fold_evidence",
     "fold_night",
     "missed",
-    "touched_from",
 ]

@@ -3,6 +3,7 @@
 Belongs here: which customers new evidence may tell something new of, and from when on the result says something else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,6 +26,11 @@ from pipeline.billing.folding import (
     what_is_shared,
 )
 from pipeline.billing.unreadable import touching
+from pipeline.schemas import ITEM_TIMELINE
+
+FROM = "valid_from"
+CATALOGUE = ("price", "coupon", "product")
+CHANGES = pl.Schema({"at": ITEM_TIMELINE.column(FROM).dtype, "proof": pl.String()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,15 @@ class Night:
     """What a night's evidence makes of the billing before it."""
 
     billing: Billing
-    since: datetime | None
-    """The earliest instant from which it says anything else than before; None when nothing differs."""
+    changes: pl.DataFrame
+    """`at, proof`: from when on it says anything else than before, and the id of a record that proves it."""
     customers: int
     """How many customers were folded."""
+
+    @property
+    def since(self) -> datetime | None:
+        """The earliest instant from which it says anything else than before; None when nothing differs."""
+        return _earliest(self.changes, "at")
 
 
 def fold_night(
@@ -61,15 +72,14 @@ def fold_night(
     whose = _touched(before, shared, known, fresh, covered, coverage)
     if whose is None:
         billing = fold_evidence(evidence, coverage, together)
-        return Night(billing, touched_from(before, billing), billing.customer.height)
+        return Night(billing, changes(before, billing), billing.customer.height)
     mine = pl.col("customer_id").is_in(whose.implode(), nulls_equal=True)
     parts = in_groups(of_customers(evidence, mine), coverage, shared, together)
     kept = [tuple(getattr(before, table.name).filter(mine.not_()) for table in FOLDED)]
     billing = put_together(shared, [*kept, *parts])
-    if not _same_catalogue(before, billing):
-        return Night(billing, touched_from(before, billing), whose.len())
     old = replace(before, **{t.name: getattr(before, t.name).filter(mine) for t in FOLDED})
-    return Night(billing, touched_from(old, put_together(shared, parts)), whose.len())
+    differing = changes(old, put_together(shared, parts), _earliest(billing.item_timeline, FROM))
+    return Night(billing, differing, whose.len())
 
 
 def _both(known: Evidence, fresh: Evidence) -> Evidence:
@@ -78,20 +88,36 @@ def _both(known: Evidence, fresh: Evidence) -> Evidence:
     )
 
 
-def touched_from(old: Billing | None, new: Billing) -> datetime | None:
-    """The earliest instant from which `new` says anything else than `old`; None when nothing differs.
+def changes(old: Billing | None, new: Billing, begun: datetime | None = None) -> pl.DataFrame:
+    """`at, proof`: one row per difference between `old` and `new`, perhaps none.
 
-    Usage counts from the end of its period on. A changed dimension (a price's tiers, a coupon) touches everything.
+    `at` is the instant from which `new` says something else: usage counts from the end of its period on, a changed
+    dimension (a price's tiers, a coupon) touches everything. `proof` is the id of the record that shows it; null where
+    nothing shows what is gone.
+
+    Args:
+        old: what was folded before; null: nothing, so all of `new` differs.
+        new: what is folded now.
+        begun: where everything begins, if `new` is not all that was folded.
     """
-    if old is None or not _same_catalogue(old, new):
-        return _earliest(new.item_timeline, "valid_from")
-    instants = [
+    begun = begun or _earliest(new.item_timeline, FROM)
+    if old is None:
+        return _everything(begun, [None])
+    found = [
         _moved(old.item_timeline, new.item_timeline),
-        _difference(
-            old.usage_charge.drop("customer_id"), new.usage_charge.drop("customer_id"), "period_end"
-        ),
+        _difference(old.usage_charge.drop("customer_id"), new.usage_charge.drop("customer_id")),
     ]
-    return min((instant for instant in instants if instant is not None), default=None)
+    if not _same_catalogue(old, new):
+        ids = [
+            _differing(getattr(old, name), getattr(new, name), f"{name}_id") for name in CATALOGUE
+        ]
+        found.append(_everything(begun, [None, *pl.concat(ids).sort()]))
+    return pl.concat(found)
+
+
+def _everything(begun: datetime | None, proofs: Sequence[str | None]) -> pl.DataFrame:
+    rows = {"at": [begun] * len(proofs), "proof": proofs}
+    return pl.DataFrame(rows, schema=CHANGES).drop_nulls("at")
 
 
 def _touched(
@@ -166,9 +192,7 @@ def _differing(old: pl.DataFrame, new: pl.DataFrame, column: str) -> pl.Series:
 
 
 def _same_catalogue(old: Billing, new: Billing) -> bool:
-    return all(
-        getattr(old, name).equals(getattr(new, name)) for name in ("price", "coupon", "product")
-    )
+    return all(getattr(old, name).equals(getattr(new, name)) for name in CATALOGUE)
 
 
 def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
@@ -176,9 +200,9 @@ def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _moved(old: pl.DataFrame, new: pl.DataFrame) -> datetime | None:
-    """The earliest instant from which two timelines differ; a span that only ends otherwise differs from there on."""
-    key, ends = ["subscription_item_id", "valid_from"], ("valid_to", "closed_by")
+def _moved(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Where two timelines differ (CHANGES); a span that only ends otherwise differs from there on."""
+    key, ends = ["subscription_item_id", FROM], ("valid_to", "closed_by")
     state = [name for name in new.columns if name not in (*key, *ends)]
 
     def told(frame: pl.DataFrame, side: str) -> pl.LazyFrame:
@@ -190,23 +214,25 @@ def _moved(old: pl.DataFrame, new: pl.DataFrame) -> datetime | None:
 
     same_state = pl.col("state_old").eq_missing(pl.col("state_new"))
     same_end = pl.col("end_old").eq_missing(pl.col("end_new"))
-    return _earliest(
+    ended = pl.coalesce("closed_by", "opened_by")
+    return (
         told(old, "old")
         .join(told(new, "new"), on=key, how="full", coalesce=True)
         .filter((same_state & same_end).not_())
+        # Proofs are looked up for the rows that differ: the comparison has no need of them.
+        .join(new.lazy().select(*key, "opened_by", "closed_by"), on=key, how="left")
         .select(
-            at=pl.when(same_state)
-            .then(pl.min_horizontal("end_old", "end_new"))
-            .otherwise("valid_from")
+            at=pl.when(same_state).then(pl.min_horizontal("end_old", "end_new")).otherwise(FROM),
+            proof=pl.when(same_state).then(ended).otherwise("opened_by"),
         )
-        .collect(),
-        "at",
+        .collect()
     )
 
 
-def _difference(old: pl.DataFrame, new: pl.DataFrame, column: str) -> datetime | None:
+def _difference(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """The usage charges that only one side has (CHANGES)."""
     both = pl.concat([old, new])
     single = both.with_columns(seen=pl.struct(both.columns).hash()).filter(
         pl.len().over("seen") == 1
     )
-    return _earliest(single, column)
+    return single.select(at="period_end", proof="invoice_id")

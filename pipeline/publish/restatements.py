@@ -28,7 +28,7 @@ def restate(
     closed_months: Sequence[date],
     cause: Cause | Mapping[date, Cause],
     at: datetime,
-    evidence: str | None = None,
+    evidence: str | Mapping[date, str] | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`new_metrics` with each month's version, and the RESTATEMENT rows of closed months whose figures changed.
 
@@ -38,7 +38,7 @@ def restate(
         closed_months: the months that are closed; only those that were published as closed can be restated.
         cause: what brought the change, for all months or by month; a month that is not named changed by `code`.
         at: when it is published.
-        evidence: the id of what proves it.
+        evidence: the ids of what brought it, for all months or by month; null where none is known.
 
     Returns:
         The metrics, and one row per month, member and figure that changed: major units, or shares. Figures of the
@@ -61,8 +61,8 @@ def restate(
         metric=pl.when(pl.col("window_months") == 1)
         .then("metric")
         .otherwise(pl.format("{}_{}m", "metric", "window_months")),
-        cause=_cause(cause),
-        evidence=pl.lit(evidence, dtype=pl.String),
+        cause=_of_month(cause, "code"),
+        evidence=_of_month(evidence, None),
         at=pl.lit(at).cast(RESTATEMENT.column("at").dtype),
     )
     return (
@@ -71,13 +71,14 @@ def restate(
     )
 
 
-def _cause(cause: Cause | Mapping[date, Cause]) -> pl.Expr:
-    if isinstance(cause, str):
-        return pl.lit(cause)
-    told = pl.lit("code")
-    for month, reason in cause.items():
-        told = pl.when(pl.col("month") == month).then(pl.lit(reason)).otherwise(told)
-    return told
+def _of_month(told: str | Mapping[date, str] | None, otherwise: str | None) -> pl.Expr:
+    """What is told for all months, or for each; `otherwise` of a month that is not named."""
+    if not isinstance(told, Mapping):
+        return pl.lit(told, dtype=pl.String)
+    found = pl.lit(otherwise, dtype=pl.String)
+    for month, text in told.items():
+        found = pl.when(pl.col("month") == month).then(pl.lit(text)).otherwise(found)
+    return found
 
 
 def _comparable(old: pl.DataFrame, new: pl.DataFrame, closed: Sequence[date]) -> pl.DataFrame:

@@ -135,7 +135,11 @@ _RESTATEMENT = (
         "cause",
         "evidence, link, or code: another version of the program, or another setting of your own, as [exclude].",
     ),
-    text("evidence", "What proves it."),
+    text(
+        "evidence",
+        "Ids of what brought it, the latest first: records (a sync, where only a list shows it), accounts whose "
+        "dimension changed, or customers whose link did; null for a rate and for code.",
+    ),
     instant("at", "When it was published."),
 )
 RESTATEMENT = Table(

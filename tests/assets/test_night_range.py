@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import Engine
 
 from pipeline import database
-from pipeline.assets import night
+from pipeline.assets import night, touches
 from pipeline.config import Band, Benchmarks, Company, Config, Exclude, Mrr, Target
 from pipeline.months import Calendar
 
@@ -66,8 +67,39 @@ def test_from_the_earliest_month_that_was_touched(engine: Engine, reason: night.
     _touch(engine, reason, 10, 2)
     _touch(engine, reason, 8, 3)
     assert night.due(engine, CALENDAR, POLICY) == night.Range(month(8), month(11))
-    causes = night.causes(engine, [month(7), month(8)])
+    causes, touched_by = night.causes(engine, [month(7), month(8)])
     assert causes == {month(7): "setting", month(8): reason}
+    assert touched_by == {}
+
+
+def _touched_by(engine: Engine, reason: night.Reason, number: int, **since: int) -> None:
+    """Ids, and the number of the first month that each touches."""
+    rows = [(month(each), id_) for id_, each in since.items()]
+    by = pl.DataFrame(rows, schema=touches.TOUCHES, orient="row")
+    with engine.begin() as connection:
+        night.touch(connection, reason, touches.months(by, CALENDAR), number, by)
+
+
+def test_what_touched_a_month_is_told_until_it_is_published(engine: Engine) -> None:
+    _touch(engine, "evidence", 6, 1)
+    _publish(engine, 1, *range(6, 12))
+    _touched_by(engine, "evidence", 2, evt_a=8, evt_b=9)
+    _touched_by(engine, "link", 3, cus_a=7)
+    _touched_by(engine, "evidence", 4, evt_c=9)
+    months = [month(each) for each in (6, 7, 8, 9)]
+    told = {month(7): "cus_a", month(8): "evt_a", month(9): "evt_c; evt_b, evt_a"}
+    assert night.causes(engine, months)[1] == told
+    _publish(engine, 3, 8, 9)
+    assert night.causes(engine, months)[1] == {month(7): "cus_a", month(9): "evt_c"}
+    _publish(engine, 4, 7, 8, 9, 10, 11)
+    assert night.causes(engine, months)[1] == {}
+
+
+def test_of_many_that_touched_a_month_the_latest_are_named(engine: Engine) -> None:
+    _touched_by(engine, "evidence", 1, **{f"evt_{n}": n for n in range(1, 9)})
+    told = night.causes(engine, [month(6), month(7)])[1]
+    assert told[month(6)] == "evt_6, evt_5, evt_4, evt_3, evt_2 and 1 more"
+    assert told[month(7)] == "evt_7, evt_6, evt_5, evt_4, evt_3 and 2 more"
 
 
 def test_a_month_that_was_computed_before_it_was_touched_stays_due(engine: Engine) -> None:

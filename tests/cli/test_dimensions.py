@@ -57,8 +57,8 @@ def _restated(desk: Desk) -> pl.DataFrame:
     return _read(desk, "restatement").filter(pl.col("dimension") != "total")
 
 
-def _hand_over(desk: Desk, at: datetime) -> tuple[str, str]:
-    """The largest account gets another owner, who has it since `at`: their names."""
+def _hand_over(desk: Desk, at: datetime) -> tuple[str, str, str]:
+    """The largest account gets another owner, who has it since `at`: its id, and their names."""
     crm = desk.services.company.crm
     paying = _read(desk, "mrr_movement").filter(pl.col("account_id").str.starts_with("hubspot:"))
     largest = paying.sort("month", "closing_mrr").get_column("account_id")[-1]
@@ -70,7 +70,7 @@ def _hand_over(desk: Desk, at: datetime) -> tuple[str, str]:
     other = next(name for name in owners if name != account["owner"])
     number = largest.removeprefix("hubspot:")
     crm.change("companies", number, instant(at), {"hubspot_owner_id": owners[other]})
-    return account["owner"], other
+    return largest, account["owner"], other
 
 
 def _ending(desk: Desk, month: datetime, owner: str) -> float:
@@ -88,7 +88,7 @@ def test_an_account_that_changes_hands_tonight_keeps_its_past(lived: Desk) -> No
     september = _read(lived, "expansion_metrics").filter(
         pl.col("month") == BEGIN.date().replace(day=1)
     )
-    old, new = _hand_over(lived, lived.services.company.now)
+    _, old, new = _hand_over(lived, lived.services.company.now)
     before = _ending(lived, BEGIN + 20 * DAY, new)
     _night(lived, 1)
     _night(lived, 1)
@@ -109,11 +109,12 @@ def test_an_account_that_changes_hands_tonight_keeps_its_past(lived: Desk) -> No
 def test_an_owner_who_is_dated_back_restates_the_months_since(lived: Desk) -> None:
     _night(lived, 20)
     since = BEGIN - 5 * DAY
-    _, new = _hand_over(lived, since)
+    account, _, new = _hand_over(lived, since)
     before = _ending(lived, BEGIN, new)
     _night(lived, 1)
     assert _ending(lived, BEGIN, new) > before
     restated = _restated(lived)
+    assert set(restated.select("cause", "evidence").rows()) == {("evidence", account)}
     assert set(restated.get_column("month")) == {BEGIN.date().replace(day=1)}
     assert {"owner", "segment+owner"} <= set(restated.get_column("dimension"))
 

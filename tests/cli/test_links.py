@@ -67,7 +67,9 @@ def test_a_customer_that_is_never_to_be_linked_leaves_its_account_and_takes_its_
     assert (change["old_method"], change["new_method"]) == (row["method"], "override")
     assert change["moved_mrr"] == row["mrr"]
     restated = worked.published(schemas.RESTATEMENT.name)
-    assert restated.filter(pl.col("cause") == "link")["month"].min() >= change["first_month"]
+    linked = restated.filter(pl.col("cause") == "link")
+    assert linked["month"].min() >= change["first_month"]
+    assert set(linked["evidence"]) == {row["customer_id"]}
     assert [passed for passed, *_ in _noted(worked, "explicit_ids_exist")] == [True, False]
     assert "cus_unheard_of" in _noted(worked, "explicit_ids_exist")[-1][2][0]
     assert worked.types("run").code == 0

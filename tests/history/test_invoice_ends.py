@@ -149,6 +149,7 @@ def test_a_night_with_nothing_but_the_event_folds_its_customer() -> None:
     night = billing.fold_night(told_before, known, fresh, before, after)
     assert night.customers == 1
     assert night.since == first(3)
+    assert night.changes.rows() == [(first(3), "in_2")], "proved by the bill that is void"
     assert night.billing.usage_charge["invoice_id"].to_list() == ["in_1"]
 
 

@@ -1,5 +1,6 @@
 """Input nobody planned for is marked or refused, never a wrong figure."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -102,8 +103,14 @@ def test_a_span_that_ends_touches_from_its_end_on() -> None:
 
     before = folded([(FEBRUARY, {"si": ("p", 1)})])
     after = folded([(FEBRUARY, {"si": ("p", 1)}), (APRIL, {"si": ("p", 2)})])
-    assert billing.touched_from(before, after) == APRIL
-    assert billing.touched_from(after, after) is None
+    (event,) = after.item_timeline.filter(valid_from=APRIL).get_column("opened_by")
+    assert event.startswith("evt_")
+    assert set(billing.changes(before, after).rows()) == {(APRIL, event)}
+    assert billing.changes(after, after).is_empty()
+    dearer = replace(after, price=after.price.with_columns(unit=pl.col("unit") * 2))
+    assert set(billing.changes(after, dearer).rows()) == {(FEBRUARY, None), (FEBRUARY, "p")}, (
+        "a price touches everything"
+    )
 
 
 def test_why_accounts_left_is_told() -> None:

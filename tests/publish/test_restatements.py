@@ -59,11 +59,15 @@ def test_a_changed_figure_is_the_next_version_and_is_listed() -> None:
     assert rows.select(RESTATEMENT.key).is_unique().all()
 
 
-def test_each_month_has_its_own_cause() -> None:
+def test_each_month_has_its_own_cause_and_evidence() -> None:
     before = pl.concat([metrics(150), metrics(150, month=FEBRUARY)])
     after = pl.concat([metrics(140), metrics(151, month=FEBRUARY)])
-    _, rows = restate(before, after, [JANUARY, FEBRUARY], {JANUARY: "link"}, AT)
-    assert set(rows.select("month", "cause").rows()) == {(JANUARY, "link"), (FEBRUARY, "code")}
+    told = {JANUARY: "cus_1, cus_2"}
+    _, rows = restate(before, after, [JANUARY, FEBRUARY], {JANUARY: "link"}, AT, told)
+    assert set(rows.select("month", "cause", "evidence").rows()) == {
+        (JANUARY, "link", "cus_1, cus_2"),
+        (FEBRUARY, "code", None),
+    }
 
 
 def test_a_member_that_appears_had_nothing() -> None:
