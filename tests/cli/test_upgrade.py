@@ -10,8 +10,9 @@ from pipeline import database
 from pipeline.database import generation, reading
 from pipeline.database.engine import engine
 from pipeline.database.migrate import alembic_config
+from pipeline.lake import Lake
 from pipeline.publish import published
-from pipeline.schemas import PUBLISHED
+from pipeline.schemas import ITEM_TIMELINE, PUBLISHED, RESTATEMENT
 from tests.cli.desk import Desk
 
 OLDER = "0003"
@@ -52,6 +53,38 @@ def _code(desk: Desk) -> list[str]:
             return [name for name in names if name.startswith("billing/")]
     finally:
         source.dispose()
+
+
+def _folded_wrong(desk: Desk) -> None:
+    """The timeline as code with an error left it: every item that has units has one more."""
+    target = engine(desk.settings.warehouse_url)
+    try:
+        lake = Lake(desk.settings.lake_root, target)
+        wrong = lake.scan(ITEM_TIMELINE).with_columns(pl.col("quantity") + 1).collect()
+        lake.commit([lake.write(ITEM_TIMELINE, wrong)], run_id="older")
+    finally:
+        target.dispose()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_better_code_corrects_is_restated_by_code(worked: Desk) -> None:
+    right = _figures(worked)["mrr_movement"]
+    first, last = right["month"].min(), right["month"].max()
+    _folded_wrong(worked)
+    told = worked.types("backfill", "--from", f"{first:%Y-%m}", "--to", f"{last:%Y-%m}")
+    assert told.code == 0, told
+    wrong = worked.published(RESTATEMENT.name)
+    _aged(worked)
+
+    assert worked.types("run").code == 0
+
+    assert_frame_equal(_figures(worked)["mrr_movement"], right, check_exact=True)
+    restated = worked.published(RESTATEMENT.name)
+    corrected = restated.filter(pl.col("version") > wrong["version"].max())
+    assert corrected.height == wrong.height > 0
+    assert corrected["cause"].unique().to_list() == ["code"]
+    assert corrected["evidence"].null_count() == corrected.height
 
 
 @pytest.mark.slow
