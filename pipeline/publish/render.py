@@ -108,22 +108,22 @@ def _types(types: tuple[TypeOfExpansion, ...], found: Summary, currency: str) ->
     table.add_column("Type", no_wrap=True)
     table.add_column(f"{found.last_closed.month:%b %Y}", justify="right", no_wrap=True)
     table.add_column("Accounts", justify="right", no_wrap=True)
-    table.add_column(
-        "1 month" if found.type_months == 1 else f"{found.type_months} months",
-        justify="right",
-        no_wrap=True,
-    )
+    # A company younger than that has no revenue at the window's opening that could have expanded.
+    whole_year = any(each.year for each in types)
+    if whole_year:
+        table.add_column("12 months", justify="right", no_wrap=True)
     table.add_column("Share", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    whole = sum(each.year for each in types)
-    for each in types:
-        share = each.year / whole if whole > 0 else 0.0
+    amounts = [each.year if whole_year else each.month for each in types]
+    whole = sum(amounts)
+    for each, amount in zip(types, amounts, strict=True):
+        share = amount / whole if whole > 0 else 0.0
         table.add_row(
             TYPES.get(each.type, each.type),
             _signed(each.month),
             str(each.accounts),
-            _signed(each.year),
-            f"{share:.0%}",
+            *([_signed(each.year)] if whole_year else []),
+            f"{share:z.0%}",
             Text("█" * round(BAR * min(max(share, 0.0), 1.0)), style="green"),
         )
     return table
@@ -135,7 +135,8 @@ def _notes(found: Summary) -> RenderableType:
     table.add_column()
     last = found.months[-1]
     linked = "" if found.linked is None else f", {found.linked:.0%} of them CRM accounts"
-    table.add_row("Accounts", f"{found.accounts:,} with MRR{linked}")
+    when = f"{'in' if last.provisional else 'at the end of'} {last.month:%B %Y}"
+    table.add_row("Accounts", f"{found.accounts:,} with MRR {when}{linked}")
     grades = " · ".join(f"{share:.1%} {grade}" for grade, share in found.evidence.items())
     table.add_row("Evidence", f"{grades or 'none'} (share of account-months)")
     table.add_row("Policy", Text(last.policy))
@@ -159,7 +160,7 @@ def _message(each: Sent) -> RenderableType:
 def _rates(each: Figures) -> tuple[str, ...]:
     ratio = "–" if each.quick_ratio is None else f"{each.quick_ratio:.1f}"
     band = (each.band or "").replace("_", " ")
-    return _percent(each.expansion_rate), _percent(each.nrr), _percent(each.grr), ratio, band
+    return _percent(each.expansion_rate, 2), _percent(each.nrr), _percent(each.grr), ratio, band
 
 
 def _month(each: Figures) -> str:
@@ -176,8 +177,8 @@ def _marks(found: Summary) -> str | None:
     return "   ".join(marks) or None
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
+def _percent(share: float | None, decimals: int = 1) -> str:
+    return "–" if share is None else f"{share:.{decimals}%}"
 
 
 def _whole(amount: float) -> str:

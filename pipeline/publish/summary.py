@@ -46,7 +46,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class TypeOfExpansion:
-    """Expansion of one type: in the last closed month, and in the closed months of the last year."""
+    """Expansion of one type: in the last closed month, and in the window of twelve months that ends with it."""
 
     type: str
     month: float
@@ -75,10 +75,9 @@ class Summary:
         last_closed: the latest of them that is closed.
         year: the same month in the window of twelve months.
         types: expansion by type, largest over the year first.
-        type_months: over how many closed months `types` sums.
         evidence: grade -> share of the account-months shown.
         messages: what was sent to Slack, or could not be, latest first.
-        accounts: how many accounts have MRR.
+        accounts: how many accounts have MRR in the last of the months.
         linked: share of those accounts that are CRM accounts.
         brought: who brought the expansion of the last closed month; null without a CRM.
     """
@@ -87,7 +86,6 @@ class Summary:
     last_closed: Figures | None
     year: Figures | None
     types: tuple[TypeOfExpansion, ...]
-    type_months: int
     evidence: Mapping[str, float]
     messages: tuple[Sent, ...]
     accounts: int
@@ -103,7 +101,6 @@ def summary(source: Engine, months: int = YEAR, messages: int = 3) -> Summary:
         closed = [each for each in monthly if not each.provisional]
         last = closed[-1] if closed else None
         accounts, linked = _accounts(connection, monthly)
-        shown, types = _types(connection, last, months)
         return Summary(
             months=monthly,
             last_closed=last,
@@ -115,8 +112,7 @@ def summary(source: Engine, months: int = YEAR, messages: int = 3) -> Summary:
                 ),
                 None,
             ),
-            types=types,
-            type_months=shown,
+            types=_types(connection, last.month) if last else (),
             evidence=_evidence(connection, [each.month for each in monthly]),
             messages=_messages(connection, messages),
             accounts=accounts,
@@ -161,40 +157,28 @@ def _figures(row: Mapping[Any, Any]) -> Figures:
     )
 
 
-def _types(
-    connection: Connection, last: Figures | None, months: int
-) -> tuple[int, tuple[TypeOfExpansion, ...]]:
-    """Over how many closed months, and expansion by type in them."""
-    if last is None:
-        return 0, ()
-    types, metrics = table_of(schemas.EXPANSION_BY_TYPE), table_of(schemas.EXPANSION_METRICS)
-    first = add_months(last.month, 1 - months)
+def _types(connection: Connection, month: date) -> tuple[TypeOfExpansion, ...]:
+    types = table_of(schemas.EXPANSION_BY_TYPE)
     rows = connection.execute(
-        select(types.c.month, types.c.type, types.c.amount, types.c.accounts).where(
+        select(types.c.type, types.c.window_months, types.c.amount, types.c.accounts).where(
             types.c.dimension == "total",
-            types.c.window_months == 1,
-            types.c.month.between(first, last.month),
+            types.c.window_months.in_((1, YEAR)),
+            types.c.month == month,
         )
     ).all()
-    held = connection.execute(
-        select(func.count(metrics.c.month.distinct())).where(
-            metrics.c.month.between(first, last.month)
+    held = {(row.type, row.window_months): row for row in rows}
+    found = []
+    for kind in {row.type for row in rows}:
+        own, year = held.get((kind, 1)), held.get((kind, YEAR))
+        found.append(
+            TypeOfExpansion(
+                type=kind,
+                month=float(own.amount) if own else 0.0,
+                year=float(year.amount) if year else 0.0,
+                accounts=own.accounts if own else 0,
+            )
         )
-    ).scalar_one()
-    found = {
-        kind: TypeOfExpansion(
-            type=kind,
-            month=float(
-                sum(row.amount for row in rows if (row.type, row.month) == (kind, last.month))
-            ),
-            year=float(sum(row.amount for row in rows if row.type == kind)),
-            accounts=sum(
-                row.accounts for row in rows if (row.type, row.month) == (kind, last.month)
-            ),
-        )
-        for kind in {row.type for row in rows}
-    }
-    return held, tuple(sorted(found.values(), key=lambda each: (-each.year, each.type)))
+    return tuple(sorted(found, key=lambda each: (-each.year, -each.month, each.type)))
 
 
 def _evidence(connection: Connection, months: Sequence[date]) -> dict[str, float]:

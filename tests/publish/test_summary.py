@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -11,21 +12,22 @@ from sqlalchemy import Engine, insert
 from pipeline.database import table_of
 from pipeline.metrics import MetricsSpec, expansion
 from pipeline.months import add_months
-from pipeline.publish import publish_months, replace_table, summary
+from pipeline.publish import Summary, publish_months, replace_table, summary
 from pipeline.publish.render import render
 from pipeline.schemas import ACCOUNT, SLACK_OUTBOX
 from tests.metrics.item_books import JANUARY, NO_RATES, one_account_each
 
 
 def fill(warehouse: Engine, count: int = 14) -> None:
-    """Fourteen months in which one account grows by 100 a month; the last month is not closed."""
+    """Fourteen months in which one account grows by 100,000 a month, 700,000 a window of 12; the last is not closed."""
     months = [add_months(JANUARY, n) for n in range(count)]
     frames: dict[str, list[pl.DataFrame]] = {}
     for place, month in enumerate(months):
         for window in (1, 12):
             opening = 1_000_000 + 100_000 * place
+            grown = opening + (100_000 if window == 1 else 700_000)
             book = one_account_each(
-                {"acc_0": (opening, opening + 100_000), "acc_1": (5000, 5000 - 100)},
+                {"acc_0": (opening, grown), "acc_1": (5000, 5000 - 100)},
                 month=month,
                 window=window,
             )
@@ -68,8 +70,12 @@ def post(warehouse: Engine, status: str) -> None:
 
 
 def printed(warehouse: Engine) -> str:
+    return drawn(summary(warehouse))
+
+
+def drawn(found: Summary) -> str:
     console = Console(file=io.StringIO(), width=100, color_system=None)
-    console.print(render(summary(warehouse)))
+    console.print(render(found))
     return console.file.getvalue()
 
 
@@ -91,8 +97,8 @@ def test_the_figures_are_those_of_the_warehouse(warehouse: Engine) -> None:
         moved = each.fx + each.new + each.expansion - each.contraction - each.churned
         assert each.opening + moved + each.reactivation == each.closing
     (only,) = found.types
-    assert (only.type, only.month, only.year) == ("seat", 100_000, 1_200_000)
-    assert found.type_months == 12
+    assert (only.type, only.month, only.accounts) == ("seat", 100_000, 1)
+    assert only.year == found.year.expansion == 700_000, "one window, not twelve months added up"
     assert found.evidence == {"exact": 1.0}
     assert (found.accounts, found.linked) == (2, 0.5)
 
@@ -102,7 +108,7 @@ def test_nothing_is_cut_off_at_a_hundred_columns(warehouse: Engine) -> None:
     post(warehouse, "sent")
     text = printed(warehouse)
     assert "…" not in text
-    assert "12 months" in text
+    assert "12 months  " in text.split("Where expansion comes from")[1]
     assert all(len(line) <= 100 for line in text.splitlines())
     for said in (
         "Opening",
@@ -116,6 +122,25 @@ def test_nothing_is_cut_off_at_a_hundred_columns(warehouse: Engine) -> None:
         "Acme & Sons [bold] is under its floor",
     ):
         assert said in text
+
+
+def test_rates_have_the_decimals_of_the_report_and_accounts_their_month(warehouse: Engine) -> None:
+    fill(warehouse)
+    text = printed(warehouse)
+    last = summary(warehouse).last_closed
+    assert last is not None
+    assert f"{last.expansion_rate:.2%}" in text
+    assert f"{last.nrr:.1%}" in text
+    assert "2 with MRR in February 2027, 50%" in text, "the month that is not closed"
+
+
+def test_a_company_younger_than_a_year_has_no_column_of_twelve_months(warehouse: Engine) -> None:
+    fill(warehouse)
+    found = summary(warehouse)
+    young = replace(found, types=tuple(replace(each, year=0.0) for each in found.types))
+    table = drawn(young).split("Where expansion comes from")[1]
+    assert "12 months  " not in table
+    assert "100%" in table, "the share is that of the month"
 
 
 def test_a_message_that_could_not_leave_is_said_to(warehouse: Engine) -> None:
