@@ -25,7 +25,7 @@ from pipeline.assets import gone, night
 from pipeline.assets.alerts import NIGHTLY, PURPOSE
 from pipeline.assets.jobs import FOLD, range_tags
 from pipeline.assets.place import Place
-from pipeline.cli import events
+from pipeline.cli import events, terminal
 from pipeline.cli.terminal import Watch
 from pipeline.definitions import build_definitions
 from pipeline.errors import PipelineError
@@ -42,7 +42,7 @@ DAEMONS = frozenset({"SCHEDULER", "SENSOR"})
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Events are kept under DAGSTER_HOME; the terminal gets progress, warnings and the error."""
 FALLBACK = "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
-SYNC_STEPS, FOLD_STEPS, MONTH_STEPS = 5, 3, 9
+SYNC_STEPS, FOLD_STEPS, MONTH_STEPS = len(terminal.SYNC), len(FOLD), len(terminal.MONTHS)
 
 
 @dataclass(frozen=True, slots=True)

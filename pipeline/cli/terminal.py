@@ -13,21 +13,28 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from pipeline.lake.progress import Progress as Pulled
 
-STEPS = {
+SYNC = {
     "stripe_records": "Reading Stripe",
     "crm_records": "Reading the CRM",
     "item_timeline": "Folding evidence into the timeline",
     "fx_rate": "Exchange rates",
     "accounts": "Linking customers to accounts",
+}
+MONTHS = {
     "mrr": "Snapshots, movements and components",
     "expansion_metrics": "Expansion metrics",
     "expansion_cohort": "Cohorts",
+    "expansion_attribution": "Who brought the expansion",
+    "readiness_score": "Scoring who expands next",
     "warehouse": "Publishing to the warehouse",
     "alert_evaluation": "Evaluating alerts",
+    "experiment_result": "Results of experiments",
     "slack_delivery": "Delivering to Slack",
+    "readiness_list": "The weekly list of who expands next",
     "report": "Writing the report",
 }
-"""Dagster's steps, in words and in order."""
+"""The steps of the night's two jobs, in words; every one of them, as their number is the bar's total."""
+STEPS = SYNC | MONTHS
 WIDTH = 100
 
 
