@@ -12,15 +12,14 @@ from pathlib import Path
 
 import click
 import httpx
-from rich.text import Text
 
-from pipeline.cli import terminal
+from pipeline.cli import here, terminal
+from pipeline.cli.here import DEMO
 from pipeline.months import add_months, key_of, months_between
 from pipeline.settings import Settings
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 """The demo's present: fixed, so that its figures never change."""
-FOLDER = Path("data/demo")
 CONFIG = """\
 # The demo's configuration: everything else is the default.
 [company]
@@ -59,8 +58,8 @@ def demo(customers: int, months: int, seed: int, serve: bool, opened: bool, as_j
     from pipeline.sandbox.company.company import Company
     from pipeline.sandbox.server import SandboxServer
 
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    shutil.rmtree(DEMO, ignore_errors=True)
+    DEMO.mkdir(parents=True)
     _write_configuration(months)
     with terminal.watching() as watch:
         watch.begin(1 + running.SYNC_STEPS + running.MONTH_STEPS)
@@ -68,11 +67,11 @@ def demo(customers: int, months: int, seed: int, serve: bool, opened: bool, as_j
         company = Company(seed=seed, customers=customers, months=months, end=NOW)
         company.advance(NOW)
         watch.done()
-        server = SandboxServer(company, slack_store=FOLDER / "slack.json").start()
+        server = SandboxServer(company, slack_store=DEMO / "slack.json").start()
         try:
             settings = _settings(server.environment())
             synced, done, _ = work.night_in_process(settings, watch)
-            slack = FOLDER / "slack.html"
+            slack = DEMO / "slack.html"
             slack.write_text(httpx.get(server.slack_page_url).text, encoding="utf-8")
         except BaseException:
             server.stop()
@@ -84,7 +83,7 @@ def demo(customers: int, months: int, seed: int, serve: bool, opened: bool, as_j
         click.echo(json_module.dumps({**found, **told}))
     else:
         work.print_summary(settings)
-        _print_next_steps(page.relative_to(Path.cwd()))
+        _print_next_steps(work.places(settings, page, f"{here.typed()} demo --open"))
     if opened:
         report.show(page)
     if serve:
@@ -94,21 +93,21 @@ def demo(customers: int, months: int, seed: int, serve: bool, opened: bool, as_j
 
 
 def _write_configuration(months: int) -> None:
-    (FOLDER / "pipeline.toml").write_text(CONFIG, encoding="utf-8")
+    (DEMO / "pipeline.toml").write_text(CONFIG, encoding="utf-8")
     last = date(NOW.year, NOW.month, 1)
     rows = _rates(months_between(add_months(last, -months - 1), last))
-    (FOLDER / "rates.csv").write_text("month,currency,rate\n" + "".join(rows), encoding="utf-8")
+    (DEMO / "rates.csv").write_text("month,currency,rate\n" + "".join(rows), encoding="utf-8")
     places = {**_places(), "PIPELINE_NOW": NOW.isoformat()}
     lines = [f"{name}={value}\n" for name, value in places.items()]
-    (FOLDER / "env").write_text("".join(lines), encoding="utf-8")
+    (DEMO / "env").write_text("".join(lines), encoding="utf-8")
 
 
 def _places() -> dict[str, str]:
     return {
-        "DATA_DIR": FOLDER.as_posix(),
-        "WAREHOUSE_URL": f"sqlite:///{FOLDER.as_posix()}/warehouse.db",
-        "PIPELINE_CONFIG": f"{FOLDER.as_posix()}/pipeline.toml",
-        "DAGSTER_HOME": f"{FOLDER.as_posix()}/dagster",
+        "DATA_DIR": DEMO.as_posix(),
+        "WAREHOUSE_URL": f"sqlite:///{DEMO.as_posix()}/warehouse.db",
+        "PIPELINE_CONFIG": f"{DEMO.as_posix()}/pipeline.toml",
+        "DAGSTER_HOME": f"{DEMO.as_posix()}/dagster",
     }
 
 
@@ -122,31 +121,32 @@ def _rates(months: Iterable[date]) -> list[str]:
 
 def _settings(environment: Mapping[str, str]) -> Settings:
     """The demo's settings: nothing of the real environment is in them."""
-    here = Path.cwd()
-    inside = {name: _absolute(value, here) for name, value in _places().items()}
-    return Settings.load({**environment, **inside}, cwd=here / FOLDER)
+    around = Path.cwd()
+    inside = {name: _absolute(value, around) for name, value in _places().items()}
+    return Settings.load({**environment, **inside}, cwd=around / DEMO)
 
 
-def _absolute(value: str, here: Path) -> str:
+def _absolute(value: str, around: Path) -> str:
     scheme = "sqlite:///"
     if value.startswith(scheme):
-        return f"{scheme}{here / value.removeprefix(scheme)}"
-    return str(here / value)
+        return f"{scheme}{around / value.removeprefix(scheme)}"
+    return str(around / value)
 
 
-def _print_next_steps(page: Path) -> None:
-    console = terminal.out()
-    console.print(
+def _print_next_steps(places: Iterable[tuple[str, str]]) -> None:
+    terminal.out().print(
         "The company is simulated and was read once, at the end: 30 days of events, as Stripe keeps "
         "them, and invoices for the time before. Evidence, above, counts how sure each account-month "
         "is; nights to come are exact.\n"
     )
-    rows = (
-        ("Report", f"{page}   (HTML; expansion demo --open opens it)"),
-        ("Warehouse", f"{FOLDER}/warehouse.db   (SQLite; tables: docs/data-dictionary.md)"),
-        ("Slack page", f"{FOLDER}/slack.html"),
-        ("Dagster", "make dev   (every run, table and check of this demo)"),
-        ("Your company", "expansion init   asks for your Stripe key, then: expansion run"),
+    terminal.print_rows(
+        (
+            *places,
+            ("Slack page", f"{DEMO}/slack.html"),
+            ("Dagster", "make dev   (every run, table and check of this demo)"),
+            (
+                "Your company",
+                f"{here.typed()} init   asks for your Stripe key, then: {here.typed()} run",
+            ),
+        )
     )
-    for name, value in rows:
-        console.print(Text.assemble((f"{name:<14}", "bold"), value))

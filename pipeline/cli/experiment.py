@@ -12,8 +12,7 @@ import polars as pl
 
 from pipeline import publish
 from pipeline.assets import experiments
-from pipeline.assets.place import Place
-from pipeline.cli import effects, program, terminal
+from pipeline.cli import effects, here, program, terminal
 from pipeline.errors import ConfigError
 from pipeline.months import add_months, key_of, month_of
 from pipeline.readiness import AHEAD
@@ -43,13 +42,10 @@ def experiment() -> None:
 @as_json
 def create(name: str, share: float, first: int | None, month: str | None, as_json: bool) -> None:
     """Draw who is not asked in the experiment NAME, and say which difference it can find."""
-    place = Place(Settings.load())
-    try:
+    with here.reading(Settings.load()) as place:
         row = experiments.create(
             place, name, share, first, month_of(month) if month else None
         ).to_dicts()[0]
-    finally:
-        place.close()
     if as_json:
         click.echo(json_module.dumps(_plain(row)))
         return
@@ -67,13 +63,10 @@ def create(name: str, share: float, first: int | None, month: str | None, as_jso
 def status(name: str | None, as_json: bool) -> None:
     """What each experiment, or NAME, has shown so far; and programs that have none, as an estimate."""
     settings = Settings.load()
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         kept = publish.published(place.engine, EXPERIMENT.name).sort("month", "experiment")
         told = publish.published(place.engine, EXPERIMENT_RESULT.name)
         every = program.estimates(place, told)
-    finally:
-        place.close()
     estimates = [each for each in every if name in {None, each["program"]}]
     if name is not None:
         kept = kept.filter(experiment=name)

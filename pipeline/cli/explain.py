@@ -13,8 +13,8 @@ import polars as pl
 from pipeline import explain as explained
 from pipeline.assets import inputs
 from pipeline.assets.place import Place
-from pipeline.cli import terminal
-from pipeline.errors import ConfigError, UnknownMonth
+from pipeline.cli import here, terminal
+from pipeline.errors import UnknownMonth
 from pipeline.months import key_of, month_of
 from pipeline.schemas import (
     ACCOUNT,
@@ -46,14 +46,11 @@ def explain(account: str, month: str, window: str, as_json: bool) -> None:
     """Why an account's MRR moved in a month: each component, its amount and what proves it."""
     settings = Settings.load()
     wanted = month_of(month)
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         _refuse_uncomputed(place, wanted)
         found = _explained(place, account, wanted, int(window))
         agrees = _published(place, found)
         brought = _brought(place, found)
-    finally:
-        place.close()
     if as_json:
         document = explained.document(found) | {
             "attribution": explained.brought_document(brought),
@@ -77,7 +74,7 @@ def _refuse_uncomputed(place: Place, month: date) -> None:
     """A month without published figures cannot be explained."""
     computed = place.lake.partitions(MRR_MOVEMENT)
     if not computed:
-        raise ConfigError("There is no history yet. Type first: expansion run")
+        raise here.no_history(place.settings)
     if key_of(month) not in computed:
         raise UnknownMonth(
             f"{key_of(month)} was never computed. There are figures of {_ranges(computed)}."

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from pipeline.assets.place import Place
+from pipeline.cli import here
 from pipeline.errors import ConfigError, UnknownMonth
 from pipeline.months import month_of
 from pipeline.publish import export as exported
@@ -45,15 +45,12 @@ def export(table: str | None, target: Path | None, first: str | None, last: str 
     months = [month_of(each) if each else None for each in (first, last)]
     if months[0] and months[1] and months[0] > months[1]:
         raise UnknownMonth(f"--first {first} is later than --last {last}. Swap them.")
-    place = Place(Settings.load())
-    try:
+    with here.reading(Settings.load()) as place:
         rows = exported.export(place.lake, place.engine, TABLES[table], *months)
         if target is None:
             _print(exported.as_text(rows))
             return
         exported.write(rows, target, form)
-    finally:
-        place.close()
     count = (
         pl.scan_parquet(target) if form == "parquet" else pl.scan_csv(target, infer_schema=False)
     )

@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from pipeline.assets.place import Place
-from pipeline.cli import terminal
+from pipeline.cli import here, terminal
 from pipeline.database import reading
 from pipeline.errors import ConfigError
 from pipeline.months import key_of, month_of
@@ -64,13 +63,9 @@ def ready(
 
 def _read(month: str | None, owner: str | None, first: int | None) -> Listed:
     wanted = month_of(month) if month else None
-    place = Place(Settings.load())
-    try:
-        with reading(place.engine) as connection:
-            chosen = wanted or newest(connection)
-            found = None if chosen is None else read_ready(connection, chosen, first, owner)
-    finally:
-        place.close()
+    with here.reading(Settings.load()) as place, reading(place.engine) as connection:
+        chosen = wanted or newest(connection)
+        found = None if chosen is None else read_ready(connection, chosen, first, owner)
     if found is None:
         raise ConfigError(
             f"{month} is not scored. Run: expansion backfill --from {month} --to {month}"

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from pipeline.assets import report as pages
-from pipeline.assets.place import Place
-from pipeline.errors import ConfigError, UnknownMonth
+from pipeline.cli import here
+from pipeline.errors import UnknownMonth
 from pipeline.months import key_of, month_of
 from pipeline.publish.page import Written, write_report
 from pipeline.settings import Settings
@@ -33,7 +33,7 @@ def report(month: str | None, opened: bool, target: Path | None, as_json: bool) 
     settings = Settings.load()
     wanted = month_of(month) if month else None
     done = written(settings, target, wanted)
-    page = _page(done, wanted)
+    page = _page(done, wanted, settings)
     if as_json:
         told = {"page": str(page), "index": str(done.index), "written": done.changed}
         click.echo(json_module.dumps({**told, "months": [key_of(each) for each in done.pages]}))
@@ -46,16 +46,13 @@ def report(month: str | None, opened: bool, target: Path | None, as_json: bool) 
 
 def written(settings: Settings, target: Path | None = None, month: date | None = None) -> Written:
     """Write the page of `month` (null: of all months) to `target` (null: the usual folder)."""
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         return write_report(
             place.engine,
             target or pages.folder(place),
             pages.given(place),
             [month] if month else None,
         )
-    finally:
-        place.close()
 
 
 def show(page: Path) -> None:
@@ -64,7 +61,7 @@ def show(page: Path) -> None:
         click.echo("warning: no browser was found; open the file yourself.", err=True)
 
 
-def _page(done: Written, month: date | None) -> Path:
+def _page(done: Written, month: date | None, settings: Settings) -> Path:
     """The page to look at: the month that was asked for, else the latest closed one.
 
     Raises:
@@ -72,7 +69,7 @@ def _page(done: Written, month: date | None) -> Path:
         UnknownMonth: it does not hold this one.
     """
     if done.latest is None:
-        raise ConfigError("There is no history yet. Type first: expansion run")
+        raise here.no_history(settings)
     if month is None:
         return done.page
     if month not in done.pages:

@@ -11,8 +11,7 @@ import polars as pl
 from rich.table import Table
 
 from pipeline import publish
-from pipeline.assets.place import Place
-from pipeline.cli import terminal
+from pipeline.cli import here, terminal
 from pipeline.months import key_of, month_of
 from pipeline.schemas import EXPANSION_METRICS, RESTATEMENT
 from pipeline.settings import Settings
@@ -56,11 +55,8 @@ def restatements(month: str | None, everything: bool, as_json: bool) -> None:
 
 
 def _read(month: date | None) -> pl.DataFrame:
-    place = Place(Settings.load())
-    try:
+    with here.reading(Settings.load()) as place:
         return publish.published(place.engine, RESTATEMENT.name, [month] if month else None)
-    finally:
-        place.close()
 
 
 def _table(rows: pl.DataFrame) -> Table:

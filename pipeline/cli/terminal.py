@@ -4,12 +4,13 @@ Belongs here: consoles and progress. Results go to stdout, everything else to st
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from pipeline.lake.progress import Progress as Pulled
 
@@ -43,6 +44,13 @@ def out() -> Console:
     console = Console(highlight=False, markup=False, emoji=False)
     console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
     return console
+
+
+def print_rows(rows: Iterable[tuple[str, str]]) -> None:
+    """What comes next, a line each: its name and what it says."""
+    console = out()
+    for name, value in rows:
+        console.print(Text.assemble((f"{name:<14}", "bold"), value), soft_wrap=True)
 
 
 @dataclass

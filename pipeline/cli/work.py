@@ -6,15 +6,16 @@ Belongs here: which runs a command makes, and what it prints of them.
 import json as json_module
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.engine import make_url
 
 from pipeline import publish
 from pipeline.assets import answered, night
-from pipeline.assets.place import Place
-from pipeline.cli import running, terminal
-from pipeline.errors import ConfigError, UnknownMonth
+from pipeline.cli import here, running, terminal
+from pipeline.errors import UnknownMonth
 from pipeline.months import Calendar, key_of, month_of
 from pipeline.publish.render import render
 from pipeline.settings import Settings
@@ -29,6 +30,7 @@ BACKFILL = "backfill"
 def sync(full: bool, as_json: bool) -> None:
     """Pull Stripe and the CRM, and fold what is new into the timeline."""
     settings = Settings.load()
+    here.refuse_demo(settings)
     with terminal.watching() as watch:
         watch.begin(running.SYNC_STEPS)
         found = running.sync(settings, watch, full=full)
@@ -42,6 +44,7 @@ def sync(full: bool, as_json: bool) -> None:
 def run(as_json: bool) -> None:
     """The nightly job, now: sync, the months that are due, publish, alert."""
     settings = Settings.load()
+    here.refuse_demo(settings)
     with terminal.watching() as watch:
         synced, done, months = night_in_process(settings, watch)
     if done is None or months is None:
@@ -57,6 +60,8 @@ def run(as_json: bool) -> None:
         click.echo(json_module.dumps(told))
     else:
         print_summary(settings)
+        index = Path(done.metadata["report"]["index"])
+        terminal.print_rows(places(settings, index, f"{here.typed()} report --open"))
         _warn_dead(done)
     _refuse_unread(synced)
 
@@ -94,22 +99,28 @@ def night_in_process(
 
 def print_summary(settings: Settings) -> None:
     """What a person wants to know first."""
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         found = publish.summary(place.engine)
-    finally:
-        place.close()
     terminal.out().print(render(found, settings.config.company.reporting_currency))
 
 
+def places(settings: Settings, page: Path, opens: str) -> tuple[tuple[str, str], ...]:
+    """Where the results are; `opens` is the command that opens the page."""
+    url = make_url(settings.warehouse_url)
+    sqlite = url.get_backend_name() == "sqlite"
+    where = here.near(Path(str(url.database))) if sqlite else url.render_as_string()
+    kind = "SQLite" if sqlite else "PostgreSQL"
+    return (
+        ("Report", f"{here.near(page)}   (HTML; {opens} opens it)"),
+        ("Warehouse", f"{where}   ({kind}; tables: docs/data-dictionary.md)"),
+    )
+
+
 def _refuse_unknown(settings: Settings, wanted: night.Range) -> None:
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         calendar = place.calendar()
-    finally:
-        place.close()
     if calendar.first_month is None:
-        raise ConfigError("There is no history yet. Type first: expansion run")
+        raise here.no_history(settings)
     if wanted.first > wanted.last:
         raise UnknownMonth(
             f"--from {key_of(wanted.first)} is later than --to {key_of(wanted.last)}. Swap them."

@@ -257,5 +257,6 @@ def test_what_the_open_month_is_heading_for_is_shown(watched: Desk) -> None:
 
 
 def test_before_the_first_night_there_is_nothing(desk: Desk) -> None:
+    assert desk.types("db", "upgrade").code == 0
     assert "No night has judged a rule yet" in desk.types("alerts", "status").out
     assert "No closed month is published yet" in desk.types("alerts", "backtest").out

@@ -228,6 +228,10 @@ def test_the_summary(worked: Desk) -> None:
     assert said.code == 0
     for word in ("MRR, month by month", "NRR", "GRR", "Quick ratio", "Where expansion comes from"):
         assert word in said.out
+    report, warehouse = said.out.splitlines()[-2:]
+    assert report.split()[:2] == ["Report", "data/report/index.html"]
+    assert warehouse.split()[:2] == ["Warehouse", "data/warehouse.db"]
+    assert (worked.folder / "data/report/index.html").is_file()
 
 
 def test_db_upgrade(desk: Desk) -> None:

@@ -15,8 +15,7 @@ from pipeline.alerts import backtest as replay
 from pipeline.alerts.delivery.beside import beside
 from pipeline.alerts.delivery.frames import closed_metrics
 from pipeline.alerts.kinds import MONTHLY
-from pipeline.assets.place import Place
-from pipeline.cli import terminal
+from pipeline.cli import here, terminal
 from pipeline.cli.alerts.rules import in_force, named
 from pipeline.config import AlertRule
 from pipeline.database import reading
@@ -41,14 +40,11 @@ def backtest(rule_id: str | None, draws: int, as_json: bool) -> None:
     """Replay the rules over every closed month: when each would have fired. Nothing is stored or sent."""
     settings = Settings.load()
     rules = (_replayable(named(settings, rule_id)),) if rule_id else in_force(settings)
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         calendar = place.calendar()
         with reading(place.engine) as connection:
             metrics = closed_metrics(connection, rules, calendar)
             more = beside(connection, rules, calendar)
-    finally:
-        place.close()
     if metrics.is_empty():
         click.echo("No closed month is published yet. Type: expansion run")
         return

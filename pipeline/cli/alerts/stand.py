@@ -16,8 +16,7 @@ from pipeline.alerts import words
 from pipeline.alerts.delivery.standing import Standing, standing
 from pipeline.alerts.kinds import MONTHLY
 from pipeline.alerts.kinds.trust import FRESH
-from pipeline.assets.place import Place
-from pipeline.cli import terminal
+from pipeline.cli import here, terminal
 from pipeline.cli.alerts.rules import in_force
 from pipeline.config import AlertRule
 from pipeline.months import key_of
@@ -33,11 +32,8 @@ LONGEST = 60
 def status(everything: bool, as_json: bool) -> None:
     """Which rules fire, which are silenced, and which messages did not reach Slack."""
     settings = Settings.load()
-    place = Place(settings)
-    try:
+    with here.reading(settings) as place:
         found = standing(place.engine, place.calendar())
-    finally:
-        place.close()
     idle = _idle(found, settings)
     if as_json:
         told = _told(found) | {"not_judged": [rule.id for rule in idle]}

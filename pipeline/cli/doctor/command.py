@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.cli import terminal
+from pipeline.cli import here, terminal
 from pipeline.cli.doctor import figures, place, services
 from pipeline.cli.doctor.finding import Found
 from pipeline.settings import Settings
@@ -31,6 +31,7 @@ Look = Callable[[], Iterator[Found]]
 def doctor(as_json: bool) -> None:
     """Look whether keys, permissions, clock, folders, warehouse and schedule are right."""
     settings = Settings.load()
+    here.refuse_demo(settings)
     console = terminal.out()
     # A person sees that something goes on; what is piped is only the findings.
     waiting = Console(stderr=True)
