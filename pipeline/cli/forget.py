@@ -1,12 +1,12 @@
 """`forget`: a person goes, the amounts stay.
 
-Belongs here: asking once, and what is said.
+Belongs here: asking once, when it is known who is meant, and what is said.
 """
 
 import click
 
-from pipeline.assets import forgetting, report
-from pipeline.assets.place import Place
+from pipeline.assets import forgetting, forgotten, report
+from pipeline.cli import here
 from pipeline.settings import Settings
 
 
@@ -18,15 +18,13 @@ def forget(customer: str, yes: bool) -> None:
 
     CUSTOMER is a Stripe customer id, or an e-mail address.
     """
-    settings = Settings.load()
-    if not yes:
-        click.confirm("This cannot be taken back. Go on?", abort=True, err=True)
-    place = Place(settings)
-    try:
+    with here.reading(Settings.load()) as place:
+        meant = ", ".join(sorted(forgotten.customers(place, customer)))
+        if not yes and not click.confirm(f"{meant}: this cannot be taken back. Go on?", err=True):
+            click.echo("Nothing was changed.", err=True)
+            raise click.exceptions.Exit(1)
         done = forgetting.forget(place, customer)
         report.written(place)
-    finally:
-        place.close()
     click.echo(
         f"{', '.join(done.customers)}: {done.records:,} records hold nothing personal any more. The figures are the "
         f"same. Backups, Slack and Stripe itself are not touched: see docs/operate.md."

@@ -148,7 +148,12 @@ def test_it_may_be_said_twice_and_asks_before(
     person = Person(worked)
     with monkeypatch.context() as here:
         here.chdir(worked.folder)
-        assert CliRunner().invoke(cli, ["forget", person.id], input="n\n").exit_code == 1
+        declined = CliRunner().invoke(cli, ["forget", person.id], input="n\n")
+        assert declined.exit_code == 1
+        assert f"{person.id}: this cannot be taken back. Go on?" in declined.output
+        assert "Nothing was changed." in declined.output
+        unknown = CliRunner().invoke(cli, ["forget", "cus_unknown"], input="y\n")
+        assert "cannot be taken back" not in unknown.output, "who is nobody is not asked about"
     assert found(worked.folder, [person.email])
     assert worked.types("forget", person.id, "--yes").code == 0
     again = worked.types("forget", person.id, "--yes")

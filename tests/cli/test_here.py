@@ -20,6 +20,7 @@ READING = [
     ("ready",),
     ("experiment", "status"),
     ("backfill", "--from", "2026-10", "--to", "2026-10"),
+    ("forget", "cus_a"),
 ]
 
 
