@@ -1,15 +1,21 @@
 """`init`: writes `pipeline.toml` and `.env` by asking.
 
-Belongs here: the questions. Secrets go into `.env` alone, readable by the user only.
+Belongs here: the questions; the configuration says whether an answer is possible, and what is not is asked again.
+Secrets go into `.env` alone, readable by the user only.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
-from pipeline.config import load_config
-from pipeline.errors import ConfigError
+from pipeline.cli import here
+from pipeline.config import Company, Slack, load_config
+from pipeline.config.section import Section
+from pipeline.errors import ConfigError, SourceError
+from pipeline.sources.salesforce.source import my_domain
 
 CONFIG = """\
 # What the figures mean. Every key is optional: docs/configuration.md
@@ -46,9 +52,9 @@ def init(force: bool) -> None:
                 f"{path} exists already. Edit it, or type: expansion init --force (which replaces it)."
             )
     answers = {
-        "name": click.prompt("Company", default="Our company"),
-        "currency": click.prompt("Reporting currency", default="usd").lower(),
-        "timezone": click.prompt("Time zone in which months end", default="UTC"),
+        "name": _asked("Company", Company, "name"),
+        "currency": _asked("Reporting currency", Company, "reporting_currency"),
+        "timezone": _asked("Time zone in which months end", Company, "timezone"),
     }
     click.echo(
         "\nStripe: a restricted key with the permission Read for Customers, Products, Prices, Coupons,\n"
@@ -56,6 +62,8 @@ def init(force: bool) -> None:
         "https://dashboard.stripe.com/apikeys/create"
     )
     secrets = {"STRIPE_API_KEY": _secret("Stripe key")}
+    if not secrets["STRIPE_API_KEY"]:
+        click.echo("Note: `expansion doctor` and `run` fail until STRIPE_API_KEY is set in .env.")
     click.echo("\nOptional: leave empty what you do not use.")
     secrets["HUBSPOT_SERVICE_KEY"] = _secret("HubSpot service key")
     secrets |= _salesforce()
@@ -63,7 +71,7 @@ def init(force: bool) -> None:
     secrets["SLACK_BOT_TOKEN"] = _secret(
         "Slack bot token (scopes chat:write, channels:history, channels:read, files:write)"
     )
-    answers["channel"] = _channel(click.prompt("Slack channel", default="#revenue"))
+    answers["channel"] = _asked("Slack channel", Slack, "channel", _channel)
     text = CONFIG.format(**{key: _quoted(value) for key, value in answers.items()})
     _write(config, text + files)
     try:
@@ -73,15 +81,29 @@ def init(force: bool) -> None:
         raise
     _write(env, "".join(f"{key}={value}\n" for key, value in secrets.items()))
     env.chmod(READ_ONLY)
-    click.echo("\nWrote pipeline.toml and .env. Type next: expansion doctor, then: expansion run")
+    program = here.typed()
+    click.echo(f"\nWrote pipeline.toml and .env. Type next: {program} doctor, then: {program} run")
+
+
+def _asked(
+    question: str, section: type[Section], key: str, reading: Callable[[str], str] = str.strip
+) -> str:
+    """An answer that is possible for a key of the configuration, as the key keeps it."""
+
+    def possible(answer: str) -> str:
+        try:
+            return str(getattr(section.model_validate({key: reading(answer)}), key))
+        except ValidationError as error:
+            (wrong,) = error.errors(include_url=False)
+            raise click.UsageError(str(wrong.get("ctx", {}).get("error", wrong["msg"]))) from None
+
+    default = section.model_fields[key].default
+    return str(click.prompt(question, default=default, value_proc=possible))
 
 
 def _salesforce() -> dict[str, str]:
-    domain = str(
-        click.prompt(
-            "Salesforce My Domain, as acme.my (docs/salesforce.md)", default="", show_default=False
-        )
-    ).strip()
+    question = "Salesforce My Domain, as acme.my (docs/salesforce.md)"
+    domain = str(click.prompt(question, default="", show_default=False, value_proc=_domain))
     if not domain:
         return {}
     return {
@@ -89,6 +111,13 @@ def _salesforce() -> dict[str, str]:
         "SALESFORCE_CLIENT_ID": _secret("Salesforce consumer key"),
         "SALESFORCE_CLIENT_SECRET": _secret("Salesforce consumer secret"),
     }
+
+
+def _domain(answer: str) -> str:
+    try:
+        return my_domain(answer) if answer.strip() else ""
+    except SourceError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _files() -> str:

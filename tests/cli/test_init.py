@@ -50,6 +50,31 @@ def test_a_channel_is_taken_by_its_name_or_id(tmp_path: Path, answer: str, kept:
     assert Settings.load({}, tmp_path).config.slack.channel == kept
 
 
+def test_what_is_not_possible_is_asked_again(tmp_path: Path) -> None:
+    """Each question by the rule of its own key, so that no answer is lost at the end."""
+    answers = ["Acme", "dollars", "usd", "Europe/Berlinn", "Europe/Berlin", KEY]
+    answers += ["", "login", "", "", "", "", "#rev enue", "#money"]
+    said = CliRunner().invoke(cli, ["init"], input="\n".join([*answers, ""]))
+    assert said.exit_code == 0, said.output
+    for why in (
+        *("Error: write a three-letter currency code", "Error: write an IANA time zone"),
+        *('Error: SALESFORCE_DOMAIN is "login"', "Error: write a Slack channel as"),
+    ):
+        assert said.output.count(why) == 1, said.output
+    config = Settings.load({}, tmp_path).config
+    assert (config.company.reporting_currency, config.company.timezone) == ("usd", "Europe/Berlin")
+    assert config.slack.channel == "#money"
+
+
+def test_without_a_stripe_key_it_says_what_fails(tmp_path: Path) -> None:
+    without = CliRunner().invoke(cli, ["init"], input=_answers().replace(KEY, ""))
+    assert without.exit_code == 0, without.output
+    assert "fail until STRIPE_API_KEY is set in .env" in without.output
+    assert Settings.load({}, tmp_path).stripe_api_key is None
+    given = CliRunner().invoke(cli, ["init", "--force"], input=_answers())
+    assert "fail until" not in given.output
+
+
 def test_files_of_a_crm_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text("account_id,owner\na1,Ann\n")
     said = CliRunner().invoke(cli, ["init"], input=_answers("accounts.csv", "deals of 2026.csv"))
