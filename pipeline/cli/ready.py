@@ -16,7 +16,7 @@ from pipeline.database import reading
 from pipeline.errors import ConfigError
 from pipeline.months import key_of, month_of
 from pipeline.publish import ready_words
-from pipeline.publish.ready import REASONS, Listed, Ready, newest
+from pipeline.publish.ready import REASONS, Listed, Ready, newest, owners
 from pipeline.publish.ready import ready as read_ready
 from pipeline.settings import Settings
 
@@ -66,12 +66,16 @@ def _read(month: str | None, owner: str | None, first: int | None) -> Listed:
     with here.reading(Settings.load()) as place, reading(place.engine) as connection:
         chosen = wanted or newest(connection)
         found = None if chosen is None else read_ready(connection, chosen, first, owner)
+        known = [] if chosen is None or owner is None else owners(connection, chosen)
     if found is None:
         raise ConfigError(
             f"{month} is not scored. Run: expansion backfill --from {month} --to {month}"
             if month
             else "No month is scored yet. Run: expansion run"
         )
+    if owner is not None and owner not in known:
+        there = f"there are: {', '.join(known)}" if known else "the CRM names none"
+        raise ConfigError(f"No owner '{owner}' in {key_of(found.month)}; {there}.")
     return found
 
 

@@ -1,6 +1,7 @@
 """Which account is asked for: by its id, by a Stripe customer's, or by name.
 
-Belongs here: finding it, and what to say when it is not there. Errors name ids only: they end up in logs.
+Belongs here: finding it, and what to say when it is not there. That is said to who typed a part of a name, and reaches
+no log: so it has names.
 """
 
 from collections.abc import Collection
@@ -11,7 +12,10 @@ import polars as pl
 
 from pipeline.errors import UnknownAccount
 
-NEAR = 3
+SHOWN = 10
+"""So many accounts are named whose name has what was asked for in it,"""
+ALIKE = 3
+"""or so many that only look like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def find_account(
         excluded: customers that the configuration leaves out.
 
     Raises:
-        UnknownAccount: there is none, with the nearest ids; there are several of this name, with theirs; or the
+        UnknownAccount: there is none, with the nearest ones; there are several of this name, with theirs; or the
             customer is excluded.
     """
     wanted = asked.strip()
@@ -89,17 +93,30 @@ def _name(names: pl.DataFrame, account_id: str) -> str | None:
 
 def _nothing(wanted: str, names: pl.DataFrame) -> str:
     """That there is no such account, and which ones it may have been."""
+    ids = _near(wanted.lower(), names)
+    told = [_told(names, each) for each in ids[:SHOWN]]
+    more = f" and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
+    hint = f" The nearest: {', '.join(told)}{more}." if told else ""
+    return (
+        f"There is no such account.{hint} Write an account id, a Stripe customer id or the account's whole name: "
+        f"see the table account."
+    )
+
+
+def _near(wanted: str, names: pl.DataFrame) -> list[str]:
+    """The accounts whose name or id begins with what is wanted, then those that contain it; else what looks alike."""
     by_key = {
         text.lower(): row["account_id"]
         for row in names.to_dicts()
         for text in (row["account_id"], row["customer_id"], row["called"])
         if text
     }
-    within = [key for key in by_key if wanted and wanted.lower() in key]
-    near = within[:NEAR] or get_close_matches(wanted.lower(), list(by_key), n=NEAR)
-    ids = list(dict.fromkeys(by_key[key] for key in near))
-    hint = f" The nearest: {', '.join(ids)}." if ids else ""
-    return (
-        f"There is no such account.{hint} Write an account id, a Stripe customer id or the account's whole name: "
-        f"see the table account."
-    )
+    within = [key for key in by_key if wanted and wanted in key]
+    near = sorted(within, key=lambda key: (not key.startswith(wanted), key))
+    near = near or get_close_matches(wanted, list(by_key), n=ALIKE)
+    return list(dict.fromkeys(by_key[key] for key in near))
+
+
+def _told(names: pl.DataFrame, account_id: str) -> str:
+    name = _name(names, account_id)
+    return account_id if name is None else f"{name} ({account_id})"

@@ -127,6 +127,14 @@ def newest(connection: Connection) -> date | None:
     return found
 
 
+def owners(connection: Connection, month: date) -> list[str]:
+    """The owners of the accounts that were scored in a month, by name."""
+    owner = table_of(schemas.READINESS_SCORE).c.owner
+    query = select(owner).distinct().order_by(owner)
+    scored = table_of(schemas.READINESS_SCORE).c.month == month
+    return list(connection.execute(query.where(scored, owner.is_not(None))).scalars())
+
+
 def _held_out(month: date) -> Select[Any]:
     """The accounts that nobody asks now."""
     kept, member = table_of(schemas.EXPERIMENT), table_of(schemas.EXPERIMENT_MEMBER)

@@ -1,6 +1,5 @@
 """A folder without a history, or with the demo's alone: what is said, what is left, and hints that can be pasted."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -86,5 +85,5 @@ def test_a_hint_can_be_pasted(
 
 def test_a_path_is_as_short_as_it_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert here.near(tmp_path / "data/warehouse.db") == os.path.join("data", "warehouse.db")
+    assert here.near(tmp_path / "data/warehouse.db") == "data/warehouse.db"
     assert here.near(Path("/srv")) == "/srv"

@@ -29,7 +29,11 @@ def test_an_owner_sees_its_own(worked: Desk) -> None:
     owner = next(each["owner"] for each in whole if each["owner"])
     mine = _listed(worked, "--owner", owner)["accounts"]
     assert mine == [each for each in whole if each["owner"] == owner]
-    assert _listed(worked, "--owner", "nobody")["accounts"] == []
+    unknown = worked.types("ready", "--owner", "Nobody")
+    assert (unknown.code, unknown.out) == (2, "")
+    known = sorted({each["owner"] for each in whole if each["owner"]})
+    assert "No owner 'Nobody' in 2026-10; there are: " in unknown.err
+    assert all(each in unknown.err for each in known)
 
 
 def test_whom_an_experiment_holds_out_is_in_no_list(worked: Desk) -> None:

@@ -53,8 +53,10 @@ def test_a_customer_without_a_link_is_its_own_account() -> None:
     ("asked", "words"),
     [
         ("twin", "2 accounts have this name: hubspot:2, hubspot:3"),
-        ("Acm", "The nearest: hubspot:1"),
-        ("Akme", "The nearest: hubspot:1"),
+        ("Acm", r"The nearest: Acme \(hubspot:1\)\. Write"),
+        ("germany", r"The nearest: Acme \(hubspot:1\)\. Write"),
+        ("Akme", r"The nearest: Acme \(hubspot:1\)\. Write"),
+        ("w", r"The nearest: Own \(cus_own\), Twin \(hubspot:2\), twin  \(hubspot:3\)\. Write"),
         ("", "There is no such account. Write"),
         ("zzz", "There is no such account. Write"),
         ("cus_test", "excluded"),
@@ -62,9 +64,22 @@ def test_a_customer_without_a_link_is_its_own_account() -> None:
     ],
 )
 def test_what_is_not_one_account(asked: str, words: str) -> None:
-    with pytest.raises(UnknownAccount, match=words) as raised:
+    with pytest.raises(UnknownAccount, match=words):
         find(asked)
-    assert "Acme" not in str(raised.value)
+
+
+def test_of_many_names_the_first_ten_are_told() -> None:
+    many = _frame(
+        schemas.ACCOUNT,
+        {"account_id": "hubspot:first", "name": "Zeta Group"},
+        *({"account_id": f"hubspot:{n}", "name": f"Alpha Zeta {n:02}"} for n in range(12)),
+    )
+    with pytest.raises(UnknownAccount) as raised:
+        find_account("zeta", many, LINKS, CUSTOMERS)
+    said = str(raised.value)
+    assert "The nearest: Zeta Group (hubspot:first), Alpha Zeta 00 (hubspot:0), " in said
+    assert said.count("(hubspot:") == 10
+    assert "and 3 more. Write" in said
 
 
 def _price(**more: Any) -> dict[str, Any]:
