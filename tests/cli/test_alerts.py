@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert, text, update
 
 from pipeline.alerts import Letterhead
 from pipeline.alerts.delivery import Voice, evaluate_and_store
 from pipeline.cli.alerts.rules import in_force
 from pipeline.database import engine, table_of, upgrade
 from pipeline.months import Calendar
-from pipeline.schemas import ALERT_EVALUATION, DATA_QUALITY, EXPANSION_METRICS
+from pipeline.schemas import ALERT_EVALUATION, ALERT_STATE, DATA_QUALITY, EXPANSION_METRICS
 from tests.alerts.alert_figures import JANUARY, metrics
 from tests.cli.desk import CONFIG, Desk
 
@@ -83,6 +83,16 @@ def test_what_holds_every_rule_is_said_without_a_rule_that_tells_it(watched: Des
     assert "No rule is judged now. The check crm answered failed for October 2026" in said
 
 
+def test_what_too_few_accounts_give_is_no_figure(watched: Desk) -> None:
+    made = engine(watched.settings.warehouse_url)
+    with made.begin() as connection:
+        connection.execute(update(table_of(ALERT_STATE)).values(state="insufficient"))
+    made.dispose()
+    said = watched.types("alerts", "status", "--all").out
+    row = next(line for line in said.splitlines() if line.startswith("expansion-floor"))
+    assert row.split() == ["expansion-floor", "total", "insufficient", "2026-09", "-", "-", "-"]
+
+
 def test_a_silence_is_shown_keeps_the_rule_quiet_and_can_be_ended(watched: Desk) -> None:
     said = watched.types(
         *(
@@ -98,7 +108,7 @@ def test_a_silence_is_shown_keeps_the_rule_quiet_and_can_be_ended(watched: Desk)
     )
     assert (said.code, said.out) == (0, "expansion-floor is silent until the end of 2026-10-31.\n")
     shown = watched.types("alerts", "status").out
-    assert "Silent: expansion-floor until 2026-11-01 00:00 UTC, by revops: price test" in shown
+    assert "Silent: expansion-floor until the end of 2026-10-31, by revops: price test" in shown
     assert (
         watched.types("alerts", "unsilence", "expansion-floor").out
         == "1 silence of expansion-floor ended.\n"

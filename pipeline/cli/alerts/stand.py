@@ -5,8 +5,9 @@ Belongs here: showing it. Reading it is in `pipeline.alerts.delivery.standing`.
 
 import json as json_module
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import polars as pl
@@ -23,7 +24,8 @@ from pipeline.months import key_of
 from pipeline.settings import Settings
 
 QUIET = ("ok",)
-LONGEST = 60
+UNFIT = ("insufficient", "no_data")
+"""States in which there is no figure to be held against anything, whatever came out of too few accounts."""
 
 
 @click.command()
@@ -44,7 +46,7 @@ def status(everything: bool, as_json: bool) -> None:
         click.echo(f"No rule is judged now. {why}")
     _show_idle(idle)
     _show_paces(found, settings)
-    _show_silences(found)
+    _show_silences(found, ZoneInfo(settings.config.company.timezone))
     _show_messages(found)
 
 
@@ -141,7 +143,9 @@ def _cells(row: dict[str, Any], rule: AlertRule | None, settings: Settings) -> l
     state = f"{row['state']}, acknowledged" if row["acknowledged"] else row["state"]
 
     def figure(value: float | None) -> str:
-        return "-" if value is None or rule is None else words.figure(rule, value, currency)
+        if value is None or rule is None or row["state"] in UNFIT:
+            return "-"
+        return words.figure(rule, value, currency)
 
     return [
         row["rule_id"],
@@ -154,11 +158,13 @@ def _cells(row: dict[str, Any], rule: AlertRule | None, settings: Settings) -> l
     ]
 
 
-def _show_silences(found: Standing) -> None:
+def _show_silences(found: Standing, zone: ZoneInfo) -> None:
     for row in found.silences.iter_rows(named=True):
         whose = f" on {row['member']}" if row["member"] else ""
+        # It ends as the next day begins; half a day before that is the last day, whatever the clocks do at night.
+        last = row["until"].astimezone(zone) - timedelta(hours=12)
         click.echo(
-            f"Silent: {row['rule_id']}{whose} until {row['until']:%Y-%m-%d %H:%M} UTC, "
+            f"Silent: {row['rule_id']}{whose} until the end of {last:%Y-%m-%d}, "
             f"by {row['created_by']}: {row['reason']}"
         )
 
