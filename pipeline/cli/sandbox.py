@@ -40,6 +40,9 @@ def sandbox() -> None:
 @click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
 def serve(customers: int, months: int, seed: int, crm: "Crm", crm_life: bool, port: int) -> None:
     """Serve Stripe, HubSpot, Salesforce and Slack of a simulated company until Ctrl-C."""
+    click.echo(
+        f"Simulating a company of {customers:,} customers over {months} months ...", err=True
+    )
     from pipeline.sandbox.company import CRM_TURNS, FEATURES, SALESFORCE_IDS, Company
     from pipeline.sandbox.company.crm.addresses import AGENCIES
     from pipeline.sandbox.server import SandboxServer
@@ -58,6 +61,7 @@ def serve(customers: int, months: int, seed: int, crm: "Crm", crm_life: bool, po
             shared = ", ".join(f'"{each}"' for each in AGENCIES)
             click.echo(f"Agencies, for pipeline.toml: crm.shared_domains = [{shared}]", err=True)
         click.echo(f"Slack page: {server.slack_page_url}", err=True)
+        click.echo("Ready.", err=True)
         wait_for_interrupt()
 
 

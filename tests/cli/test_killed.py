@@ -92,7 +92,8 @@ def test_ctrl_c_stops_the_simulated_services(desk: Desk) -> None:
     served = _start(desk, "sandbox", "serve", "--port", "0", "--customers", "5", "--months", "2")
     try:
         assert served.stderr is not None
-        assert any("Slack page" in line for line in served.stderr)
+        assert served.stderr.readline() == "Simulating a company of 5 customers over 2 months ...\n"
+        assert "Ready.\n" in served.stderr
         served.send_signal(signal.SIGINT)
         _, err = served.communicate(timeout=SECONDS)
     finally:
