@@ -50,7 +50,7 @@ setup-dev: $(VENV)/.dev ## install the tools of development as well
 demo: setup ## run the whole pipeline on a simulated company and print the result
 	@$(BIN)/expansion demo
 
-dev: setup ## open the Dagster UI over the demo's data, on 127.0.0.1:$(PORT)
+dev: setup ## open the Dagster UI over the demo's data, on 127.0.0.1, port 3000 or PORT=
 	@PORT=$(PORT) scripts/dev.sh
 
 # ---- tests -------------------------------------------------------------------------------------

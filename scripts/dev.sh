@@ -43,4 +43,5 @@ echo "Dagster UI: http://127.0.0.1:${PORT:-3000} (Ctrl-C stops it)"
 export PYTHONWARNINGS='ignore:Function `dev_command` is superseded,ignore:Parameter `backfill_policy` of function'
 export PATH=$root/.venv/bin:$PATH
 cd "$demo"
-exec dagster dev -w "$root/workspace.yaml" -h 127.0.0.1 -p "${PORT:-3000}" --log-level warning
+# Its daemon warns at the first start of cursors that it has yet to make; what goes wrong is an error.
+exec dagster dev -w "$root/workspace.yaml" -h 127.0.0.1 -p "${PORT:-3000}" --log-level error

@@ -51,8 +51,10 @@ def test_every_variable_is_documented() -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    for name in cli.commands:
+    for name, command in cli.commands.items():
         assert f"`{name}" in README, name
+        for part in getattr(command, "commands", ()):
+            assert f"`{name} {part}" in README or f"`{part}`" in README, (name, part)
 
 
 def test_tables_that_the_readme_names_exist() -> None:
