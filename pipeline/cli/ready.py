@@ -80,19 +80,29 @@ def _read(month: str | None, owner: str | None, first: int | None) -> Listed:
 
 
 def _print(listed: Listed) -> None:
+    scored = ready_words.by_score(listed)
+    by = "score" if scored else "mrr"
     table = Table(box=None, pad_edge=False)
-    for name in ("", "account", "owner", "score", "offer", "why"):
-        table.add_column(name, justify="right" if name in {"", "score"} else "left")
+    for name in ("", "account", "owner", by, "offer", "why"):
+        table.add_column(name, justify="right" if name in {"", by} else "left")
     for each in listed.accounts:
         table.add_row(
-            *(str(each.rank), each.name, each.owner or "–", f"{each.score:.0f}"),
-            *(ready_words.motion(each.motion), "; ".join(each.reasons)),
+            *(str(each.rank), each.name, each.owner or "–"),
+            *(
+                f"{each.score:.0f}" if scored else f"{each.mrr:,.0f}",
+                ready_words.motion(each.motion),
+            ),
+            "; ".join(each.reasons),
         )
     out = terminal.out()
-    said = f"{key_of(listed.month)}. {ready_words.trusted(listed)} {ready_words.learned(listed)}"
-    out.print(said.strip(), highlight=False, markup=False)
+    out.print(
+        f"{key_of(listed.month)}. {ready_words.trusted(listed)}", highlight=False, markup=False
+    )
     out.print(table, markup=False)
-    rest = [f"{listed.more:,} more." if listed.more else "", ready_words.left_out(listed)]
+    rest = [
+        f"{listed.more:,} more." if listed.more else "",
+        *(said(listed) for said in (ready_words.left_out, ready_words.learned)),
+    ]
     out.print(" ".join(part for part in rest if part), highlight=False, markup=False)
 
 

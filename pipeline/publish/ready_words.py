@@ -15,17 +15,22 @@ ORDERS = {
     "utilisation": "the use of what they pay for",
     "expanded_recently": "their latest expansion",
 }
+SCORED = ("rules", "logistic")
+"""Methods that order by a score."""
 
 
 def trusted(listed: Listed) -> str:
     """What orders the accounts, and why."""
     order = ORDERS.get(listed.method, listed.method)
     if listed.verdict == "better":
-        return f"The accounts stand by {order}, which was better than every simple rule: {_lift(listed)}"
+        return f"The accounts stand by {order}, which told who expands better than every simple rule: {_lift(listed)}"
     if listed.verdict == "baseline":
         return f"The score was not surely better than a simple rule, so the accounts stand by {order}: {_lift(listed)}"
     if listed.verdict == "nothing":
-        return f"The score adds nothing here: no order told who expands. The accounts stand by {order}."
+        return (
+            f"Nothing tells yet who expands in this company: no order was surely better than chance. So the accounts "
+            f"stand by {order}."
+        )
     return f"The accounts stand by {order}. It is too early to say whether it is any good."
 
 
@@ -35,14 +40,29 @@ def learned(listed: Listed) -> str:
         return ""
     if listed.taught is None:
         return (
-            f"Points are learned from outcomes once {LEARNED_FROM} accounts expanded before a month end that is looked "
-            f"back at; in all {listed.expanded:,} did."
+            f"The points of the score are fixed. Once {LEARNED_FROM} accounts expanded before a month end that is "
+            f"looked back at, points are learned from what became of them, too; in all {listed.expanded:,} did."
         )
     lift, over_rules = listed.taught
+    more = "more" if over_rules >= 0 else "less"
     return (
-        f"Points learned from outcomes were not surely better, or by open deals alone: {lift:.2f} times, "
-        f"{over_rules:+.2f} beside the rules."
+        f"A score with points learned from what became of accounts was tried, too. It was not surely better, or only "
+        f"by knowing of open deals: its first tenth expanded {lift:.2f} times as often as all accounts, "
+        f"{abs(over_rules):.2f} {more} than by the fixed points."
     )
+
+
+def by_score(listed: Listed) -> bool:
+    """Whether a score orders the accounts; one that does not is not shown beside them."""
+    return listed.method in SCORED
+
+
+def chance(listed: Listed) -> str:
+    """The chance that all of the accounts have; empty where it is not one, or not known."""
+    chances = {each.probability for each in listed.accounts}
+    if len(chances) != 1 or None in chances:
+        return ""
+    return f"Of accounts that stood as high at earlier month ends, {chances.pop():.0%} expanded within three months."
 
 
 def left_out(listed: Listed) -> str:
@@ -65,6 +85,6 @@ def _lift(listed: Listed) -> str:
         return "how good it was is not known."
     value, low, high = listed.lift
     return (
-        f"in its first tenth {value:.2f} times as many expanded within three months as among all ({low:.2f} to "
-        f"{high:.2f}, {listed.origins} earlier month ends)."
+        f"its first tenth expanded {value:.2f} times as often within three months as all accounts ({low:.2f} to "
+        f"{high:.2f}, at {listed.origins} earlier month ends)."
     )

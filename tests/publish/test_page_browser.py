@@ -12,7 +12,8 @@ from pipeline.publish.page import Given, Threshold, write_report
 from pipeline.schemas import ACCOUNT, EXPANSION_METRICS
 from tests.conftest import ROOT, Browser
 from tests.publish.company import LAST, MONTHS, published_company
-from tests.publish.tab import PHONE, Tab, tab
+from tests.publish.tab import DESK, PHONE, Tab, tab
+from tests.publish.test_page_ready import fill
 
 pytestmark = pytest.mark.browser
 SCREENSHOTS = ROOT / ".cache" / "screenshots"
@@ -55,6 +56,18 @@ PALE = """
 })()
 """
 """Words whose contrast with what is behind them is under 4.5 to 1."""
+BROKEN = """
+[...document.querySelectorAll("[aria-labelledby=ready] tbody :is(th, td)")].flatMap((cell) => {
+  const text = cell.firstChild;
+  return [...text.data.matchAll(/\\S+/g)].filter((word) => {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length > 1;
+  }).map((word) => word[0]);
+})
+"""
+"""Words in the list of those who expand next that go on in the next line."""
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +180,29 @@ def test_a_phone_scrolls_down_only(quiet: Tab, report: Path) -> None:
         quiet.sees("document.querySelectorAll('details').forEach(it => { it.open = true; })")
         assert quiet.sees("document.documentElement.scrollWidth") == PHONE[0], name
         quiet.keeps(SCREENSHOTS / f"phone-{Path(name).stem}.png")
+
+
+@pytest.mark.parametrize("size", [PHONE, (500, 900), DESK])
+@pytest.mark.parametrize(
+    ("method", "chances"), [("rules", (0.4, 0.3)), ("largest_mrr", (0.3, 0.3))]
+)
+def test_no_name_is_broken_within_a_word(
+    quiet: Tab,
+    warehouse: Engine,
+    tmp_path: Path,
+    size: tuple[int, int],
+    method: str,
+    chances: tuple[float, float],
+) -> None:
+    published_company(warehouse)
+    fill(warehouse, method, "better", chances)
+    with warehouse.begin() as connection:
+        connection.execute(update(table_of(ACCOUNT)).values(name="Northwind Logistics"))
+    page = write_report(warehouse, tmp_path / "report", GIVEN, [LAST]).page
+    quiet.looks(size=size)
+    quiet.opens(page)
+    assert quiet.sees("document.documentElement.scrollWidth") <= size[0]
+    assert quiet.sees(BROKEN) == []
 
 
 def test_everything_can_be_reached_and_named(quiet: Tab, report: Path) -> None:

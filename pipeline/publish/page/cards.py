@@ -13,6 +13,7 @@ from pipeline.publish.page import charts, growth_words, sentences, words
 from pipeline.publish.page.figures import Month
 from pipeline.publish.page.given import Given
 from pipeline.publish.page.past import YEAR, Row
+from pipeline.publish.ready import Ready
 
 AGES = (3, 6, 12, 24)
 
@@ -29,6 +30,9 @@ class Figure:
         head: headings of its table.
         rows: the same figures as a table.
         wide: it takes the whole width.
+        texts: headings of columns that hold words and stand at the left; the first one always does.
+        notes: a line below each row; empty: none.
+        more: what is folded away below the sentence.
     """
 
     id: str
@@ -38,6 +42,9 @@ class Figure:
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     wide: bool = False
+    texts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    more: str = ""
 
 
 def figures(found: Month, given: Given) -> tuple[Figure, ...]:
@@ -83,6 +90,7 @@ def figures(found: Month, given: Given) -> tuple[Figure, ...]:
                 if row["month"] > add_months(found.month, -YEAR)
             ),
             wide=True,
+            texts=("Type",),
         ),
         *(_split(found, dimension) for dimension in found.members),
         Figure(
@@ -193,22 +201,40 @@ def _ready(found: Month) -> tuple[Figure, ...]:
     listed = found.ready
     if listed is None:
         return ()
-    rows = tuple(
-        (
-            each.name,
-            each.owner or words.NOTHING,
-            f"{each.score:.0f}",
-            words.share(each.probability, 0),
-            words.money(each.mrr),
-            ready_words.motion(each.motion),
-            "; ".join(each.reasons),
-        )
-        for each in listed.accounts
+    scored = ready_words.by_score(listed)
+    differ = len({each.probability for each in listed.accounts}) > 1
+    columns = {
+        "Account": [each.name for each in listed.accounts],
+        "Owner": [each.owner or words.NOTHING for each in listed.accounts],
+        **({"Score": [f"{each.score:.0f}" for each in listed.accounts]} if scored else {}),
+        **(
+            {"Chance in 3 m.": [words.share(each.probability, 0) for each in listed.accounts]}
+            if differ
+            else {}
+        ),
+        "MRR": [words.money(each.mrr) for each in listed.accounts],
+    }
+    parts = (ready_words.trusted, ready_words.chance, ready_words.left_out)
+    return (
+        Figure(
+            "ready",
+            "Who expands next",
+            " ".join(part for part in (said(listed) for said in parts) if part),
+            None,
+            tuple(columns),
+            tuple(zip(*columns.values(), strict=True)),
+            wide=True,
+            texts=("Owner",),
+            notes=tuple(_why(each) for each in listed.accounts),
+            more=ready_words.learned(listed),
+        ),
     )
-    parts = (ready_words.trusted, ready_words.learned, ready_words.left_out)
-    said = " ".join(part for part in (words(listed) for words in parts) if part)
-    head = ("Account", "Owner", "Score", "Chance in 3 m.", "MRR", "Offer", "Why")
-    return (Figure("ready", "Who expands next", said, None, head, rows, wide=True),)
+
+
+def _why(each: Ready) -> str:
+    """What to offer, and the reasons."""
+    offer = f"Offer {ready_words.motion(each.motion)}: " if each.motion else ""
+    return f"{offer}{'; '.join(each.reasons)}"
 
 
 def _cohorts(found: Month) -> tuple[tuple[str, ...], ...]:
