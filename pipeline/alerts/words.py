@@ -24,12 +24,6 @@ METRICS = {
     "top5_share": "Share of the five largest expanding accounts",
     "top10_share": "Share of the ten largest expanding accounts",
 }
-JUDGED = {
-    "significant_drop": "Share of expanding accounts",
-    "segment_deterioration": "Share of expanding accounts",
-    "mix_shift": "Share of expansions of another type than usual",
-}
-"""Kinds that judge another figure than their metric; all are shares."""
 SMALL = 0.1
 """Shares below have two decimals, so that 1.96% does not read as the 2% it misses."""
 PLAIN = ("quick_ratio", "quick_ratio_with_reactivation")
@@ -46,6 +40,12 @@ TYPES = {
 BARS = "▁▂▃▄▅▆▇█"
 GAP = "·"
 WINDOWS = {1: "", 3: " over 3 months", 12: " over 12 months"}
+JUDGED = {
+    "significant_drop": f"Monthly share of expanding accounts{WINDOWS[3]}",
+    "segment_deterioration": f"Monthly share of expanding accounts{WINDOWS[3]}",
+    "mix_shift": f"Share of expansions of another type than usual{WINDOWS[3]}",
+}
+"""Kinds that judge another figure than their metric, of three months together whatever their window; all are shares."""
 
 
 def metric(rule: AlertRule) -> str:

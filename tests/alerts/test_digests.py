@@ -18,7 +18,7 @@ def test_rules_on_the_same_member_share_what_moved() -> None:
     text = preview(said(intent))
     assert "Rule: expansion-floor." in text
     assert "Rule: lower <!channel>." in text
-    assert text.count("What moved") == text.count("Look at") == 1
+    assert text.count("What moved") == text.count("lost and gained most") == 1
     assert "<!channel>" not in str(said(intent).blocks)
 
 

@@ -144,7 +144,8 @@ def moved(told: Story, head: Letterhead) -> list[Block]:
         )
         blocks.append(section(f"*Expansion by type:* {' · '.join(parts)}"))
     if told.movers:
-        lines = ["*Look at*", *(f"• {phrases.mover(each, head)}" for each in told.movers)]
+        lines = [f"• {phrases.mover(each, head)}" for each in told.movers]
+        lines = ["*Accounts that lost and gained most*", *lines]
         blocks.append(section("\n".join(lines)))
     return blocks
 
