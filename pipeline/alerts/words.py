@@ -32,7 +32,7 @@ TYPES = {
     "plan": "plan upgrades",
     "interval": "billing interval",
     "price": "price increases",
-    "discount": "ended discounts",
+    "discount": "discounts",
     "usage": "usage",
     "add_on": "add-ons",
     "cross_sell": "cross-sell",

@@ -8,7 +8,7 @@ TYPES = {
     "plan": "Plan upgrades",
     "interval": "Billing interval",
     "price": "Price increases",
-    "discount": "Discounts that ended",
+    "discount": "Discounts",
     "usage": "Usage",
     "add_on": "Add-ons",
     "cross_sell": "Cross-sell",

@@ -29,7 +29,7 @@ def render_brought(found: Brought | None, currency: str) -> RenderableType:
     """The section "Who brought it", in the reporting currency; one sentence where no CRM is connected."""
     if found is None:
         return Text(NO_CRM, style="dim")
-    lines = [_sensitivity(found), _pipeline(found, currency), _won(found.won)]
+    lines = [sensitivity(found), _pipeline(found, currency), _won(found.won)]
     return Group(_shares(found, currency), *(Text(line) for line in lines if line))
 
 
@@ -60,7 +60,7 @@ def _shares(found: Brought, currency: str) -> RenderableType:
     return table
 
 
-def _sensitivity(found: Brought) -> str:
+def sensitivity(found: Brought) -> str:
     """How much hangs on the windows: the share of sales under each."""
     shares = [
         _share(parts.get("sales_driven", 0.0), sum(parts.values()))
@@ -68,10 +68,11 @@ def _sensitivity(found: Brought) -> str:
     ]
     if not shares:
         return ""
-    days = _listed([str(days) for days in found.sensitivity])
-    return (
-        f"Sales would be {_listed([f'{each:.0%}' for each in shares])} with windows of {days} days."
-    )
+    each_day = [str(days) for days in found.sensitivity]
+    told = [f"{each:.0%}" for each in shares]
+    if len(told) > 1 and len(set(told)) == 1:
+        return f"Sales would be {told[0]} with windows of {_listed(each_day, 'or')} days alike."
+    return f"Sales would be {_listed(told, 'and')} with windows of {_listed(each_day, 'and')} days."
 
 
 def _pipeline(found: Brought, currency: str) -> str:
@@ -111,5 +112,5 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else 0.0
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _listed(words: list[str], last: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"

@@ -86,6 +86,18 @@ def test_the_section_says_what_the_warehouse_holds(warehouse: Engine) -> None:
         assert said in words
 
 
+def test_shares_that_no_window_changes_are_said_once(warehouse: Engine) -> None:
+    fill(warehouse)
+    _attribute(warehouse)
+    parts = table_of(ATTRIBUTION_SENSITIVITY)
+    with warehouse.begin() as connection:
+        for kind, amount in (("sales_driven", 2), ("natural", 98)):
+            alike = update(parts).where(parts.c.attribution == kind)
+            connection.execute(alike.values(amount=amount))
+    words = " ".join(printed(warehouse).split())
+    assert "Sales would be 2% with windows of 30, 60 or 90 days alike." in words
+
+
 def test_without_any_likelihood_the_pipeline_is_not_weighted(warehouse: Engine) -> None:
     fill(warehouse)
     _attribute(warehouse)

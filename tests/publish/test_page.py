@@ -19,6 +19,7 @@ from pipeline.publish import series
 from pipeline.publish.page import Given, Threshold, pictures, write_report
 from pipeline.schemas import EXPANSION_METRICS
 from tests.publish.company import LAST, MONTHS, published_company
+from tests.publish.test_page_growth import said
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u2028{{ 7*7 }}"
 GIVEN = Given(company=HOSTILE, thresholds=(Threshold("floor", 0.02),), target=0.04)
@@ -63,6 +64,51 @@ def test_the_page_says_what_the_warehouse_says(filled: Engine, tmp_path: Path) -
     assert moved == pytest.approx(
         float(str(total["ending_mrr"])) - float(str(total["starting_mrr"]))
     )
+
+
+def test_a_part_of_a_month_is_not_judged(filled: Engine, tmp_path: Path) -> None:
+    page = write_report(filled, tmp_path, GIVEN).pages[MONTHS[-1]]
+    tiles = page.read_text().split('class="tiles"')[1].split('class="cards"')[0]
+    assert set(re.findall(r'class="change (\w+)"', tiles)) == {"level"}
+    assert tiles.count(", so far</p>") == 5
+    told = said(page, "rate")
+    assert "% so far;" in told
+    assert "the floor is 2.0%; the target is 4.0%." in told
+    assert "below the floor" not in told
+    assert "stands now at" in said(page, "waterfall")
+
+
+def test_a_first_month_says_why_it_has_no_rates(filled: Engine, tmp_path: Path) -> None:
+    table = table_of(EXPANSION_METRICS)
+    with filled.begin() as connection:
+        first = update(table).where(table.c.month == MONTHS[0])
+        connection.execute(first.values(expansion_rate=None, nrr=None, grr=None))
+    page = write_report(filled, tmp_path, GIVEN).pages[MONTHS[0]].read_text()
+    notes = re.findall(r'<p class="note">(.*?)</p>', page)
+    assert notes[2:] == [
+        "there was no MRR at the opening",
+        *["there are no twelve months behind it yet"] * 2,
+    ]
+
+
+def test_a_negative_part_of_the_expansion_is_explained(filled: Engine, tmp_path: Path) -> None:
+    assert "negative" not in said(write_report(filled, tmp_path, GIVEN).page, "types")
+    parts = table_of(schemas.EXPANSION_BY_TYPE)
+    with filled.begin() as connection:
+        connection.execute(update(parts).values(type="discount", amount=-35))
+    told = said(write_report(filled, tmp_path, GIVEN).page, "types")
+    assert "discounts −35. A negative part is what accounts that expanded all the same" in told
+
+
+def test_a_member_is_written_as_it_is(filled: Engine, tmp_path: Path) -> None:
+    table = table_of(EXPANSION_METRICS)
+    with filled.begin() as connection:
+        owners = update(table).where(table.c.dimension == "owner")
+        connection.execute(owners.where(table.c.member == "Ann Lee").values(member="mid_market"))
+    page = write_report(filled, tmp_path, GIVEN, [LAST]).page
+    assert "mid_market" in said(page, "owner")
+    bars = _charts(page.read_text())["owner"]["data"]["values"]  # type: ignore[index]
+    assert "mid_market" in [bar["name"] for bar in bars]
 
 
 def test_a_page_is_written_again_only_when_it_says_something_else(

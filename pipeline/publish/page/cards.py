@@ -184,7 +184,7 @@ def _split(found: Month, dimension: str) -> Figure:
         (dimension.capitalize(), "Expansion MRR", "Rate", "Target", "NRR", "Accounts"),
         tuple(
             (
-                words.plain(row["member"]),
+                row["member"],
                 words.money(row["expansion_mrr"]),
                 words.share(row["expansion_rate"]),
                 _target(row),

@@ -8,9 +8,12 @@ from pipeline.publish.page import words
 from pipeline.publish.page.charts import MEMBERS
 from pipeline.publish.page.figures import Month
 from pipeline.publish.page.given import Given
-from pipeline.publish.render_brought import OUTCOMES
+from pipeline.publish.render_brought import OUTCOMES, sensitivity
 
 ALMOST = 0.0005
+NEGATIVE = (
+    " A negative part is what accounts that expanded all the same lost by it, as by a new discount."
+)
 YEAR_OLD = 12
 
 
@@ -38,7 +41,8 @@ def waterfall(found: Month) -> str:
         parts.append(f"lost {words.listed(down)}")
     if round(row["fx_mrr"]):
         parts.append(f"moved by {words.signed(row['fx_mrr'])} with exchange rates")
-    return f"{', '.join(parts)}, and closed at {words.money(row['ending_mrr'])}."
+    end = "stands now" if row["provisional"] else "closed"
+    return f"{', '.join(parts)}, and {end} at {words.money(row['ending_mrr'])}."
 
 
 def rate(found: Month, given: Given) -> str:
@@ -46,6 +50,8 @@ def rate(found: Month, given: Given) -> str:
     value = found.total["expansion_rate"]
     if value is None:
         return "There was no MRR at the opening, so there is no rate."
+    if found.total["provisional"]:
+        return _rate_so_far(found, given)
     parts = [f"The expansion rate was {words.share(value, 2)}"]
     if found.before and found.before["expansion_rate"] is not None:
         parts.append(f"after {words.share(found.before['expansion_rate'], 2)} the month before")
@@ -58,6 +64,17 @@ def rate(found: Month, given: Given) -> str:
     return f"{', '.join(parts)}."
 
 
+def _rate_so_far(found: Month, given: Given) -> str:
+    """The rate of a month that is not closed: what it has to reach, and not whether it did."""
+    parts = [f"The expansion rate is {words.share(found.total['expansion_rate'], 2)} so far"]
+    if found.before and found.before["expansion_rate"] is not None:
+        parts.append(f"{words.share(found.before['expansion_rate'], 2)} in the whole month before")
+    parts += [f"the floor is {words.share(each.value)}" for each in given.thresholds]
+    if given.target is not None:
+        parts.append(f"the target is {words.share(given.target)}")
+    return f"{'; '.join(parts)}."
+
+
 def types(found: Month) -> str:
     """The types of this month, largest first."""
     rows = sorted(
@@ -67,7 +84,8 @@ def types(found: Month) -> str:
     if not rows:
         return f"Nobody expanded in {words.month(found.month)}."
     told = [f"{words.kind(row['type']).lower()} {words.signed(row['amount'])}" for row in rows]
-    return f"In {words.month(found.month)}: {words.listed(told)}."
+    lost = any(round(row["amount"]) < 0 for row in rows)
+    return f"In {words.month(found.month)}: {words.listed(told)}.{NEGATIVE if lost else ''}"
 
 
 def members(found: Month, dimension: str) -> str:
@@ -76,7 +94,7 @@ def members(found: Month, dimension: str) -> str:
     if not rows:
         return f"{dimension.capitalize()} is no configured dimension."
     told = [
-        f"{words.plain(row['member'])} {words.money(row['expansion_mrr'])} ({words.share(row['expansion_rate'])})"
+        f"{row['member']} {words.money(row['expansion_mrr'])} ({words.share(row['expansion_rate'])})"
         for row in rows[:3]
     ]
     hidden = len(rows) - MEMBERS
@@ -134,8 +152,8 @@ def quality(found: Month) -> str:
     return (
         f"Of the ending MRR, {words.money(row['discounted_mrr'])} has a discount and "
         f"{words.money(row['at_risk_mrr'])} is past due or scheduled to end; "
-        f"{words.money(row['committed_mrr'])} is not scheduled to end. Without price increases and discounts "
-        f"that ended, expansion was {words.money(row['organic_expansion_mrr'])}.{left}"
+        f"{words.money(row['committed_mrr'])} is not scheduled to end. Without price increases and changed "
+        f"discounts, expansion was {words.money(row['organic_expansion_mrr'])}.{left}"
     )
 
 
@@ -169,17 +187,7 @@ def sold(found: Month) -> str:
         for each in found.brought.shares
         if whole > ALMOST
     ]
-    return f"{words.listed(told).capitalize()}. {_sensitivity(found)}".strip()
-
-
-def _sensitivity(found: Month) -> str:
-    days = found.brought.sensitivity if found.brought else {}
-    shares = [
-        f"{parts.get('sales_driven', 0.0) / sum(parts.values()):.0%} with {each} days"
-        for each, parts in days.items()
-        if sum(parts.values()) > 0
-    ]
-    return f"Sales alone would be {words.listed(shares)}." if shares else ""
+    return f"{words.listed(told).capitalize()}. {sensitivity(found.brought)}".strip()
 
 
 def pipeline(found: Month) -> str:

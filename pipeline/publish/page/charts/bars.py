@@ -18,7 +18,7 @@ def members(rows: Sequence[Row]) -> Chart:
     """Expansion MRR of a dimension's members, largest first, with their rates."""
     found = [
         {
-            "name": words.plain(row["member"]),
+            "name": row["member"],
             "amount": row["expansion_mrr"],
             "told": f"{words.money(row['expansion_mrr'])} ({words.share(row['expansion_rate'])})",
         }
@@ -34,7 +34,7 @@ def bars(rows: Sequence[Mapping[str, Any]], title: str) -> Chart:
         "field": "name",
         "type": "nominal",
         "sort": order,
-        "axis": {"title": None, "ticks": False, "labelLimit": 110},
+        "axis": {"title": None, "ticks": False, "labelLimit": 140},
     }
     largest = max((row["amount"] for row in rows), default=0)
     smallest = min((row["amount"] for row in rows), default=0)

@@ -46,6 +46,11 @@ def shares_axis(*, zero: bool) -> dict[str, Any]:
     }
 
 
+def amounts() -> dict[str, Any]:
+    """Labels of an axis of money: each by itself, for with one prefix for all of them zero would be `0k`."""
+    return {"labelExpr": "format(datum.value, '~s')"}
+
+
 def when() -> dict[str, Any]:
     """The month in a tooltip."""
     return {

@@ -8,6 +8,7 @@ from pipeline.publish.page import words
 from pipeline.publish.page.charts.parts import (
     HEIGHT,
     Chart,
+    amounts,
     chart,
     iso,
     months_axis,
@@ -122,7 +123,7 @@ def types(found: Month) -> Chart:
             "y": {
                 "field": "amount",
                 "type": "quantitative",
-                "axis": {"title": None, "format": "~s", "tickCount": 5},
+                "axis": {"title": None, **amounts(), "tickCount": 5},
             },
             "color": {
                 "field": "type",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.publish.page import words
-from pipeline.publish.page.charts.parts import STEP, Chart, chart, shown
+from pipeline.publish.page.charts.parts import STEP, Chart, amounts, chart, shown
 from pipeline.publish.page.figures import Month
 
 UP, DOWN, PLAIN = "up", "down", "plain"
@@ -48,7 +48,7 @@ def waterfall(found: Month) -> Chart:
     x = {
         "type": "quantitative",
         "scale": {"domain": _around([row["end"] for row in [*rows, *ends]], low), "nice": False},
-        "axis": {"title": None, "format": "~s", "tickCount": 4, "labelOverlap": True},
+        "axis": {"title": None, **amounts(), "tickCount": 4, "labelOverlap": True},
     }
     colour = {"field": "way", "type": "nominal", "legend": None, "scale": _ways()}
     told = [shown("step", "Step"), shown("told", "MRR")]
