@@ -50,7 +50,7 @@ def render_brought(rows: pl.DataFrame, timezone: str = "UTC") -> RenderableType:
         said = Text.assemble(
             (row["attribution"].replace("_", " "), "bold"),
             f" by {', '.join(ids)}" if ids else "",
-            f" · {row['owner']}" if row["owner"] else "",
+            f" · owner {row['owner']}" if row["owner"] else "",
             (f"\nitem {row['subscription_item_id']}, changed {changed:%Y-%m-%d %H:%M:%S}", "dim"),
         )
         label = "" if number else "Brought by"

@@ -175,7 +175,7 @@ def test_an_explanation_says_who_brought_each_component(worked: Desk) -> None:
     assert each["evidence"] == [sold["deal_id"]]
     assert each["changed_at"].startswith(month)
     text = worked.types(*asked).out
-    assert f"sales driven by {sold['deal_id']} · {sold['owner']}" in text
+    assert f"sales driven by {sold['deal_id']} · owner {sold['owner']}" in text
     amount = f"{Decimal(each['amount']):+,.6f}".rstrip("0")
     assert f"{sold['type'].replace('_', '-')} {amount}" in text
     wide = json.loads(worked.types(*asked, "--window", "3", "--json").out)
