@@ -52,6 +52,7 @@ def written(settings: Settings, target: Path | None = None, month: date | None =
             target or pages.folder(place),
             pages.given(place),
             [month] if month else None,
+            kept=pages.folder(place),
         )
 
 

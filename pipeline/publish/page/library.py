@@ -1,6 +1,6 @@
 """What draws the charts in the browser: Vega, Vega-Lite and Vega-Embed as one script, put together once a version.
 
-Belongs here: making it, and keeping it beside the pages. Does not belong here: the pages.
+Belongs here: making it, and keeping it in a folder. Does not belong here: the pages.
 """
 
 import os
@@ -12,17 +12,21 @@ PRIVATE = 0o600
 
 
 def script(folder: Path) -> str:
-    """The script for the pages of `folder`. Putting it together takes a second, so it is kept there."""
+    """The script. Putting it together takes a second, so it is kept in `folder`, where others may do the same."""
     kept = folder / KEPT.format(version("vl-convert-python"))
     if kept.is_file():
         return kept.read_text(encoding="utf-8")
     made = _made()
     for old in folder.glob(KEPT.format("*")):
         old.unlink(missing_ok=True)
-    part = folder / f"{kept.name}.part"
-    with open(part, "w", encoding="utf-8", opener=_private) as file:
-        file.write(made)
-    part.replace(kept)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{kept.name}.{os.getpid()}.part"
+    try:
+        with open(part, "w", encoding="utf-8", opener=_private) as file:
+            file.write(made)
+        part.replace(kept)
+    finally:
+        part.unlink(missing_ok=True)
     return made
 
 

@@ -50,7 +50,11 @@ class Written:
 
 
 def write_report(
-    source: Engine, folder: Path, given: Given, months: Sequence[date] | None = None
+    source: Engine,
+    folder: Path,
+    given: Given,
+    months: Sequence[date] | None = None,
+    kept: Path | None = None,
 ) -> Written:
     """Write the pages of `months` (null: of all) and the index of those that are in the folder.
 
@@ -59,6 +63,7 @@ def write_report(
         folder: where the files go; it is made.
         given: what the configuration says.
         months: months that the warehouse does not hold are left out.
+        kept: where the script that draws is kept for the next time; null: beside the pages.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pages: dict[date, Path] = {}
@@ -79,7 +84,7 @@ def write_report(
             if stamp.stands(pages[month], inputs):
                 continue
             made += 1
-            text = render.page(found, given, linked, library.script(folder))
+            text = render.page(found, given, linked, library.script(kept or folder))
             changed += _put(pages[month], stamp.stamped(text, inputs))
         target = folder / INDEX
         changed += _put(target, render.index(listed, given))
