@@ -3,6 +3,8 @@
 Belongs here: one small hierarchy. The command prints `str(error)` as one line and leaves with `exit_code`.
 """
 
+from collections.abc import Mapping
+
 
 class PipelineError(Exception):
     """Anything the pipeline refuses to go on with; its text is written for the person who runs it."""
@@ -41,9 +43,17 @@ class UnknownMonth(PipelineError):
 
 
 class UnknownAccount(PipelineError):
-    """No account, or more than one, is what was asked for."""
+    """No account, or more than one, is what was asked for.
+
+    Attributes:
+        nearest: ids of accounts that may have been meant, each with its name; the text has the ids alone.
+    """
 
     exit_code = 2
+
+    def __init__(self, said: str, nearest: Mapping[str, str | None] | None = None) -> None:
+        super().__init__(said)
+        self.nearest = nearest or {}
 
 
 class Unvalued(PipelineError):

@@ -14,7 +14,7 @@ from pipeline import explain as explained
 from pipeline.assets import inputs
 from pipeline.assets.place import Place
 from pipeline.cli import here, terminal
-from pipeline.errors import UnknownMonth
+from pipeline.errors import UnknownAccount, UnknownMonth
 from pipeline.months import key_of, month_of
 from pipeline.schemas import (
     ACCOUNT,
@@ -48,7 +48,13 @@ def explain(account: str, month: str, window: str, as_json: bool) -> None:
     wanted = month_of(month)
     with here.reading(settings) as place:
         _refuse_uncomputed(place, wanted)
-        found = _explained(place, account, wanted, int(window))
+        try:
+            found = _explained(place, account, wanted, int(window))
+        except UnknownAccount as error:
+            # Names are for the person who asked: an error, which may be kept somewhere, has ids alone.
+            if not as_json:
+                terminal.print_rows((each, name or "-") for each, name in error.nearest.items())
+            raise
         agrees = _published(place, found)
         brought = _brought(place, found)
     if as_json:

@@ -49,7 +49,7 @@ def ready(
     month: str | None, owner: str | None, first: int, target: Path | None, as_json: bool
 ) -> None:
     """Who expands next: accounts in order, with reasons; nobody whom an experiment holds out."""
-    listed = _read(month, owner, first or None)
+    listed = _read(month, owner, first or None, quiet=as_json)
     if as_json:
         click.echo(json_module.dumps(asdict(listed) | {"month": key_of(listed.month)}))
     elif target is not None:
@@ -61,7 +61,7 @@ def ready(
         _print(listed)
 
 
-def _read(month: str | None, owner: str | None, first: int | None) -> Listed:
+def _read(month: str | None, owner: str | None, first: int | None, *, quiet: bool) -> Listed:
     wanted = month_of(month) if month else None
     with here.reading(Settings.load()) as place, reading(place.engine) as connection:
         chosen = wanted or newest(connection)
@@ -74,8 +74,11 @@ def _read(month: str | None, owner: str | None, first: int | None) -> Listed:
             else "No month is scored yet. Run: expansion run"
         )
     if owner is not None and owner not in known:
-        there = f"there are: {', '.join(known)}" if known else "the CRM names none"
-        raise ConfigError(f"No owner '{owner}' in {key_of(found.month)}; {there}.")
+        # Names are for the person who asked: an error, which may be kept somewhere, has none.
+        if not quiet:
+            terminal.print_rows(("owner", each) for each in known)
+        there = "those that there are stand above" if known else "the CRM names none"
+        raise ConfigError(f"Nobody of this name owns an account in {key_of(found.month)}: {there}.")
     return found
 
 

@@ -47,10 +47,10 @@ def out() -> Console:
 
 
 def print_rows(rows: Iterable[tuple[str, str]]) -> None:
-    """What comes next, a line each: its name and what it says."""
+    """A line each: its name and what it says."""
     console = out()
     for name, value in rows:
-        console.print(Text.assemble((f"{name:<14}", "bold"), value), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<14} ", "bold"), value), soft_wrap=True)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Which account is asked for: by its id, by a Stripe customer's, or by name.
 
-Belongs here: finding it, and what to say when it is not there. That is said to who typed a part of a name, and reaches
-no log: so it has names.
+Belongs here: finding it, and what to say when it is not there.
 """
 
 from collections.abc import Collection
@@ -63,7 +62,7 @@ def find_account(
             raise UnknownAccount(
                 f"{len(ids)} accounts have this name: {', '.join(ids)}. Ask for one by its id."
             )
-    raise UnknownAccount(_nothing(wanted, names))
+    raise _nothing(wanted, names)
 
 
 def _names(account: pl.LazyFrame, links: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
@@ -91,15 +90,16 @@ def _name(names: pl.DataFrame, account_id: str) -> str | None:
     return shown[0] if len(shown) else None
 
 
-def _nothing(wanted: str, names: pl.DataFrame) -> str:
+def _nothing(wanted: str, names: pl.DataFrame) -> UnknownAccount:
     """That there is no such account, and which ones it may have been."""
     ids = _near(wanted.lower(), names)
-    told = [_told(names, each) for each in ids[:SHOWN]]
+    shown = ids[:SHOWN]
     more = f" and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
-    hint = f" The nearest: {', '.join(told)}{more}." if told else ""
-    return (
+    hint = f" The nearest: {', '.join(shown)}{more}." if shown else ""
+    return UnknownAccount(
         f"There is no such account.{hint} Write an account id, a Stripe customer id or the account's whole name: "
-        f"see the table account."
+        f"see the table account.",
+        {each: _name(names, each) for each in shown},
     )
 
 
@@ -115,8 +115,3 @@ def _near(wanted: str, names: pl.DataFrame) -> list[str]:
     near = sorted(within, key=lambda key: (not key.startswith(wanted), key))
     near = near or get_close_matches(wanted, list(by_key), n=ALIKE)
     return list(dict.fromkeys(by_key[key] for key in near))
-
-
-def _told(names: pl.DataFrame, account_id: str) -> str:
-    name = _name(names, account_id)
-    return account_id if name is None else f"{name} ({account_id})"

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -163,13 +164,14 @@ def test_an_account_by_its_customer_and_by_its_name(worked: Desk) -> None:
 
 
 def test_an_account_that_does_not_exist(worked: Desk) -> None:
-    """The nearest ones are named by their ids, not by their names."""
+    """The error names the nearest by their ids; what they are called is shown to the person alone."""
     row = _expanded(worked)
     mine = pl.col("account_id") == row["account_id"]
     name = _stored(worked, ACCOUNT).filter(mine).get_column("name")[0]
     said = _asked(worked, name[:-1])
-    _one_line(said, "There is no such account", row["account_id"], "table account")
+    _one_line(replace(said, out=""), "There is no such account", row["account_id"], "table account")
     assert name not in said.err
+    assert f"{row['account_id']} {name}" in " ".join(said.out.split())
     _one_line(_asked(worked, "Nobody & Sons"), "There is no such account")
 
 
