@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipeline.config import Config, Schedule, load_config, refused
@@ -85,7 +86,7 @@ class Settings:
             pinned_now=_instant(merged.get("PIPELINE_NOW")),
             stripe_api_key=_secret(merged, "STRIPE_API_KEY"),
             stripe_api_base=_base(merged, "STRIPE_API_BASE"),
-            stripe_account=merged.get("STRIPE_ACCOUNT"),
+            stripe_account=_sendable(merged, "STRIPE_ACCOUNT"),
             hubspot_service_key=_secret(merged, "HUBSPOT_SERVICE_KEY"),
             hubspot_api_base=_base(merged, "HUBSPOT_API_BASE"),
             salesforce_domain=merged.get("SALESFORCE_DOMAIN"),
@@ -169,8 +170,22 @@ def _bucket(environ: Environ) -> str | None:
 
 
 def _secret(environ: Environ, name: str) -> SecretStr | None:
-    value = (environ.get(name) or "").strip()
+    value = _sendable(environ, name)
     return SecretStr(value) if value else None
+
+
+def _sendable(environ: Environ, name: str) -> str | None:
+    """What goes into the head of a request.
+
+    Raises:
+        ConfigError: it cannot; what was given is not said.
+    """
+    value = (environ.get(name) or "").strip()
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(
+            f"{name} has a line break, or a character that no key has. Copy it anew, on one line."
+        )
+    return value or None
 
 
 def _secret_address(environ: Environ, name: str) -> SecretStr | None:
@@ -188,6 +203,15 @@ def _base(environ: Environ, name: str) -> str | None:
     if not value.startswith(("http://", "https://")):
         raise ConfigError(
             f'{name} is "{value}"; write an address that begins with https:// or http://.'
+        )
+    try:
+        parsed = urlsplit(value)
+        usable = bool(parsed.hostname) and parsed.port != 0 and "@" not in parsed.netloc
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"{name} is no address. Write it as https://host or https://host:port, without a user or password."
         )
     return value.rstrip("/")
 
@@ -218,15 +242,15 @@ def _warehouse_url(environ: Environ, here: Path) -> str:
     value = environ.get("WAREHOUSE_URL") or "sqlite:///data/warehouse.db"
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "WAREHOUSE_URL is not a database address. Write sqlite:///data/warehouse.db or "
-            "postgresql://user:password@host/database."
+            "postgresql://user:password@host/database; in a password, @ is %40, : is %3A and / is %2F."
         ) from None
-    return _absolute(url, here).render_as_string(hide_password=False)
-
-
-def _absolute(url: URL, here: Path) -> URL:
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
-        return url
-    return url.set(database=str(here / str(url.database)))
+    if url.get_backend_name() == "sqlite":
+        if url.database in {None, "", ":memory:"}:
+            raise ConfigError(
+                "WAREHOUSE_URL names no file: nothing would be kept. Write sqlite:///data/warehouse.db."
+            )
+        url = url.set(database=str(here / str(url.database)))
+    return url.render_as_string(hide_password=False)

@@ -16,7 +16,7 @@ from pipeline.assets import night
 from pipeline.errors import ConfigError
 from pipeline.lake import Lake
 from pipeline.lake.progress import Progress
-from pipeline.months import Calendar
+from pipeline.months import Calendar, key_of
 from pipeline.mrr import Policy
 from pipeline.settings import Settings
 
@@ -56,7 +56,7 @@ class Place:
                 database.upgrade(url)
         except OperationalError as error:
             raise ConfigError(
-                f"The warehouse at {make_url(url).render_as_string()} does not answer "
+                f"The warehouse at {database.shown(url)} does not answer "
                 f"({type(error.orig).__name__}). Check WAREHOUSE_URL."
             ) from None
         return database.engine(url)
@@ -73,14 +73,24 @@ class Place:
         return Policy.from_switches({**mrr.switches(), "policy": mrr.policy})
 
     def calendar(self) -> Calendar:
-        """The reporting calendar now; its first month is the configured one, else the earliest that was touched."""
+        """The reporting calendar now; its first month is the configured one, else the earliest that was touched.
+
+        Raises:
+            ConfigError: the clock stands before the history.
+        """
         company = self.settings.config.company
-        return Calendar(
+        calendar = Calendar(
             now=self.settings.now(),
             timezone=company.timezone,
             close_day=company.close_day,
             first_month=company.first_month or night.first_month(self.engine),
         )
+        if not calendar.months:
+            raise ConfigError(
+                f"The clock says {key_of(calendar.current)}, which is before the first month of the history. "
+                f"Check PIPELINE_NOW, and the clock of the machine."
+            )
+        return calendar
 
     def close(self) -> None:
         """Close the connections, if any were opened."""

@@ -89,7 +89,9 @@ def _apart(book: mrr.Book, of: int, folder: Path) -> list[mrr.Book]:
         to = folder / table.name
         frame.sink_parquet(pl.PartitionBy(to, key="share", include_key=False), compression="lz4")
         files = [sorted(to.glob(f"share={number}/*.parquet")) for number in range(of)]
-        read.append([pl.scan_parquet(each) if each else table.empty().lazy() for each in files])
+        read.append(
+            [pl.scan_parquet(each, glob=False) if each else table.empty().lazy() for each in files]
+        )
     return [
         replace(book, item_timeline=timeline, usage_charge=usage)
         for timeline, usage in zip(*read, strict=True)

@@ -3,6 +3,7 @@
 Belongs here: one clear line on stderr for anything that a person can put right, and the exit code.
 """
 
+import io
 import sys
 import warnings
 from collections.abc import Sequence
@@ -49,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code."""
     # Partitions and backfill policies are marked beta by Dagster; the design rests on them.
     warnings.filterwarnings("ignore", message=".*is currently in (beta|preview)")
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no ✓ shows another sign; that is no reason to end.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         cli.main(args=None if arguments is None else list(arguments), standalone_mode=False)
     except click.exceptions.Exit as left:

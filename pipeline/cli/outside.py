@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from pipeline import database
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.settings import Settings
 
@@ -20,7 +21,9 @@ FIRST_NOW, LAST_NOW = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzi
 def explained(error: Exception) -> PipelineError | None:
     """The error as one of ours, if it comes from outside the program."""
     if isinstance(error, DBAPIError):
-        return _database(error) if isinstance(error, OperationalError | InterfaceError) else None
+        # Without a statement it was connecting that failed: an option, or a file that is no database.
+        away = isinstance(error, OperationalError | InterfaceError) or error.statement is None
+        return _database(error) if away else None
     if isinstance(error, OSError):
         return _system(error)
     return _clock()
@@ -38,13 +41,15 @@ def _database(error: DBAPIError) -> PipelineError:
     said = str(error.orig).strip().partition("\n")[0].rstrip(".")
     where = ""
     try:
-        url = make_url(Settings.load().warehouse_url)
+        address = Settings.load().warehouse_url
     except (PipelineError, OverflowError):
         pass
     else:
-        where = f" (the warehouse is {url.render_as_string()})"
-        if url.password:
-            said = said.replace(str(url.password), "***")
+        where = f" (the warehouse is {database.shown(address)})"
+        url = make_url(address)
+        for secret in (url.password, url.query.get("password")):
+            if secret:
+                said = said.replace(str(secret), "***")
     said = re.sub(r"(://[^:/@\s]*:)[^@\s]*@", r"\1***@", said)
     return PipelineError(
         f"A database does not answer: {said}{where}. Start it, or check WAREHOUSE_URL and "

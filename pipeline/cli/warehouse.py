@@ -5,7 +5,6 @@ them (`backup`).
 """
 
 import click
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from pipeline import database
@@ -29,7 +28,7 @@ db.add_command(backup)
 def upgrade() -> None:
     """Bring the warehouse's tables to this version."""
     url = Settings.load().warehouse_url
-    shown = make_url(url).render_as_string()
+    shown = database.shown(url)
     try:
         needed = database.pending(url)
         if needed:

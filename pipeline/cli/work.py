@@ -12,7 +12,7 @@ from typing import Any
 import click
 from sqlalchemy.engine import make_url
 
-from pipeline import publish
+from pipeline import database, publish
 from pipeline.assets import answered, night
 from pipeline.cli import here, running, terminal
 from pipeline.errors import UnknownMonth
@@ -108,7 +108,7 @@ def places(settings: Settings, page: Path, opens: str) -> tuple[tuple[str, str],
     """Where the results are; `opens` is the command that opens the page."""
     url = make_url(settings.warehouse_url)
     sqlite = url.get_backend_name() == "sqlite"
-    where = here.near(Path(str(url.database))) if sqlite else url.render_as_string()
+    where = here.near(Path(str(url.database))) if sqlite else database.shown(settings.warehouse_url)
     kind = "SQLite" if sqlite else "PostgreSQL"
     return (
         ("Report", f"{here.near(page)}   (HTML; {opens} opens it)"),

@@ -4,7 +4,7 @@ Belongs here: how to reach and shape the database. Does not belong here: what is
 `pipeline.publish`, `pipeline.alerts`).
 """
 
-from pipeline.database.engine import engine, reading
+from pipeline.database.engine import engine, reading, shown
 from pipeline.database.migrate import pending, upgrade
 from pipeline.database.tables import (
     generation,
@@ -22,6 +22,7 @@ __all__ = [
     "metadata",
     "pending",
     "reading",
+    "shown",
     "sync_lock",
     "sync_progress",
     "table_of",

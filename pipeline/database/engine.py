@@ -38,6 +38,11 @@ def engine(url: str) -> Engine:
         ) from None
 
 
+def shown(url: str) -> str:
+    """The address of a database, for people: without a password, wherever it stands, and without options."""
+    return make_url(url).set(query={}).render_as_string()
+
+
 @contextmanager
 def reading(source: Engine) -> Iterator[Connection]:
     """A connection that only reads, all of it as of one moment; it neither waits for a writer nor keeps one out."""

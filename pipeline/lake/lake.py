@@ -207,6 +207,7 @@ class Lake:
             schema=table.schema,
             missing_columns="insert",
             extra_columns="ignore",
+            glob=False,
         )
 
     def paths(self, table: Table, partition: str) -> list[str]:

@@ -149,6 +149,7 @@ def merge_objects(storage: Storage, parts: Sequence[LiveObject], schema: pl.Sche
             schema=schema,
             missing_columns="insert",
             extra_columns="ignore",
+            glob=False,
         ).sink_parquet(
             part,
             compression="zstd",

@@ -1,6 +1,9 @@
 """What a person can get wrong: one clear line that says what to do, an exit code, and nothing half-written."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ def _one_line(said: Said, code: int, *words: str) -> None:
 
 
 COMMANDS = [("run",), ("sync",)]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -125,14 +129,59 @@ def test_a_warehouse_that_is_no_database(worked: Desk) -> None:
     _one_line(worked.types("run"), 2, "WAREHOUSE_URL")
 
 
-def test_a_warehouse_that_is_down(worked: Desk) -> None:
-    worked.environment["WAREHOUSE_URL"] = "postgresql://me:hush@127.0.0.1:1/figures"
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:hush@127.0.0.1:1/figures",
+        "postgresql://127.0.0.1:1/figures?user=me&password=hush",
+        "postgresql://me:hush@127.0.0.1:1/figures?bogus=hush",
+    ],
+)
+def test_a_warehouse_that_is_down(worked: Desk, address: str) -> None:
+    worked.environment["WAREHOUSE_URL"] = address
     run = worked.types("run")
     _one_line(run, 1, "does not answer", "127.0.0.1:1/figures", "WAREHOUSE_URL")
     doctor = worked.types("doctor")
     assert doctor.code == 1
     assert "does not answer" in doctor.out
     assert "hush" not in run.err + doctor.out + doctor.err
+
+
+def test_a_file_that_is_no_database(worked: Desk) -> None:
+    (worked.folder / "notes.txt").write_text("no database\n" * 100)
+    worked.environment["WAREHOUSE_URL"] = "sqlite:///notes.txt"
+    _one_line(worked.types("run"), 1, "file is not a database", "notes.txt")
+
+
+def test_a_clock_before_the_history(worked: Desk) -> None:
+    worked.environment["PIPELINE_NOW"] = "2001-01-01T00:00:00Z"
+    _one_line(worked.types("run"), 2, "The clock says 2001-01", "PIPELINE_NOW")
+
+
+def test_a_folder_whose_name_looks_like_a_pattern(desk: Desk) -> None:
+    (desk.folder / "data").mkdir()
+    desk.environment["DATA_DIR"] = "da[t]*a?"
+    assert desk.types("run").code == 0
+    assert desk.types("doctor").code == 0
+
+
+def test_a_terminal_without_the_signs(worked: Desk) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", "doctor"],
+        cwd=worked.folder,
+        env={
+            **os.environ,
+            **worked.environment,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONIOENCODING": "ascii",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "? Warehouse" in done.stdout
 
 
 @pytest.mark.parametrize(

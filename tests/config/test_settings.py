@@ -57,6 +57,11 @@ def test_the_clock_can_be_pinned(tmp_path: Path) -> None:
         {"PIPELINE_NOW": "yesterday"},
         {"WAREHOUSE_URL": "warehouse.db"},
         {"STRIPE_API_BASE": "localhost:12111"},
+        {"STRIPE_API_BASE": "http://[::1"},
+        {"HUBSPOT_API_BASE": "http://127.0.0.1:99999"},
+        {"STRIPE_ACCOUNT": "acct_1\nX-Else: 1"},
+        {"WAREHOUSE_URL": "sqlite://"},
+        {"WAREHOUSE_URL": "sqlite:///:memory:"},
         {"PIPELINE_CONFIG": "absent.toml"},
     ],
     ids=lambda environ: next(iter(environ)),
@@ -113,6 +118,23 @@ def test_a_blank_secret_is_none_and_a_webhook_that_is_no_address_is_not_said(
     assert Settings.load({"SLACK_BOT_TOKEN": " \n"}, tmp_path).slack_bot_token is None
     with pytest.raises(ConfigError, match="SLACK_WEBHOOK_URL is no address") as told:
         Settings.load({"SLACK_WEBHOOK_URL": "hooks.slack.com/services/T0/B0/hidden"}, tmp_path)
+    assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxb-hidden\nX-Else: 1"),
+        ("HUBSPOT_SERVICE_KEY", "pat-hidden-日"),
+        ("STRIPE_API_BASE", "http://me:hidden@127.0.0.1:1"),
+        ("WAREHOUSE_URL", "postgresql://me:wo@rd:hidden/x@127.0.0.1:1/x"),
+    ],
+)
+def test_what_no_request_can_carry_is_refused_without_saying_it(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(ConfigError, match=name) as told:
+        Settings.load({name: value}, tmp_path)
     assert "hidden" not in str(told.value)
 
 

@@ -49,7 +49,7 @@ def readable(found: Sequence[Found]) -> bool:
 
 def _warehouse(settings: Settings) -> Found:
     url = settings.warehouse_url
-    shown = make_url(url).render_as_string()
+    shown = database.shown(url)
     try:
         pending = database.pending(url)
     except OperationalError as error:
