@@ -4,9 +4,8 @@ Belongs here: keys, types, defaults, and rules between keys of one section. `[mr
 `[readiness]`, `[slack]` and `[[alerts]]` have modules of their own.
 """
 
-import json
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -16,7 +15,7 @@ from pipeline.config.benchmarks import Benchmarks
 from pipeline.config.crm_files import CrmFiles
 from pipeline.config.policy import Mrr
 from pipeline.config.readiness import Readiness
-from pipeline.config.section import Currency, FilePath, Month, Section
+from pipeline.config.section import Currency, FilePath, Month, Once, Section
 from pipeline.config.slack import Alerting, Slack
 
 AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
@@ -103,7 +102,11 @@ class AttributionDays(Section):
 class Crm(Section):
     """How Stripe customers are linked to CRM accounts, and deals to changes."""
 
-    order: tuple[Literal["hubspot", "salesforce", "file"], ...] = ("hubspot", "salesforce", "file")
+    order: Annotated[tuple[Literal["hubspot", "salesforce", "file"], ...], Once] = (
+        "hubspot",
+        "salesforce",
+        "file",
+    )
     override: FilePath | None = None
     """CSV stripe_customer_id,crm_account_id|ignore,reason."""
     stripe_id_fields: tuple[str, ...] = ("stripe_customer_id", "Stripe_Customer_ID__c")
@@ -149,24 +152,25 @@ class SegmentDimension(Section):
             raise ValueError("every band but the last needs `below`, the last has none")
         if inner != sorted(set(inner)):
             raise ValueError("the bands' `below` must ascend")
+        if len({band.name for band in bands}) < len(bands):
+            raise ValueError("two bands have one name")
         return bands
 
 
 class Dimensions(Section):
     """What figures are broken down by."""
 
-    account: tuple[AccountDimension, ...] = ("segment", "owner", "country", "channel")
-    item: tuple[ItemDimension, ...] = ("plan", "currency", "interval")
-    crossed: tuple[tuple[AccountDimension, AccountDimension], ...] = (("segment", "owner"),)
+    account: Annotated[tuple[AccountDimension, ...], Once] = (
+        "segment",
+        "owner",
+        "country",
+        "channel",
+    )
+    item: Annotated[tuple[ItemDimension, ...], Once] = ("plan", "currency", "interval")
+    crossed: Annotated[tuple[tuple[AccountDimension, AccountDimension], ...], Once] = (
+        ("segment", "owner"),
+    )
     segment: SegmentDimension = SegmentDimension()
-
-    @field_validator("account", "item", "crossed")
-    @classmethod
-    def _once(cls, named: tuple[object, ...]) -> tuple[object, ...]:
-        twice = [each for each in named if named.count(each) > 1]
-        if twice:
-            raise ValueError(f"{json.dumps(twice[0])} stands twice; write it once")
-        return named
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,7 +191,14 @@ class Target(Section):
     metric: Literal["expansion_rate"] = "expansion_rate"
     dimension: str = "total"
     member: str = "all"
-    value: float
+    value: float = Field(gt=0)
+
+    @field_validator("value")
+    @classmethod
+    def _share(cls, value: float) -> float:
+        if value > 1:
+            raise ValueError("a target is a share and no percent: 2% is 0.02")
+        return value
 
 
 class Schedule(Section):

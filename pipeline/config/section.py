@@ -3,6 +3,7 @@
 Belongs here: the base model and the field types. Does not belong here: any key.
 """
 
+import json
 import re
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,8 @@ from pipeline.errors import UnknownMonth
 from pipeline.months import month_of
 
 CODE_LENGTH = 3
+EARLIEST = 2000
+"""The year with which histories begin at the earliest."""
 CHANNEL = re.compile(r"#[^\s#<>&|]{1,80}|[A-Z][A-Z0-9]{6,}")
 
 
@@ -32,9 +35,12 @@ def _month(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return month_of(value)
+        month = month_of(value)
     except UnknownMonth:
         raise ValueError('write a month as "2024-01"') from None
+    if month.year < EARLIEST:
+        raise ValueError(f'write a month from "{EARLIEST}-01" on')
+    return month
 
 
 def _currency(value: str) -> str:
@@ -49,6 +55,16 @@ def _channel(value: str) -> str:
         raise ValueError('write a Slack channel as "#revenue", or its id, for example "C024BE91L"')
     return value
 
+
+def _once(named: tuple[object, ...]) -> tuple[object, ...]:
+    twice = [each for each in named if named.count(each) > 1]
+    if twice:
+        raise ValueError(f"{json.dumps(twice[0])} stands twice; write it once")
+    return named
+
+
+Once = AfterValidator(_once)
+"""Of a list: nothing stands in it twice."""
 
 FilePath = Annotated[Path, AfterValidator(_resolved)]
 """A file, relative to the folder of `pipeline.toml`."""

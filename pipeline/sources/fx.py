@@ -148,8 +148,11 @@ def _last_day(month: date) -> date:
 
 
 def _scaled(rate: Decimal, currency: str, month: date) -> int:
-    with localcontext(prec=DIGITS):
-        scaled = int((rate * RATE_SCALE).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    scaled = 0
+    # What is far too large has more digits than are rounded.
+    if rate * RATE_SCALE < LARGEST:
+        with localcontext(prec=DIGITS):
+            scaled = int((rate * RATE_SCALE).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
     if not 0 < scaled < LARGEST:
         raise SourceError(
             f"The exchange rate {rate:.6g} for {currency} in {key_of(month)} cannot be kept: rates have "

@@ -107,6 +107,18 @@ WRONG = {
         "line 2",
         'dimensions.item: "plan" stands twice',
     ),
+    "target in percent": ("[[targets]]\nvalue = 3\n", "line 2", "2% is 0.02"),
+    "CRM twice": ('[crm]\norder = ["file", "file"]\n', "line 2", 'crm.order: "file" stands twice'),
+    "month before all": (
+        '[company]\nfirst_month = "0001-01"\n',
+        "line 2",
+        'write a month from "2000-01" on',
+    ),
+    "bands of one name": (
+        '[dimensions.segment]\nbands = [{name = "a", below = 1}, {name = "a"}]\n',
+        "line 2",
+        "two bands have one name",
+    ),
     "pair twice": (
         '[dimensions]\n\ncrossed = [["segment", "owner"], ["segment", "owner"]]\n',
         "line 3",

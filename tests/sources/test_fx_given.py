@@ -28,7 +28,7 @@ def test_a_currency_without_a_fixed_rate_is_named() -> None:
         found(fx, "usd", "eur", "gbp")
 
 
-@pytest.mark.parametrize("rate", ["0.0000000000001", "10000000"])
+@pytest.mark.parametrize("rate", ["0.0000000000001", "10000000", "1e400"])
 def test_a_rate_that_twelve_decimals_cannot_hold_is_refused(rate: str) -> None:
     fx = Fx(source="fixed", rates={"xyz": Decimal(rate)})
     with pytest.raises(SourceError, match="for xyz in 2026-03 cannot be kept"):
