@@ -26,7 +26,7 @@ OURS = {
 }
 LOOKALIKES = {"Public IP (ipv4)"}
 """What is no secret here: addresses."""
-SHOWN = re.compile(r"password|secret|hush|[${]", re.IGNORECASE)
+SHOWN = re.compile(r"password|secret|hush|hidden|me:wo@|[${]", re.IGNORECASE)
 """A password in an address that is an example or a variable."""
 PUBLIC = "4eC39HqLyjWD"
 """Part of the key of Stripe's own documentation, which examples and tests use."""
