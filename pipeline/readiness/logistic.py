@@ -18,7 +18,7 @@ ENOUGH = 200
 STRENGTH = 0.1
 """The inverse of the penalty on squared coefficients: half of a coefficient is left at some 100 expansions."""
 DECIMALS = 6
-"""Points are rounded, so that another number of cores gives the same ones."""
+"""Points and means are rounded, so that another number of cores gives the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def fitted(rows: pl.DataFrame, names: Collection[str] = NAMES) -> Model | None:
     if expanded < ENOUGH or expanded == rows.height:
         return None
     usual = {
-        name: mean
+        name: round(mean, DECIMALS)
         for name in names
         if isinstance(mean := rows[seen(name)].cast(pl.Float64).mean(), float)
     }
