@@ -69,6 +69,7 @@ class Settings:
         """
         here = (cwd or Path.cwd()).resolve()
         given = dict(os.environ if environ is None else environ)
+        _refuse_socks(given)
         merged = {
             **_dotenv(here / ".env"),
             **{name: value for name, value in given.items() if value},
@@ -78,9 +79,9 @@ class Settings:
         settings = cls(
             config=load_config(config_path),
             config_path=config_path,
-            data_dir=here / ((not bucket and merged.get("DATA_DIR")) or "data"),
+            data_dir=_under(here, (not bucket and merged.get("DATA_DIR")) or "data"),
             lake_url=bucket,
-            dagster_home=here / (merged.get("DAGSTER_HOME") or ".dagster"),
+            dagster_home=_under(here, merged.get("DAGSTER_HOME") or ".dagster"),
             warehouse_url=_warehouse_url(merged, here),
             ray_address=merged.get("RAY_ADDRESS"),
             pinned_now=_instant(merged.get("PIPELINE_NOW")),
@@ -218,7 +219,7 @@ def _base(environ: Environ, name: str) -> str | None:
 
 def _config_path(environ: Environ, here: Path) -> Path:
     named = environ.get("PIPELINE_CONFIG")
-    path = here / (named or "pipeline.toml")
+    path = _under(here, named or "pipeline.toml")
     if named and not path.is_file():
         raise ConfigError(
             f"PIPELINE_CONFIG names {path}, which does not exist. Create it, or unset the variable."
@@ -238,6 +239,26 @@ def _instant(value: str | None) -> datetime | None:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def _under(here: Path, path: str) -> Path:
+    """The path, from `here` on unless it begins elsewhere: shells read `~` on a command line, nobody does in `.env`."""
+    return here / Path(path).expanduser()
+
+
+def _refuse_socks(environ: Environ) -> None:
+    """Refuse a SOCKS proxy: none of the clients speaks it, and each would fail in its own words.
+
+    Raises:
+        ConfigError: one is set.
+    """
+    names = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+    for name in (*names, *(each.lower() for each in names)):
+        if (environ.get(name) or "").lower().startswith("socks"):
+            raise ConfigError(
+                f"{name} names a SOCKS proxy, which is not supported. Unset it for this command, or set HTTPS_PROXY to "
+                f"an HTTP proxy."
+            )
+
+
 def _warehouse_url(environ: Environ, here: Path) -> str:
     value = environ.get("WAREHOUSE_URL") or "sqlite:///data/warehouse.db"
     try:
@@ -252,5 +273,10 @@ def _warehouse_url(environ: Environ, here: Path) -> str:
             raise ConfigError(
                 "WAREHOUSE_URL names no file: nothing would be kept. Write sqlite:///data/warehouse.db."
             )
-        url = url.set(database=str(here / str(url.database)))
+        if str(url.database).startswith("file:"):
+            raise ConfigError(
+                "WAREHOUSE_URL has SQLite's own form of an address (file:). Write the path of the file: "
+                "sqlite:///data/warehouse.db, or sqlite:////var/lib/warehouse.db."
+            )
+        url = url.set(database=str(_under(here, str(url.database))))
     return url.render_as_string(hide_password=False)

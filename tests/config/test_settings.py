@@ -18,6 +18,21 @@ def test_an_empty_environment_gives_the_embedded_defaults(tmp_path: Path) -> Non
     assert abs((datetime.now(UTC) - settings.now()).total_seconds()) < 60
 
 
+def test_a_tilde_is_the_home_folder_also_in_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "our.toml").touch()
+    monkeypatch.setenv("HOME", str(home))
+    (tmp_path / ".env").write_text("DATA_DIR=~/lake\nPIPELINE_CONFIG=~/our.toml\n")
+    environ = {"WAREHOUSE_URL": "sqlite:///~/warehouse.db", "HTTPS_PROXY": "http://proxy:8080"}
+    settings = Settings.load(environ, tmp_path)
+    assert settings.data_dir == home / "lake"
+    assert settings.config_path == home / "our.toml"
+    assert settings.warehouse_url == f"sqlite:///{home}/warehouse.db"
+
+
 def test_the_environment_wins_over_dotenv(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("STRIPE_API_KEY=rk_test_file\nSTRIPE_ACCOUNT=acct_file\n")
     settings = Settings.load(
@@ -62,6 +77,9 @@ def test_the_clock_can_be_pinned(tmp_path: Path) -> None:
         {"STRIPE_ACCOUNT": "acct_1\nX-Else: 1"},
         {"WAREHOUSE_URL": "sqlite://"},
         {"WAREHOUSE_URL": "sqlite:///:memory:"},
+        {"WAREHOUSE_URL": "sqlite:///file:data/warehouse.db?uri=true"},
+        {"ALL_PROXY": "socks5://proxy:1080"},
+        {"https_proxy": "SOCKS5h://proxy:1080"},
         {"PIPELINE_CONFIG": "absent.toml"},
     ],
     ids=lambda environ: next(iter(environ)),
