@@ -51,6 +51,8 @@ def restatements(month: str | None, everything: bool, as_json: bool) -> None:
         else found.filter(dimension="total").filter(pl.col("metric").is_in(HEADLINES))
     )
     terminal.out().print(_table(shown))
+    for line in _brought(shown):
+        click.echo(line)
     click.echo(_rest(found, shown, wanted))
 
 
@@ -75,6 +77,12 @@ def _table(rows: pl.DataFrame) -> Table:
             *(_figure(row["metric"], row[end]) for end in ("old", "new")),
         )
     return table
+
+
+def _brought(rows: pl.DataFrame) -> list[str]:
+    """What brought each version, where ids tell that."""
+    told = rows.select(*VERSION, "evidence").drop_nulls().unique().sort(VERSION)
+    return [f"{key_of(month)} version {n} was brought by {ids}" for month, n, ids in told.rows()]
 
 
 def _figure(metric: str, value: float | None) -> str:

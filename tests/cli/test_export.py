@@ -108,7 +108,7 @@ def test_restatements_are_listed(worked: Desk) -> None:
         "month": date(2026, 9, 1),
         "version": 2,
         "cause": "evidence",
-        "evidence": None,
+        "evidence": "evt_1, evt_2",
         "at": at,
     }
     figures = [
@@ -138,6 +138,7 @@ def test_restatements_are_listed(worked: Desk) -> None:
     assert "1,200.50" in short
     assert "1,250.00" in short
     assert "nrr" not in short
+    assert "2026-09 version 2 was brought by evt_1, evt_2\n" in short
     assert "3 figures of 2026-09 changed, in 1 versions" in short
     whole = worked.types("restatements", "--all").out
     assert "103.10%" in whole

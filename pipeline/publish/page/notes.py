@@ -54,6 +54,7 @@ class Change:
     new: float | None
     cause: str
     at: str
+    evidence: str | None
 
     @property
     def old_told(self) -> str:
@@ -89,6 +90,11 @@ class Notes:
     links: Mapping[str, int] | None
     changes: tuple[Change, ...]
     series: Begun | None
+
+    @property
+    def brought(self) -> Mapping[int, str]:
+        """Version -> the ids of what brought it, where ids tell that."""
+        return {each.version: each.evidence for each in self.changes if each.evidence}
 
 
 def notes(connection: Connection, month: date, judged: Judged, *, recent: bool) -> Notes:
@@ -197,6 +203,7 @@ def _changes(connection: Connection, month: date) -> tuple[Change, ...]:
             row["new"],
             row["cause"],
             f"{row['at']:%Y-%m-%d}",
+            row["evidence"],
         )
         for row in rows
     )
