@@ -32,7 +32,7 @@ from pipeline.schemas import (
     MRR_MOVEMENT_COMPONENT,
     PRICE,
     PRODUCT,
-    RAW_RECORD,
+    SUBSCRIPTION_PHASE,
     USAGE_CHARGE,
     Table,
 )
@@ -161,7 +161,7 @@ def run(components: int, deals: int) -> dict[str, Any]:
         ),
     )
     book, crm, rules = book_of(changes), crm_of(components // MONTHS, deals), who.AttributionRules()
-    none = schedules.phases(RAW_RECORD.empty().lazy(), NOW)
+    none = schedules.planned(SUBSCRIPTION_PHASE.empty().lazy())
     told["inputs_mebibytes"] = peak_mebibytes()
     with timed(told, "dated"):
         dated = who.dated(component, book, mrr.Policy(), CALENDAR, none)

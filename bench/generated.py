@@ -56,8 +56,10 @@ def history(seed: int, accounts: int, months: int) -> dict[schemas.Table, pl.Dat
     assert first is not None
     began = int(time.start(first).timestamp())
     span = int(NOW.timestamp()) - began
+    timeline = _timeline(seed, accounts, began, span)
     return {
-        schemas.ITEM_TIMELINE: _timeline(seed, accounts, began, span),
+        schemas.ITEM_TIMELINE: timeline,
+        schemas.SUBSCRIPTION_PHASE: _phases(seed, timeline),
         schemas.PRICE: _prices(),
         schemas.PRODUCT: _products(),
         schemas.COUPON: _coupons(),
@@ -188,6 +190,32 @@ def _timeline(seed: int, accounts: int, began: int, span: int) -> pl.DataFrame:
         closed_by=pl.when(lasts.not_()).then(pl.format("evt_{}", pl.col("span") + 1)),
     )
     return schemas.ITEM_TIMELINE.conform(rows).collect()
+
+
+def _phases(seed: int, timeline: pl.DataFrame) -> pl.DataFrame:
+    """A schedule of every thirtieth subscription that lives: five seats more of each item, some day to come."""
+    none = pl.lit([], dtype=pl.List(pl.String))
+    item = pl.struct("price_id", pl.col("quantity") + 5, coupons=none)
+    rows = (
+        timeline.lazy()
+        .filter(pl.col("valid_to").is_null())
+        .group_by("subscription_id")
+        .agg(items=item, valid_from=pl.col("valid_from").max())
+        .filter(Draw(seed, "subscription_id").below("schedule", 30) == 0)
+        .sort("subscription_id")
+        .with_columns(
+            schedule_id=pl.format("sub_sched_{}", "subscription_id"),
+            created_at="valid_from",
+            ends=pl.lit(value=False),
+            starts_at=pl.lit(NOW) + pl.duration(days=100),
+            last=pl.lit(value=True),
+            coupons=none,
+            valid_to=None,
+            opened_by=pl.format("evt_{}", "subscription_id"),
+            closed_by=None,
+        )
+    )
+    return schemas.SUBSCRIPTION_PHASE.conform(rows).collect()
 
 
 def _discounts() -> pl.Expr:

@@ -42,6 +42,7 @@ SEED = 1
 STEPS = ("build", "product", "floor", "spine", "metrics", "night")
 COMPUTED = (
     "mrr_snapshot",
+    "mrr_scheduled",
     "mrr_movement",
     "mrr_item_movement",
     "mrr_movement_component",

@@ -22,6 +22,7 @@ from tests.served import Ui, dagster_dev, small_company
 
 MONTHLY = (
     "mrr_snapshot",
+    "mrr_scheduled",
     "mrr_movement",
     "mrr_item_movement",
     "mrr_movement_component",

@@ -35,14 +35,11 @@ from pipeline.schemas import (
     FX_RATE,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
-    RAW_RECORD,
     Table,
 )
 
 GROUP = "attribution"
 TABLES = (EXPANSION_ATTRIBUTION, ATTRIBUTION_SENSITIVITY, CRM_PIPELINE, DEAL_RECONCILIATION)
-STREAMS = ("stripe.subscription_schedule", "stripe.event")
-"""The raw records that tell of subscription schedules."""
 
 SUMS = checked.check(
     EXPANSION_ATTRIBUTION.name,
@@ -132,14 +129,13 @@ def _found(
 ) -> tuple[dict[Table, pl.DataFrame], int]:
     """The tables of all months, and how many won deals were closed before the first of them."""
     lake, calendar = place.lake, place.calendar()
-    streams = [name for name in STREAMS if name in lake.partitions(RAW_RECORD)]
-    now = place.settings.now()
+    now, book = place.settings.now(), inputs.book(place)
     dated = who.dated(
         lake.scan(MRR_MOVEMENT_COMPONENT, [key_of(month) for month in history]),
-        inputs.book(place),
+        book,
         place.policy,
         calendar,
-        schedules.phases(lake.scan(RAW_RECORD, streams), now),
+        schedules.planned(book.subscription_phase),
     )
     crm = who.Crm(
         deal=lake.scan(CRM_DEAL),

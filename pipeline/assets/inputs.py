@@ -26,11 +26,21 @@ from pipeline.schemas import (
     PRICE,
     PRODUCT,
     RAW_RECORD,
+    SUBSCRIPTION_PHASE,
     USAGE_CHARGE,
     Table,
 )
 
-BILLING = (CUSTOMER, PRODUCT, PRICE, COUPON, DISCOUNT, ITEM_TIMELINE, USAGE_CHARGE)
+BILLING = (
+    CUSTOMER,
+    PRODUCT,
+    PRICE,
+    COUPON,
+    DISCOUNT,
+    SUBSCRIPTION_PHASE,
+    ITEM_TIMELINE,
+    USAGE_CHARGE,
+)
 
 
 def raw_of(lake: Lake, source: str) -> pl.LazyFrame:
@@ -56,6 +66,7 @@ def book(place: Place) -> mrr.Book:
         price=lake.scan(PRICE),
         coupon=lake.scan(COUPON),
         product=lake.scan(PRODUCT),
+        subscription_phase=lake.scan(SUBSCRIPTION_PHASE),
         account_link=lake.scan(ACCOUNT_LINK),
         fx_rate=lake.scan(FX_RATE),
         plans=config.plans,

@@ -29,12 +29,19 @@ from pipeline.schemas import (
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
     MRR_SNAPSHOT,
     Table,
 )
 
 GROUP = "metrics"
-INPUTS = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT)
+INPUTS = (
+    MRR_SNAPSHOT,
+    MRR_MOVEMENT,
+    MRR_ITEM_MOVEMENT,
+    MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
+)
 
 MEMBERS = checked.check(
     EXPANSION_METRICS.name,
@@ -87,16 +94,14 @@ def tally(lot: Lot) -> tuple[metrics.Tally, pl.DataFrame]:
         for rows in (lot.account.drop("name"), lot.past.history)
     )
     past = replace(lot.past, history=history)
-    sums = metrics.tallied(
+    told = metrics.Moves(
         snapshot=lot.rows[MRR_SNAPSHOT],
         movement=lot.rows[MRR_MOVEMENT],
         item_movement=lot.rows[MRR_ITEM_MOVEMENT],
         component=lot.rows[MRR_MOVEMENT_COMPONENT],
-        rates=lot.rates,
-        account=account,
-        spec=lot.spec,
-        past=past,
+        scheduled=lot.rows[MRR_SCHEDULED],
     )
+    sums = metrics.tallied(told, lot.rates, account, lot.spec, past)
     return sums, metrics.inferred(lot.rows[MRR_MOVEMENT], account, past)
 
 

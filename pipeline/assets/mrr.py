@@ -1,4 +1,4 @@
-"""MRR: snapshots at month ends, movements and components between them, and what the ends do not show.
+"""MRR: snapshots at month ends, what is scheduled there, movements and components between them and what happens within.
 
 Belongs here: one pass over all months of the run, from the timeline. Identities are checked before anything is shown.
 Movements value the states of both month ends themselves, so they depend on the timeline, not on the stored snapshots.
@@ -23,6 +23,7 @@ from pipeline.schemas import (
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
     MRR_SNAPSHOT,
     Table,
 )
@@ -31,7 +32,7 @@ GROUP = "mrr"
 UNVALUED = ("month", "subscription_item_id", "price_id", "currency", "mrr_native")
 DEPS = [dg.AssetDep(name) for name in ("item_timeline", "accounts", "fx_rate")]
 MOVED = (MRR_MOVEMENT, MRR_ITEM_MOVEMENT, MRR_MOVEMENT_COMPONENT, INTRA_MONTH_ACTIVITY)
-TABLES = (MRR_SNAPSHOT, *MOVED)
+TABLES = (MRR_SNAPSHOT, MRR_SCHEDULED, *MOVED)
 
 VALUED = checked.check(
     MRR_SNAPSHOT.name, "valued", "Every item that counts has a value in the reporting currency."
@@ -72,7 +73,7 @@ def computed(share: Share) -> Computed:
         frames, violated = {MRR_SNAPSHOT: held}, NOT_LOOKED_AT
         if unvalued.is_empty():
             moved, violated = movements(valued, calendar, part)
-            frames |= moved
+            frames |= {MRR_SCHEDULED: mrr.scheduled(valued, calendar, part), **moved}
         violations.append((unvalued, *violated))
         written.add(frames, part, share.number, share.of)
     return written, _each(violations)
@@ -109,7 +110,7 @@ def _each(violations: Sequence[Sequence[pl.DataFrame]]) -> list[pl.DataFrame]:
 
 
 def mrr_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """`mrr_snapshot`; `mrr_movement` with item movements, components and what happens within a month."""
+    """`mrr_snapshot`, `mrr_scheduled`; `mrr_movement` with item movements, components and what the ends do not show."""
 
     @dg.multi_asset(
         specs=[shown.spec(table, months, GROUP, DEPS) for table in TABLES],

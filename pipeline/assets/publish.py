@@ -38,6 +38,7 @@ from pipeline.schemas import (
     INTRA_MONTH_ACTIVITY,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
     MRR_SNAPSHOT,
     READINESS_SCORE,
     SCORED,
@@ -47,6 +48,7 @@ from pipeline.schemas import (
 GROUP = "publish"
 MONTHLY = (
     MRR_SNAPSHOT,
+    MRR_SCHEDULED,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
     INTRA_MONTH_ACTIVITY,

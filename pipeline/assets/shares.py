@@ -54,8 +54,15 @@ class Share:
     def accounts(self) -> mrr.Book:
         """The book of these accounts, with their timeline in memory: it is read from many sides."""
         book = self.book if self.apart else self.book.share(self.number, self.of)
-        timeline, usage = pl.collect_all([book.item_timeline, book.usage_charge])
-        return replace(book, item_timeline=timeline.lazy(), usage_charge=usage.lazy())
+        timeline, usage, phases = pl.collect_all(
+            [book.item_timeline, book.usage_charge, book.subscription_phase]
+        )
+        return replace(
+            book,
+            item_timeline=timeline.lazy(),
+            usage_charge=usage.lazy(),
+            subscription_phase=phases.lazy(),
+        )
 
 
 @contextmanager

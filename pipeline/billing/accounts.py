@@ -44,12 +44,14 @@ def _owned(rows: pl.LazyFrame, account: str) -> pl.LazyFrame:
         simple.append(pl.col("coupon_id") + suffix)
     if "applies_to" in columns:
         simple.append(pl.col("applies_to").list.eval(chosen(pl.element())))
+    if "coupons" in columns:
+        simple.append(pl.col("coupons").list.eval(pl.element() + suffix))
     inside = {"items": ("price_id",), "lines": IDS}
-    nested = [
-        pl.col(name).list.eval(
-            pl.element().struct.with_fields(chosen(pl.field(each)).alias(each) for each in ids)
-        )
-        for name, ids in inside.items()
-        if name in columns
-    ]
+    nested = []
+    for name, ids in inside.items():
+        if name in columns:
+            own_ids = [chosen(pl.field(each)).alias(each) for each in ids]
+            if "coupons" in columns:
+                own_ids.append(pl.field("coupons").list.eval(pl.element() + suffix))
+            nested.append(pl.col(name).list.eval(pl.element().struct.with_fields(own_ids)))
     return rows.with_columns(*simple, *nested)

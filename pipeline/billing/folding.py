@@ -14,7 +14,7 @@ from itertools import pairwise
 import polars as pl
 
 from pipeline import schemas
-from pipeline.billing import dimensions, discounts, invoices, prices, taxes, timeline
+from pipeline.billing import dimensions, discounts, invoices, prices, schedules, taxes, timeline
 from pipeline.billing.coverage import spans
 from pipeline.billing.decoding import Evidence, decode
 from pipeline.billing.ids import numbered
@@ -28,7 +28,14 @@ AHEAD = 2
 """Groups for each thread that wait to be folded: enough for as long as the next ones are read."""
 OWN = ("subscription", "invoice", "invoice_item")
 """The evidence that belongs to one customer."""
-DIMENSIONS = (schemas.CUSTOMER, schemas.PRODUCT, schemas.PRICE, schemas.COUPON, schemas.DISCOUNT)
+DIMENSIONS = (
+    schemas.CUSTOMER,
+    schemas.PRODUCT,
+    schemas.PRICE,
+    schemas.COUPON,
+    schemas.DISCOUNT,
+    schemas.SUBSCRIPTION_PHASE,
+)
 FOLDED = (schemas.ITEM_TIMELINE, schemas.USAGE_CHARGE)
 
 
@@ -41,6 +48,7 @@ class Billing:
     price: pl.DataFrame
     coupon: pl.DataFrame
     discount: pl.DataFrame
+    subscription_phase: pl.DataFrame
     item_timeline: pl.DataFrame
     usage_charge: pl.DataFrame
 
@@ -83,6 +91,7 @@ def what_is_shared(evidence: Evidence, coverage: pl.LazyFrame) -> Shared:
         prices.prices(evidence.price, evidence.price_edit, coverage, covered),
         dimensions.coupons(evidence),
         dimensions.discounts(evidence, covered),
+        schedules.phases(evidence.schedule),
     )
     ordered = [frame.sort(table.key) for table, frame in zip(DIMENSIONS, made, strict=True)]
     *found, rates = pl.collect_all([*ordered, tax_rates(evidence)])

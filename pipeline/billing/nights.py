@@ -26,7 +26,7 @@ from pipeline.billing.folding import (
     what_is_shared,
 )
 from pipeline.billing.unreadable import touching
-from pipeline.schemas import ITEM_TIMELINE
+from pipeline.schemas import ITEM_TIMELINE, SUBSCRIPTION_PHASE, Table
 
 FROM = "valid_from"
 CATALOGUE = ("price", "coupon", "product")
@@ -104,7 +104,8 @@ def changes(old: Billing | None, new: Billing, begun: datetime | None = None) ->
     if old is None:
         return _everything(begun, [None])
     found = [
-        _moved(old.item_timeline, new.item_timeline),
+        _moved(ITEM_TIMELINE, old.item_timeline, new.item_timeline),
+        _moved(SUBSCRIPTION_PHASE, old.subscription_phase, new.subscription_phase),
         _difference(old.usage_charge.drop("customer_id"), new.usage_charge.drop("customer_id")),
     ]
     if not _same_catalogue(old, new):
@@ -200,9 +201,9 @@ def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _moved(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def _moved(table: Table, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """Where two timelines differ (CHANGES); a span that only ends otherwise differs from there on."""
-    key, ends = ["subscription_item_id", FROM], ("valid_to", "closed_by")
+    key, ends = [*table.key], ("valid_to", "closed_by")
     state = [name for name in new.columns if name not in (*key, *ends)]
 
     def told(frame: pl.DataFrame, side: str) -> pl.LazyFrame:

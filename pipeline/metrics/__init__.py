@@ -15,6 +15,7 @@ from pipeline.metrics.identities import (
     check_types,
     check_within,
 )
+from pipeline.metrics.moves import Moves
 from pipeline.metrics.past import Past, inferred, inferred_of
 from pipeline.metrics.spec import MetricsSpec
 from pipeline.metrics.tally import Tally, tallied
@@ -23,6 +24,7 @@ __all__ = [
     "Growth",
     "Metrics",
     "MetricsSpec",
+    "Moves",
     "Past",
     "Tally",
     "check_components",

@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.metrics import figures, judgement
 from pipeline.metrics.contributions import SPAN
+from pipeline.metrics.moves import Moves
 from pipeline.metrics.past import Past
 from pipeline.metrics.spec import MetricsSpec
 from pipeline.metrics.tally import Tally, tallied
@@ -29,19 +30,14 @@ class Metrics:
 
 
 def expansion(
-    snapshot: pl.LazyFrame,
-    movement: pl.LazyFrame,
-    item_movement: pl.LazyFrame,
-    component: pl.LazyFrame,
+    told: Moves,
     rates: pl.LazyFrame,
     account: pl.LazyFrame,
     spec: MetricsSpec,
     past: Past | None = None,
 ) -> Metrics:
-    """Every figure of every month and window that `movement` holds, for the total and each dimension (`tallied`)."""
-    return concluded(
-        [tallied(snapshot, movement, item_movement, component, rates, account, spec, past)], spec
-    )
+    """Every figure of every month and window that the movements hold, for the total and each dimension (`tallied`)."""
+    return concluded([tallied(told, rates, account, spec, past)], spec)
 
 
 def concluded(tallies: Sequence[Tally], spec: MetricsSpec) -> Metrics:
@@ -51,13 +47,27 @@ def concluded(tallies: Sequence[Tally], spec: MetricsSpec) -> Metrics:
     quality = figures.added([each.quality for each in tallies], ["month", *MEMBER])
     months = pl.concat([each.months for each in tallies]).group_by("month").max()
     told = figures.with_tops(sums.lazy()).collect().lazy()
-    metrics = _judged(_figures(told, types, quality.lazy()), months.lazy(), spec)
+    rows = pl.concat([told, _to_come(told, quality.lazy())], how="diagonal")
+    metrics = _judged(_figures(rows, types, quality.lazy()), months.lazy(), spec)
     shares = types.join(
         told.select(*KEYS, "expansion_mrr"), on=list(KEYS), how="left"
     ).with_columns(share=figures.ratio(pl.col("amount"), pl.col("expansion_mrr")))
     return Metrics(
         EXPANSION_METRICS.conform(metrics).sort(EXPANSION_METRICS.key).collect(),
         EXPANSION_BY_TYPE.conform(shares).sort(EXPANSION_BY_TYPE.key).collect(),
+    )
+
+
+def _to_come(sums: pl.LazyFrame, quality: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of zeros for members that have none in `sums` and something to come: so committed MRR adds up."""
+    amounts = [name for name, dtype in sums.collect_schema().items() if dtype == pl.Int64]
+    zeros = {name: pl.lit(0, dtype=pl.Int64) for name in amounts if name not in KEYS}
+    windows = sums.select(SPAN).unique()
+    return (
+        quality.filter(pl.col("scheduled_mrr") != 0)
+        .join(windows, on="month")
+        .join(sums, on=list(KEYS), how="anti")
+        .select(*KEYS, **zeros)
     )
 
 
@@ -75,7 +85,7 @@ def _figures(sums: pl.LazyFrame, types: pl.LazyFrame, quality: pl.LazyFrame) -> 
             pl.col("discounted_mrr", "at_risk_mrr", "scheduled_mrr", "by_hand").fill_null(0)
         )
         .with_columns(
-            committed_mrr=pl.col("ending_mrr") - pl.col("scheduled_mrr"),
+            committed_mrr=pl.col("ending_mrr") + pl.col("scheduled_mrr"),
             organic_expansion_mrr=pl.col("expansion_mrr") - pl.col("by_hand"),
         )
     )

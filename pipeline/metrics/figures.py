@@ -131,18 +131,30 @@ ENDING = pl.col("cancel_at").is_not_null()
 AT_RISK = ENDING | pl.col("past_due_since").is_not_null()
 
 
-def doubtful(snapshot: pl.LazyFrame) -> pl.LazyFrame:
-    """The items of the snapshot that `quality` counts anything of."""
-    return snapshot.filter(DISCOUNTED | AT_RISK)
+def doubtful(snapshot: pl.LazyFrame, scheduled: pl.LazyFrame) -> pl.LazyFrame:
+    """What `quality` counts: the discounted, doubtful or ending items of the snapshot, and changes that are scheduled.
+
+    Args:
+        snapshot: MRR_SNAPSHOT.
+        scheduled: MRR_SCHEDULED; its rows have no `mrr`, but `change_mrr`.
+    """
+    items = snapshot.filter(DISCOUNTED | AT_RISK)
+    return pl.concat(
+        [
+            items.with_columns(change_mrr=pl.when(ENDING).then(-pl.col("mrr")).otherwise(0)),
+            scheduled,
+        ],
+        how="diagonal",
+    )
 
 
-def quality(snapshot: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per month and `member` of the snapshot's items: MRR with a discount, at risk, scheduled to end."""
+def quality(holdings: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per month and `member` of `doubtful`: MRR with a discount, at risk, and what is scheduled to change."""
     mrr = pl.col("mrr")
-    return snapshot.group_by("month", "member").agg(
+    return holdings.group_by("month", "member").agg(
         discounted_mrr=mrr.filter(DISCOUNTED).sum(),
         at_risk_mrr=mrr.filter(AT_RISK).sum(),
-        scheduled_mrr=mrr.filter(ENDING).sum(),
+        scheduled_mrr=pl.col("change_mrr").sum(),
     )
 
 

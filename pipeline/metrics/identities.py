@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.metrics.contributions import ROLL_FORWARD, SPAN
 
-ADDS_UP = (*ROLL_FORWARD[:7], "ending_mrr")
+ADDS_UP = (*ROLL_FORWARD[:7], "ending_mrr", "committed_mrr")
 """The columns whose members sum to the total; transfers sum to zero instead."""
 
 

@@ -27,6 +27,7 @@ from pipeline.metrics.members import (
     named,
     numbered,
 )
+from pipeline.metrics.moves import Moves
 from pipeline.metrics.past import Past, versions, with_versions
 from pipeline.metrics.spec import MetricsSpec
 from pipeline.money import convert
@@ -44,6 +45,16 @@ SNAPSHOT_COLUMNS = (
     "discount_mrr",
     "cancel_at",
     "past_due_since",
+)
+SCHEDULED_COLUMNS = (
+    "month",
+    "account_id",
+    "plan",
+    "product_id",
+    "currency",
+    "billing_interval",
+    "pricing_model",
+    "change_mrr",
 )
 SCHEMA = [("month", pl.Date), ("window_months", pl.Int64)]
 COMPONENT_COLUMNS = (*SPAN, "subscription_item_id", "type", "amount")
@@ -91,7 +102,7 @@ class _Parts:
     """What every dimension breaks down: movements in order of their number (ROW), and what belongs to them by it.
 
     `items` are item movements with their members, as categories (`alone`: of an account's only item), `holdings`
-    items of the snapshot (`figures.doubtful`), `expanding` the components of expanding accounts.
+    items of the snapshot and what is scheduled (`figures.doubtful`), `expanding` the components of expanding accounts.
     """
 
     moves: pl.DataFrame
@@ -113,10 +124,7 @@ class _Breakdown:
 
 
 def tallied(
-    snapshot: pl.LazyFrame,
-    movement: pl.LazyFrame,
-    item_movement: pl.LazyFrame,
-    component: pl.LazyFrame,
+    told: Moves,
     rates: pl.LazyFrame,
     account: pl.LazyFrame,
     spec: MetricsSpec,
@@ -125,10 +133,7 @@ def tallied(
     """The sums of every month and window that `movement` holds, for the total and each dimension.
 
     Args:
-        snapshot: MRR_SNAPSHOT rows of the same months and accounts.
-        movement: MRR_MOVEMENT.
-        item_movement: MRR_ITEM_MOVEMENT of the same months, windows and accounts.
-        component: MRR_MOVEMENT_COMPONENT of the same months, windows and accounts.
+        told: the movements, and what belongs to them.
         rates: FX_RATE of these months and those at which the windows open.
         account: ACCOUNT; accounts that are not in it are `unknown` in every CRM dimension.
         spec: dimensions, targets, bands, versions.
@@ -137,23 +142,25 @@ def tallied(
     fields = fields_of(spec.dimensions)
     known = named(versions(account, past, fields), fields)
     calendar = past.calendar if past else None
-    versioned = with_versions(movement.collect(), known, calendar)
+    versioned = with_versions(told.movement.collect(), known, calendar)
     placed = contributions.placed(versioned)
     moves, causes = contributions.caused(placed.with_row_index(ROW))
-    items = _numbered(item_movement, moves, ITEM_COLUMNS)
+    items = _numbered(told.item_movement, moves, ITEM_COLUMNS)
     still = moves.select(*SPAN, "account_id", ROW).join(items, on=ROW, how="anti")
-    standing = _standing(snapshot, still, rates).collect()
+    standing = _standing(told.snapshot, still, rates).collect()
     dimensions = item_dimensions(spec.dimensions)
     members = {f"{end}_{each.column}": each.at(end) for each in dimensions for end in ENDS}
     held = pl.concat([items, standing]).with_columns(
         **{name: member.cast(pl.Categorical) for name, member in members.items()},
         alone=pl.col(ROW).is_unique(),
     )
-    expanding = component.filter(movement="expansion")
+    expanding = told.component.filter(movement="expansion")
     parts = _Parts(
         moves=moves,
         items=held.lazy(),
-        holdings=figures.doubtful(snapshot.select(SNAPSHOT_COLUMNS)).collect(),
+        holdings=figures.doubtful(
+            told.snapshot.select(SNAPSHOT_COLUMNS), told.scheduled.select(SCHEDULED_COLUMNS)
+        ).collect(),
         expanding=_numbered(expanding, moves, COMPONENT_COLUMNS),
     )
     breakdowns = [*_of_accounts(parts, known, fields, spec), *_of_items(parts, dimensions)]

@@ -15,6 +15,7 @@ from pipeline.mrr.movement import WINDOWS, Movements, moved, movements
 from pipeline.mrr.parts import SPANS, packed, parts, shares
 from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
+from pipeline.mrr.scheduled import scheduled
 from pipeline.mrr.snapshot import history_of, snapshot, snapshot_of
 from pipeline.mrr.valued import Valued
 from pipeline.mrr.within import within
@@ -45,6 +46,7 @@ __all__ = [
     "movements",
     "packed",
     "parts",
+    "scheduled",
     "shares",
     "snapshot",
     "snapshot_of",

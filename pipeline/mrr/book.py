@@ -30,6 +30,9 @@ class Book:
     product: pl.LazyFrame
     account_link: pl.LazyFrame
     fx_rate: pl.LazyFrame
+    subscription_phase: pl.LazyFrame = field(
+        default_factory=lambda: schemas.SUBSCRIPTION_PHASE.empty().lazy()
+    )
     plans: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
     first_paid_on: Mapping[str, str] = field(default_factory=dict)

@@ -27,6 +27,7 @@ from pipeline.schemas.billing import (
     ITEM_TIMELINE,
     PRICE,
     PRODUCT,
+    SUBSCRIPTION_PHASE,
     USAGE_CHARGE,
 )
 from pipeline.schemas.metrics import (
@@ -42,6 +43,7 @@ from pipeline.schemas.mrr import (
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
     MRR_SNAPSHOT,
 )
 from pipeline.schemas.observed import (
@@ -54,6 +56,7 @@ from pipeline.schemas.observed import (
     OBSERVED_PRICE,
     OBSERVED_PRICE_EDIT,
     OBSERVED_PRODUCT,
+    OBSERVED_SCHEDULE,
     OBSERVED_SUBSCRIPTION,
     OBSERVED_UNREADABLE,
 )
@@ -92,6 +95,7 @@ TABLES: dict[str, Table] = {
         PRICE,
         COUPON,
         DISCOUNT,
+        SUBSCRIPTION_PHASE,
         ITEM_TIMELINE,
         USAGE_CHARGE,
         FX_RATE,
@@ -103,6 +107,7 @@ TABLES: dict[str, Table] = {
         CRM_DEAL,
         CRM_DEAL_HISTORY,
         MRR_SNAPSHOT,
+        MRR_SCHEDULED,
         MRR_ITEM_MOVEMENT,
         MRR_MOVEMENT,
         MRR_MOVEMENT_COMPONENT,
@@ -165,6 +170,7 @@ __all__ = [
     "MRR_ITEM_MOVEMENT",
     "MRR_MOVEMENT",
     "MRR_MOVEMENT_COMPONENT",
+    "MRR_SCHEDULED",
     "MRR_SNAPSHOT",
     "OBSERVED",
     "OBSERVED_COUPON",
@@ -175,6 +181,7 @@ __all__ = [
     "OBSERVED_PRICE",
     "OBSERVED_PRICE_EDIT",
     "OBSERVED_PRODUCT",
+    "OBSERVED_SCHEDULE",
     "OBSERVED_SUBSCRIPTION",
     "OBSERVED_UNREADABLE",
     "PRICE",
@@ -190,6 +197,7 @@ __all__ = [
     "SILENCE",
     "SLACK_OUTBOX",
     "SOURCE_SYNC",
+    "SUBSCRIPTION_PHASE",
     "TABLES",
     "USAGE_CHARGE",
     "Column",

@@ -136,6 +136,29 @@ DISCOUNT = Table(
     ),
 )
 
+PHASE_ITEM = pl.Struct({"price_id": pl.String, "quantity": pl.Int64, "coupons": pl.List(pl.String)})
+"""An item of a schedule's phase; `coupons` are those that it names, null one that is given in another way."""
+
+SUBSCRIPTION_PHASE = Table(
+    name="subscription_phase",
+    grain="one row per schedule of a subscription, span of time in which it stood unchanged, and phase",
+    key=("schedule_id", "valid_from", "starts_at"),
+    columns=(
+        text("schedule_id", "Stripe subscription schedule id.", key=True),
+        text("subscription_id", "The subscription that it changes."),
+        instant("created_at", "When the schedule was made."),
+        flag("ends", "The subscription ends with the last phase."),
+        instant("starts_at", "When the phase begins."),
+        flag("last", "No phase comes after it."),
+        Column("coupons", pl.List(pl.String), "Coupons that the phase names, as its items do."),
+        Column("items", pl.List(PHASE_ITEM), "What the subscription has in the phase."),
+        instant("valid_from", "The schedule stands like this from this instant."),
+        instant("valid_to", "It stands like this until before this instant; null while it does."),
+        text("opened_by", "Id of the event or listing that shows it."),
+        text("closed_by", "Id of the event or listing that shows it otherwise, or over."),
+    ),
+)
+
 ITEM_TIMELINE = Table(
     name="item_timeline",
     grain="one row per subscription item and span of time in which nothing about it changes",

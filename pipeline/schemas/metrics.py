@@ -31,7 +31,10 @@ METRIC_COLUMNS = (
     money("transfer_in_mrr", "MRR of accounts or items that became members."),
     money("transfer_out_mrr", "MRR of accounts or items that left the member, a positive number."),
     money("ending_mrr", "MRR at the closing end."),
-    money("committed_mrr", "Ending MRR without what is scheduled to end."),
+    money(
+        "committed_mrr",
+        "Ending MRR once all that is scheduled is done: cancellations and the phases of schedules.",
+    ),
     money("organic_expansion_mrr", "Expansion without price increases and discounts that ended."),
     money("expansion_arr", "Twelve times the expansion MRR."),
     ratio("expansion_rate", "expansion / (starting + fx)."),

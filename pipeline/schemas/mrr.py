@@ -75,6 +75,45 @@ MRR_SNAPSHOT = Table(
     published=SNAPSHOT_PUBLISHED,
 )
 
+MRR_SCHEDULED = Table(
+    name="mrr_scheduled",
+    grain="one row per month and item that a subscription schedule changes after the month's end, as it stood then",
+    key=("month", "subscription_item_id"),
+    partitioned=True,
+    columns=(
+        month_column(),
+        text(
+            "subscription_item_id",
+            "Stripe subscription item id; of an item to come the schedule's id and its place there.",
+            key=True,
+        ),
+        text("account_id", "The account it belongs to."),
+        text("subscription_id", "Stripe subscription id."),
+        text("schedule_id", "Stripe subscription schedule id."),
+        instant("scheduled_at", "When the last phase begins."),
+        text("product_id", "Stripe product id."),
+        text("plan", "Plan, as in mrr_snapshot."),
+        text("currency", "Three-letter lower-case currency."),
+        text("billing_interval", "month, year, or with a count as `3 month`."),
+        text("pricing_model", "seat, flat, tier or usage."),
+        money("change_mrr", "What the item has more, or less, once all that is scheduled is done."),
+    ),
+    published=(
+        "month",
+        "subscription_item_id",
+        "account_id",
+        "subscription_id",
+        "schedule_id",
+        "scheduled_at",
+        "product_id",
+        "plan",
+        "currency",
+        "billing_interval",
+        "pricing_model",
+        "change_mrr",
+    ),
+)
+
 MRR_MOVEMENT = Table(
     name="mrr_movement",
     grain="one row per month, window (in the warehouse the month alone) and account with MRR at either end",

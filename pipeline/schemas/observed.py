@@ -6,7 +6,14 @@ between two records of one object. The payload in the raw store stays the source
 
 import polars as pl
 
-from pipeline.schemas.billing import COUPON, CUSTOMER, DISCOUNT, PRICE_TERMS, PRODUCT
+from pipeline.schemas.billing import (
+    COUPON,
+    CUSTOMER,
+    DISCOUNT,
+    PHASE_ITEM,
+    PRICE_TERMS,
+    PRODUCT,
+)
 from pipeline.schemas.table import UTC, Column, Table, count, flag, instant, text
 
 ITEM_STATE = pl.Struct(
@@ -192,6 +199,34 @@ OBSERVED_DISCOUNT = _observed(
     instant("gone_at", "When it was deleted, in the event that says so."),
 )
 
+OBSERVED_SCHEDULE = Table(
+    name="observed_schedule",
+    grain="one row per event of a subscription schedule or listing of it, and phase",
+    key=("source_account", "schedule_id", "at", "proof", "starts_at"),
+    append_only=True,
+    columns=(
+        text("source_account", "The Stripe account; empty for the key's own.", key=True),
+        text("schedule_id", "Stripe subscription schedule id.", key=True),
+        text("customer_id", "Stripe customer id."),
+        text(
+            "subscription_id",
+            "The subscription that it changes, or changed; null before it begins.",
+        ),
+        instant("at", "The instant at which it stood like this: an event's, or a listing's."),
+        count("turn", "Of one instant: 0 its creation, 1 another event, 2 a listing."),
+        text("proof", "The event or the sync that says so.", key=True),
+        instant("created_at", "When the schedule was made."),
+        instant("stopped_at", "When it was released, canceled or completed."),
+        flag("ends", "The subscription ends with the last phase."),
+        instant("starts_at", "When the phase begins; null where there is none."),
+        Column(
+            "coupons", pl.List(pl.String), "Coupons that the phase names; null: given otherwise."
+        ),
+        Column("items", pl.List(PHASE_ITEM), "What the subscription has in the phase."),
+        *SEEN,
+    ),
+)
+
 OBSERVED_UNREADABLE = Table(
     name="observed_unreadable",
     grain="one row per raw record that is set aside",
@@ -207,7 +242,7 @@ OBSERVED_UNREADABLE = Table(
         text("subscription_id", "The subscription that it is about."),
         text("price_id", "The price that it is about."),
         text("coupon_id", "The coupon that it is about."),
-        flag("concerns", "Whether figures rest on records of its kind."),
+        flag("concerns", "Whether MRR rests on records of its kind."),
         text("reason", "Why it is set aside: its form is odd, or it says too little."),
     ),
 )
@@ -222,6 +257,7 @@ OBSERVED = (
     OBSERVED_SUBSCRIPTION,
     OBSERVED_INVOICE,
     OBSERVED_INVOICE_ITEM,
+    OBSERVED_SCHEDULE,
     OBSERVED_UNREADABLE,
 )
 """Every table of decoded evidence."""

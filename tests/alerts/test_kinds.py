@@ -204,3 +204,14 @@ def test_what_a_month_says_does_not_change_when_months_follow(counts: list[int],
 def test_months_are_those_of_the_figures() -> None:
     (seen,) = judge(SIGNIFICANT, counted([20] * 3)).values()
     assert [each.month for each in seen] == [JANUARY, date(2026, 2, 1), date(2026, 3, 1)]
+
+
+def test_a_plan_that_only_has_something_to_come_is_not_judged() -> None:
+    figures = counted([20] * 12)
+    nobody = figures.with_columns(
+        pl.col(pl.Int64).exclude("window_months", "version") * 0, member=pl.lit("to come")
+    ).with_columns(committed_mrr=pl.lit(5_000_000, dtype=pl.Int64))
+    floor = AlertRule(id="low", kind="floor", metric="expansion_mrr", threshold=1)
+    assert set(judge(floor, pl.concat([figures, nobody]))) == {"all"}
+    committed = floor.model_copy(update={"metric": "committed_mrr"})
+    assert set(judge(committed, pl.concat([figures, nobody]))) == {"all", "to come"}

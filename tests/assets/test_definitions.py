@@ -26,6 +26,7 @@ GROUPS = {
     "crm": {"accounts"},
     "mrr": {
         "mrr_snapshot",
+        "mrr_scheduled",
         "mrr_movement",
         "mrr_item_movement",
         "mrr_movement_component",

@@ -14,6 +14,7 @@ from tests.cli.desk import Desk
 
 FIGURES = (
     schemas.MRR_SNAPSHOT,
+    schemas.MRR_SCHEDULED,
     schemas.MRR_MOVEMENT,
     schemas.MRR_MOVEMENT_COMPONENT,
     schemas.INTRA_MONTH_ACTIVITY,
@@ -33,8 +34,12 @@ FOLDED = (
     schemas.PRICE,
     schemas.COUPON,
     schemas.DISCOUNT,
+    schemas.SUBSCRIPTION_PHASE,
     schemas.CUSTOMER,
 )
+
+PERHAPS = {"mrr_scheduled", "folded subscription_phase"}
+"""What a small company may have none of."""
 
 
 def figures(desk: Desk) -> dict[str, pl.DataFrame]:
@@ -84,7 +89,7 @@ def test_the_raw_records_are_enough(worked: Desk, lost: str) -> None:
     assert "months made anew from the raw records" in said.out
     after = figures(worked)
     for name, frame in before.items():
-        assert frame.height, name
+        assert frame.height or name in PERHAPS, name
         assert_frame_equal(after[name], frame, check_exact=True)
     assert worked.messages == sent
 

@@ -77,9 +77,21 @@ def _prices(*, bolt: int) -> History:
         name="2",
     )
     made.states((BEGUN, state(item("si_fern", "p_euro"))), customer="fern", currency="eur")
-    return made.states(
+    made.states(
         (at(2, 5), state(item("si_gale", "p100"))),
         (at(4, 15), state(item("si_gale", "p120"))), customer="gale")  # fmt: skip
+    phases = [(at(4, 25), "p120"), (at(6, 1), "p200")]
+    return made.records(
+        "subscription_schedule",
+        {
+            "id": "sub_sched_gale", "object": "subscription_schedule", "created": int(at(4, 25).timestamp()),
+            "customer": "cus_gale", "subscription": "sub_gale", "end_behavior": "release",
+            "phases": [
+                {"start_date": int(start.timestamp()), "items": [{"price": name, "quantity": 1}]}
+                for start, name in phases
+            ],
+        },
+    )  # fmt: skip
 
 
 def rates() -> pl.LazyFrame:
@@ -106,11 +118,15 @@ def moved(bolt: int = 24) -> mrr.Movements:
 @cache
 def figures(bolt: int = 24) -> metrics.Metrics:
     found = moved(bolt)
+    worths = mrr.Valued.of(company(bolt), mrr.Policy())
     return metrics.expansion(
-        mrr.snapshot(company(bolt), CALENDAR, [APRIL], mrr.Policy()),
-        found.movement.lazy(),
-        found.item_movement.lazy(),
-        found.component.lazy(),
+        metrics.Moves(
+            mrr.snapshot(company(bolt), CALENDAR, [APRIL], mrr.Policy()),
+            found.movement.lazy(),
+            found.item_movement.lazy(),
+            found.component.lazy(),
+            mrr.scheduled(worths, CALENDAR, [APRIL]).lazy(),
+        ),
         company(bolt).fx_rate,
         ACCOUNT.empty().lazy(),
         SPEC,
@@ -212,8 +228,10 @@ def plans() -> Rows:
     )
     found = mrr.movements(book, CALENDAR, [APRIL], mrr.Policy(), (1,))
     rows = metrics.expansion(
-        mrr.snapshot(book, CALENDAR, [APRIL], mrr.Policy()),
-        found.movement.lazy(), found.item_movement.lazy(), found.component.lazy(),
+        metrics.Moves(
+            mrr.snapshot(book, CALENDAR, [APRIL], mrr.Policy()),
+            found.movement.lazy(), found.item_movement.lazy(), found.component.lazy(),
+        ),
         book.fx_rate, ACCOUNT.empty().lazy(), SPEC,
     ).expansion_metrics.filter(dimension="plan")  # fmt: skip
     columns = ("starting_mrr", "expansion_mrr", "transfer_in_mrr", "transfer_out_mrr", "ending_mrr")

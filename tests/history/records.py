@@ -32,7 +32,10 @@ STREAMS = tuple(
     stream
     for stream in (COUPONS, *LISTS)
     if stream.name
-    in {"customer", "product", "price", "coupon", "subscription", "invoice", "invoiceitem"}
+    in {
+        *("customer", "product", "price", "coupon", "subscription", "invoice", "invoiceitem"),
+        "subscription_schedule",
+    }
 )
 OPEN = frozenset({"draft", "open"})
 HIDDEN = frozenset({"deleted", "applies_to", "currency_options"})
@@ -246,6 +249,7 @@ def book(billing: Any, months: Iterable[date], links: pl.LazyFrame | None = None
         price=billing.price.lazy(),
         coupon=billing.coupon.lazy(),
         product=billing.product.lazy(),
+        subscription_phase=billing.subscription_phase.lazy(),
         account_link=empty_links() if links is None else links,
         fx_rate=pl.LazyFrame(rows, schema=schemas.FX_RATE.schema),
     )
@@ -290,6 +294,7 @@ class Histories:
     def __init__(self, lives: Sequence[Life], end: datetime, timezone: str = "UTC") -> None:
         self.lives = lives
         self.evidence: list[Evidence] = []
+        self.companies: list[Company] = []
         self.truths: list[Truth] = []
         links: dict[str, str] = {}
         for life in lives:
@@ -314,6 +319,7 @@ class Histories:
                 )
             links |= accounts
             self.evidence.append(evidence)
+            self.companies.append(company)
             self.truths.append(Truth(company, rate, accounts, timezone))
         self.months = sorted({month for truth in self.truths for month in truth.months()})
         first = self.months[0] if self.months else None

@@ -108,7 +108,7 @@ class History:
                 data["previous_attributes"] = {"items": before["items"]}
             if kind == "deleted" and before is not None:
                 shown["items"] = before["items"]
-            self._event(f"customer.subscription.{kind}", seconds, data)
+            self.event(f"customer.subscription.{kind}", seconds, data)
             before = shown
         return self
 
@@ -158,7 +158,7 @@ class History:
                     key: value for key, value in before.items() if value != shown[key]
                 }
             if number not in missed:
-                self._event(f"customer.subscription.{kind}", seconds, data)
+                self.event(f"customer.subscription.{kind}", seconds, data)
             before = shown
         return self
 
@@ -218,7 +218,8 @@ class History:
         }  # fmt: skip
         self.rows.append(_row("invoice", record, NOW))
 
-    def _event(self, kind: str, at: int, data: dict[str, Any]) -> None:
+    def event(self, kind: str, at: int, data: dict[str, Any]) -> None:
+        """One more event of a type, at an instant in seconds."""
         self.count += 1
         record = {
             "id": f"evt_{self.count:04}",

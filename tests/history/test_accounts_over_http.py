@@ -134,7 +134,7 @@ def test_attribution_is_the_truth(
     held = book(lived.folded, months, lived.accounts.account_link.lazy())
     policy = mrr.Policy()
     component = mrr.movements(held, calendar, months, policy).component
-    planned = schedules.phases(lived.stripe, lived.company.now)
+    planned = schedules.planned(lived.folded.subscription_phase.lazy())
     dated = attribution.dated(component.lazy(), held, policy, calendar, planned)
     rules = attribution.AttributionRules.of(lived.settings.config)
     said = attribution.attributed(dated, crm_of(lived.accounts, held), rules)

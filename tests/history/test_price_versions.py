@@ -70,7 +70,7 @@ class Synced(History):
         """Events that say that the price was updated; they show no options."""
         for when in instants:
             data = {"object": {"id": "p", "object": "price"}, "previous_attributes": {}}
-            self._event("price.updated", int(when.timestamp()), data)
+            self.event("price.updated", int(when.timestamp()), data)
         return self
 
     def billed(

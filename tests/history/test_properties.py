@@ -20,7 +20,7 @@ from pipeline.config.policy import PRESETS
 from pipeline.months import add_months
 from pipeline.mrr.snapshot import account_evidence
 from pipeline.sandbox.company import FEATURES, RARE, Company
-from pipeline.schemas import ACCOUNT, COVERAGE, RAW_RECORD
+from pipeline.schemas import ACCOUNT, COVERAGE, RAW_RECORD, SUBSCRIPTION_PHASE
 from tests.history.against_truth import ITEM_FIELDS, Comparison, compare_accounts
 from tests.history.records import STREAMS, Histories, Life, upgrading
 
@@ -190,10 +190,11 @@ def test_synced_within_30_days_from_the_start_everything_is_exact(seed: int) -> 
 
 
 def frames_of(folded: billing.Billing) -> dict[str, pl.DataFrame]:
-    """The timeline and the usage charges in the order of their keys."""
+    """The timeline, the usage charges and the phases of schedules in the order of their keys."""
     return {
         "item_timeline": folded.item_timeline.sort("subscription_item_id", "valid_from"),
         "usage_charge": folded.usage_charge.sort("subscription_item_id", "period_start"),
+        "subscription_phase": folded.subscription_phase.sort(SUBSCRIPTION_PHASE.key),
     }
 
 
@@ -245,6 +246,8 @@ def test_how_often_it_was_synced_changes_nothing(seed: int) -> None:
     one, other = (frames_of(each.folded()) for each in (rare, nightly))
     assert_frame_equal(one["item_timeline"].drop(proofs), other["item_timeline"].drop(proofs))
     assert_frame_equal(one["usage_charge"], other["usage_charge"])
+    phases = (each["subscription_phase"].drop(proofs) for each in (one, other))
+    assert_frame_equal(*phases)
 
 
 def people(movement: pl.DataFrame, snapshot: pl.DataFrame, draw: random.Random) -> pl.LazyFrame:
@@ -276,14 +279,18 @@ def test_everything_adds_up_under_every_preset(seed: int) -> None:
         policy = mrr.Policy.from_switches(switches | {"policy": name})
         snapshot = mrr.snapshot(held, calendar, months, policy).collect()
         moved = mrr.movements(held, calendar, months, policy, WINDOWS)
+        to_come = mrr.scheduled(mrr.Valued.of(held, policy), calendar, months)
         movement = moved.movement.lazy()
         assert metrics.check_roll_forward(movement).is_empty()
         assert metrics.check_components(movement, moved.component.lazy()).is_empty()
         found = metrics.expansion(
-            snapshot.lazy(),
-            movement,
-            moved.item_movement.lazy(),
-            moved.component.lazy(),
+            metrics.Moves(
+                snapshot.lazy(),
+                movement,
+                moved.item_movement.lazy(),
+                moved.component.lazy(),
+                to_come.lazy(),
+            ),
             held.fx_rate,
             people(moved.movement, snapshot, draw),
             EVERYTHING,
@@ -296,6 +303,15 @@ def test_everything_adds_up_under_every_preset(seed: int) -> None:
         assert dict(total.select("month", "ending_mrr").iter_rows()) == {
             month: ending.get(month, 0) for month in total["month"]
         }
+        by_member = found.expansion_metrics.filter(window_months=1).group_by("month", "dimension")
+        committed = by_member.agg(pl.col("committed_mrr").sum()).drop("dimension").unique()
+        assert dict(committed.iter_rows()) == {
+            month: ending.get(month, 0)
+            - snapshot.filter(pl.col("cancel_at").is_not_null(), month=month)["mrr"].sum()
+            + to_come.filter(month=month)["change_mrr"].sum()
+            for month in total["month"]
+        }
+        assert committed.height == total.height, "of every dimension the same"
         cohorts = metrics.cohorts(snapshot.lazy(), held.fx_rate, months)
         summed = cohorts.group_by("month").agg(
             pl.col("retained_mrr").sum() + pl.col("expansion_mrr").sum()

@@ -18,6 +18,7 @@ from pipeline.schemas import (
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
     MRR_SNAPSHOT,
 )
 from pipeline.schemas.mrr import ITEM_END
@@ -173,6 +174,25 @@ def snapshot_row(row: Mapping[str, Any]) -> dict[str, Any] | None:
         "list_mrr": row["closing_mrr"],
         "discount_mrr": 0,
     }
+
+
+def scheduled_of(snapshot: pl.DataFrame) -> pl.DataFrame:
+    """What schedules change: some items get more, some leave for another plan; none that is to end."""
+    change = (
+        pl.when(pl.int_range(pl.len()) % 2 == 0)
+        .then(pl.lit(7_000_001, dtype=pl.Int64))
+        .otherwise(-pl.col("mrr"))
+    )
+    held = snapshot.filter(pl.col("cancel_at").is_null(), pl.col("mrr") > 0)
+    changed = held.with_columns(change_mrr=change)
+    elsewhere = changed.filter(pl.col("change_mrr") < 0).with_columns(
+        pl.format("{} to come", "subscription_item_id").alias("subscription_item_id"),
+        plan=pl.lit("To come"),
+        change_mrr=pl.lit(3_000_002, dtype=pl.Int64),
+    )
+    unknown = [pl.lit(None).alias(name) for name in ("schedule_id", "scheduled_at")]
+    rows = pl.concat([changed, elsewhere]).lazy().with_columns(unknown)
+    return MRR_SCHEDULED.conform(rows).collect()
 
 
 def frame(schema: pl.Schema, rows: list[dict[str, Any]]) -> pl.LazyFrame:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline import mrr, schemas
+from pipeline import billing, mrr, schemas
 from pipeline.billing import schedules
 from pipeline.metrics.attribution import AttributionRules, Crm, attributed, dated
 from pipeline.months import Calendar
@@ -39,12 +39,16 @@ def changes(
     book = history.mrr_book()
     component = mrr.movements(book, calendar, [month], POLICY).component.lazy()
     raw = pl.LazyFrame(list(records), schema=schemas.RAW_RECORD.schema)
-    found = dated(component, book, POLICY, calendar, schedules.phases(raw, NOW))
+    found = dated(component, book, POLICY, calendar, planned_by(raw))
     assert found.height == component.filter(window_months=1, movement="expansion").collect().height
     return {
         (row["subscription_item_id"], row["type"]): (row["at"], row["schedule_id"])
         for row in found.to_dicts()
     }
+
+
+def planned_by(raw: pl.LazyFrame) -> pl.LazyFrame:
+    return schedules.planned(schedules.phases(billing.decode(raw).schedule))
 
 
 def of(*states: tuple[datetime, dict[str, Any]], **more: Any) -> History:
@@ -178,7 +182,7 @@ def test_a_phase_that_had_just_begun_planned_the_change(record: Any, by_schedule
     assert found == {SEATS: (at(3, 12), "sub_sched_1" if by_schedule else None)}
     component = mrr.movements(GROWN.mrr_book(), CALENDAR, [MARCH], POLICY).component.lazy()
     raw = pl.LazyFrame(planned(record), schema=schemas.RAW_RECORD.schema)
-    parts = dated(component, GROWN.mrr_book(), POLICY, CALENDAR, schedules.phases(raw, NOW))
+    parts = dated(component, GROWN.mrr_book(), POLICY, CALENDAR, planned_by(raw))
     said = attributed(parts, Crm.nothing(), AttributionRules())
     assert said["attribution"].item() == ("contractual" if by_schedule else "unknown")
     assert said["evidence"].item() == ('["sub_sched_1"]' if by_schedule else "[]")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 
 from pipeline.config import Dimensions
-from pipeline.metrics import MetricsSpec, expansion
-from tests.metrics.item_books import NO_RATES, Book, books
+from pipeline.metrics import MetricsSpec, Moves, expansion
+from tests.metrics.item_books import NO_RATES, Book, books, scheduled_of
 
 SPEC = MetricsSpec(dimensions=Dimensions(account=("owner",), item=("plan",), crossed=()))
 SOON = datetime(2026, 3, 1, tzinfo=UTC)
@@ -145,18 +145,24 @@ def figures_of(parts: list[Row], window: int) -> Row:
     }
 
 
-def quality_by_hand(book: Book, snapshot: pl.DataFrame) -> dict[tuple[str, str], Row]:
-    """Dimension and member -> MRR with a discount, at risk, and scheduled to end."""
+def quality_by_hand(
+    book: Book, snapshot: pl.DataFrame, scheduled: pl.DataFrame
+) -> dict[tuple[str, str], Row]:
+    """Dimension and member -> MRR with a discount, at risk, and what is scheduled to end or change."""
     owners = dict(book.account.select("account_id", "owner").collect().iter_rows())
     found: dict[tuple[str, str], Row] = defaultdict(
-        lambda: dict.fromkeys(("discounted", "risk", "ends"), 0)
+        lambda: dict.fromkeys(("discounted", "risk", "ends", "changes"), 0)
     )
+
+    def keys(item: Row) -> tuple[tuple[str, str], ...]:
+        owner, plan = owners[item["account_id"]] or "unknown", item["plan"] or "unknown"
+        return ("total", "all"), ("owner", owner), ("plan", plan)
+
+    for item in scheduled.to_dicts():
+        for key in keys(item):
+            found[key]["changes"] += item["change_mrr"]
     for item in snapshot.to_dicts():
-        for key in (
-            ("total", "all"),
-            ("owner", owners[item["account_id"]] or "unknown"),
-            ("plan", item["plan"] or "unknown"),
-        ):
+        for key in keys(item):
             ends = item["cancel_at"] is not None
             found[key]["discounted"] += item["mrr"] * (item["discount_mrr"] > 0)
             found[key]["risk"] += item["mrr"] * (ends or item["past_due_since"] is not None)
@@ -167,23 +173,27 @@ def quality_by_hand(book: Book, snapshot: pl.DataFrame) -> dict[tuple[str, str],
 @given(book=books())
 def test_every_figure_is_that_of_a_person_with_the_rows(book: Book) -> None:
     snapshot = quality_of(book)
+    scheduled = scheduled_of(snapshot)
     found = expansion(
-        snapshot.lazy(),
-        book.movement,
-        book.item_movement,
-        book.component,
+        Moves(snapshot.lazy(), book.movement, book.item_movement, book.component, scheduled.lazy()),
         NO_RATES,
         book.account,
         SPEC,
     ).expansion_metrics
-    quality = quality_by_hand(book, snapshot)
+    quality = quality_by_hand(book, snapshot, scheduled)
     expected = {key: figures_of(parts, key[0]) for key, parts in parts_of(book).items()}
     amounts = ("starting_mrr", "fx_mrr", "ending_mrr", "transfer_in_mrr", "transfer_out_mrr")
     buckets = ("new_mrr", "expansion_mrr", "contraction_mrr", "churned_mrr", "reactivation_mrr")
-    # A member of which nothing is told has no row.
-    expected = {
+    # A member of which nothing is told has no row, unless something is to come.
+    told = {
         key: row for key, row in expected.items() if any(row[name] for name in (*amounts, *buckets))
     }
+    to_come = {key for key, held in quality.items() if held["ends"] != held["changes"]}
+    expected = {
+        (window, *key): figures_of([], window)
+        for window in {key[0] for key in told}
+        for key in to_come
+    } | told
     rows = {
         (row["window_months"], row["dimension"], row["member"]): row
         for row in found.iter_rows(named=True)
@@ -196,4 +206,4 @@ def test_every_figure_is_that_of_a_person_with_the_rows(book: Book) -> None:
         held = quality[key[1:]]
         assert row["discounted_mrr"] == held["discounted"], key
         assert row["at_risk_mrr"] == held["risk"], key
-        assert row["committed_mrr"] == row["ending_mrr"] - held["ends"], key
+        assert row["committed_mrr"] == row["ending_mrr"] - held["ends"] + held["changes"], key

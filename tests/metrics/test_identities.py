@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pipeline.config import Dimensions
 from pipeline.metrics import (
     MetricsSpec,
+    Moves,
     check_components,
     check_members,
     check_roll_forward,
@@ -15,7 +16,7 @@ from pipeline.metrics import (
     expansion,
     tallied,
 )
-from tests.metrics.item_books import NO_RATES, Book, books, one_account_each
+from tests.metrics.item_books import NO_RATES, Book, books, one_account_each, scheduled_of
 
 EVERYTHING = MetricsSpec(
     dimensions=Dimensions(
@@ -26,12 +27,15 @@ EVERYTHING = MetricsSpec(
 )
 
 
+def moves_of(book: Book) -> list[pl.LazyFrame]:
+    """What `Moves` holds; something is scheduled for some items."""
+    to_come = scheduled_of(book.snapshot.collect()).lazy()
+    return [book.snapshot, book.movement, book.item_movement, book.component, to_come]
+
+
 def metrics_of(book: Book, spec: MetricsSpec = EVERYTHING):
     return expansion(
-        book.snapshot,
-        book.movement,
-        book.item_movement,
-        book.component,
+        Moves(*moves_of(book)),
         NO_RATES,
         book.account,
         spec,
@@ -50,12 +54,12 @@ def test_every_identity_holds_for_every_book(book: Book) -> None:
 @given(book=books(), of=st.integers(2, 4))
 def test_lots_of_accounts_say_what_all_together_say(book: Book, of: int) -> None:
     whole = metrics_of(book)
-    frames = (book.snapshot, book.movement, book.item_movement, book.component)
+    frames = moves_of(book)
     tallies = []
     for number in range(of):
         own = pl.col("account_id").hash() % of == number
         lot = [frame.filter(own) for frame in frames]
-        tallies.append(tallied(*lot, NO_RATES, book.account, EVERYTHING))
+        tallies.append(tallied(Moves(*lot), NO_RATES, book.account, EVERYTHING))
     together = concluded(tallies, EVERYTHING)
     assert together.expansion_metrics.equals(whole.expansion_metrics)
     assert together.expansion_by_type.equals(whole.expansion_by_type)

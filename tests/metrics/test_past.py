@@ -13,6 +13,7 @@ from pipeline.crm.past import touched
 from pipeline.metrics import (
     Metrics,
     MetricsSpec,
+    Moves,
     Past,
     check_members,
     check_types,
@@ -53,7 +54,7 @@ def present(told: Told) -> pl.LazyFrame:
 
 def metrics_of(book: Book, told: Told, calendar: Calendar = LATER) -> Metrics:
     parts = (book.snapshot, book.movement, book.item_movement, book.component)
-    return expansion(*parts, NO_RATES, present(told), SPEC, Past(history(told), calendar))
+    return expansion(Moves(*parts), NO_RATES, present(told), SPEC, Past(history(told), calendar))
 
 
 def members(found: Metrics, dimension: str, window: int = 1) -> dict[str, tuple[int, ...]]:
@@ -289,7 +290,9 @@ def test_every_dimension_is_there() -> None:
         )
     )
     parts = (book.snapshot, book.movement, book.item_movement, book.component)
-    rows = expansion(*parts, NO_RATES, account, spec, Past(history(told), LATER)).expansion_metrics
+    rows = expansion(
+        Moves(*parts), NO_RATES, account, spec, Past(history(told), LATER)
+    ).expansion_metrics
     assert dict(
         rows.filter(pl.col("dimension") != "total").select("dimension", "member").rows()
     ) == {

@@ -3,16 +3,13 @@
 import pytest
 
 from pipeline.config import Benchmarks, Dimensions, Target
-from pipeline.metrics import MetricsSpec, expansion
+from pipeline.metrics import MetricsSpec, Moves, expansion
 from tests.metrics.item_books import NO_RATES, Book, one_account_each
 
 
 def metrics_of(book: Book, spec: MetricsSpec | None = None):
     return expansion(
-        book.snapshot,
-        book.movement,
-        book.item_movement,
-        book.component,
+        Moves(book.snapshot, book.movement, book.item_movement, book.component),
         NO_RATES,
         book.account,
         spec or MetricsSpec(),

@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 NOW = datetime(2026, 11, 6, 3, tzinfo=UTC)
 NIGHTLY = '{"expansion/purpose": "nightly"}'
 MONTHLY = (
-    *("mrr_snapshot", "mrr_movement", "mrr_item_movement", "mrr_movement_component"),
+    *("mrr_snapshot", "mrr_scheduled", "mrr_movement", "mrr_item_movement"),
+    "mrr_movement_component",
     *("intra_month_activity", "expansion_metrics", "expansion_by_type", "expansion_cohort"),
     *("cohort_growth", "warehouse"),
 )

@@ -6,7 +6,7 @@ import polars as pl
 from sqlalchemy import Engine, insert
 
 from pipeline.database import table_of
-from pipeline.metrics import MetricsSpec, cohort_growth, cohorts, expansion
+from pipeline.metrics import MetricsSpec, Moves, cohort_growth, cohorts, expansion
 from pipeline.money import MICRO, RATE_SCALE
 from pipeline.months import add_months
 from pipeline.publish import publish_months, replace_table
@@ -75,10 +75,7 @@ def _month(place: int, window: int) -> dict[str, pl.DataFrame]:
     )
     moved = book.movement.with_columns(provisional=pl.lit(month == MONTHS[-1]))
     found = expansion(
-        book.snapshot,
-        moved,
-        book.item_movement,
-        book.component,
+        Moves(book.snapshot, moved, book.item_movement, book.component),
         NO_RATES,
         book.account,
         MetricsSpec(),
@@ -113,7 +110,7 @@ def _note(warehouse: Engine) -> None:
         "old": 0.05,
         "new": 0.06,
         "cause": "evidence",
-        "evidence": None,
+        "evidence": "evt_2, in_<1>",
         "at": at,
     }
     with warehouse.begin() as connection:

@@ -200,6 +200,7 @@ def test_what_stands_beside_the_figures(filled: Engine, tmp_path: Path) -> None:
     told = escape("('expansion-floor', 0.01, 0.02) <b>").replace("&#x27;", "&#39;")
     assert f"</strong>: {told}" in page, "the alert of the month"
     assert re.search(r"5\.00%</td><td[^>]*>6\.00%</td><td>evidence, 2027-02-04", page), "restated"
+    assert "v2 was brought by <code>evt_2, in_&lt;1&gt;</code>" in page
     assert "No CRM is connected" not in page, "accounts came from a CRM"
     assert "no expansion to attribute" in page, "and attribution is empty: a sentence says so"
     assert "expansion explain --account acc_0" in page

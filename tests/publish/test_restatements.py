@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 from sqlalchemy import Engine
 
-from pipeline.metrics import MetricsSpec, expansion
+from pipeline.metrics import MetricsSpec, Moves, expansion
 from pipeline.publish import publish_months, published, restate
 from pipeline.schemas import EXPANSION_METRICS, RESTATEMENT
 from tests.metrics.item_books import JANUARY, NO_RATES, one_account_each
@@ -17,10 +17,7 @@ FEBRUARY = date(2026, 2, 1)
 def metrics(closing: int, *, month: date = JANUARY, window: int = 1) -> pl.DataFrame:
     book = one_account_each({"a": (100, closing), "b": (50, 50)}, month=month, window=window)
     return expansion(
-        book.snapshot,
-        book.movement,
-        book.item_movement,
-        book.component,
+        Moves(book.snapshot, book.movement, book.item_movement, book.component),
         NO_RATES,
         book.account,
         MetricsSpec(),

@@ -10,7 +10,7 @@ from rich.console import Console
 from sqlalchemy import Engine, insert
 
 from pipeline.database import table_of
-from pipeline.metrics import MetricsSpec, expansion
+from pipeline.metrics import MetricsSpec, Moves, expansion
 from pipeline.months import add_months
 from pipeline.publish import Summary, publish_months, replace_table, summary
 from pipeline.publish.render import render
@@ -33,10 +33,7 @@ def fill(warehouse: Engine, count: int = 14) -> None:
             )
             moved = book.movement.with_columns(provisional=pl.lit(month == months[-1]))
             found = expansion(
-                book.snapshot,
-                moved,
-                book.item_movement,
-                book.component,
+                Moves(book.snapshot, moved, book.item_movement, book.component),
                 NO_RATES,
                 book.account,
                 MetricsSpec(),

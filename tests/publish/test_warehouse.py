@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from sqlalchemy import Engine, text
 
 from pipeline.errors import SchemaMismatch
-from pipeline.metrics import MetricsSpec, expansion
+from pipeline.metrics import MetricsSpec, Moves, expansion
 from pipeline.months import add_months
 from pipeline.publish import publish_months, published, replace_table
 from pipeline.schemas import (
@@ -29,10 +29,7 @@ FEBRUARY = date(2026, 2, 1)
 
 def frames(book: Book) -> dict[str, pl.DataFrame]:
     found = expansion(
-        book.snapshot,
-        book.movement,
-        book.item_movement,
-        book.component,
+        Moves(book.snapshot, book.movement, book.item_movement, book.component),
         NO_RATES,
         book.account,
         MetricsSpec(),

@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.alerts.observations import Observation, Seen
 from pipeline.alerts.rules import metric_of
 from pipeline.config import AlertRule
+from pipeline.metrics.contributions import ROLL_FORWARD
 from pipeline.money import MICRO
 from pipeline.schemas import EXPANSION_METRICS
 
@@ -38,8 +39,11 @@ def rows(rule: AlertRule, metrics: pl.DataFrame) -> pl.LazyFrame:
     Money is in major units; `base` is the opening MRR at the month's rates.
     """
     name = metric_of(rule)
+    # A member that only has something to come has a row of zeros; nobody is in it yet.
+    there = pl.any_horizontal(pl.col(*ROLL_FORWARD) != 0)
     return (
         metrics.lazy()
+        .filter(there | pl.lit(name == "committed_mrr"))
         .filter(
             (pl.col("dimension") == rule.dimension)
             & (pl.col("window_months") == rule.window_months)

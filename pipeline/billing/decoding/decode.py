@@ -14,6 +14,7 @@ from pipeline.billing.accounts import own
 from pipeline.billing.decoding import bills, catalogue, pricing
 from pipeline.billing.decoding import payload as p
 from pipeline.billing.decoding.lacking import lacking
+from pipeline.billing.decoding.schedules import schedules
 from pipeline.billing.decoding.subscriptions import subscriptions
 from pipeline.billing.unreadable import TOO_LITTLE, named, odd_type, set_aside
 from pipeline.schemas import Table
@@ -32,6 +33,7 @@ class Evidence:
     subscription: pl.LazyFrame
     invoice: pl.LazyFrame
     invoice_item: pl.LazyFrame
+    schedule: pl.LazyFrame
     unreadable: pl.LazyFrame
 
     @staticmethod
@@ -96,6 +98,7 @@ def _decoded(currencies: Sequence[str], raw: pl.LazyFrame) -> Evidence:
         subscriptions(raw),
         bills.invoices(raw),
         bills.invoice_items(raw),
+        schedules(raw),
         schemas.OBSERVED_UNREADABLE.empty().lazy(),
     )
     conformed = [table.conform(frame) for table, frame in zip(schemas.OBSERVED, made, strict=True)]

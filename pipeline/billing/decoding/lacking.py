@@ -92,6 +92,12 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
         | (pl.col("proration") & _null(*PRORATION)),
     ),
     (
+        schemas.OBSERVED_SCHEDULE,
+        _null("schedule_id", "created_at")
+        | (pl.col("starts_at").is_not_null() & _null("items"))
+        | _null_inside("items", "price_id"),
+    ),
+    (
         schemas.OBSERVED_PRICE,
         pl.col("listed")
         & (

@@ -202,6 +202,37 @@ COUPON_FIELDS: dict[str, type[pl.DataType] | pl.DataType] = {
     "embedded": B,
 }
 
+_PHASE_DISCOUNTS = pl.List(pl.Struct({"coupon": S, "discount": S, "promotion_code": S}))
+
+_PHASE_ITEM = pl.Struct({"price": S, "plan": S, "quantity": N, "discounts": _PHASE_DISCOUNTS})
+
+SCHEDULE = pl.Struct(
+    {
+        "id": S,
+        "customer": S,
+        "subscription": S,
+        "released_subscription": S,
+        "created": N,
+        "released_at": N,
+        "canceled_at": N,
+        "completed_at": N,
+        "end_behavior": S,
+        "phases": pl.List(
+            pl.Struct(
+                {
+                    "start_date": N,
+                    "coupon": S,
+                    "discounts": _PHASE_DISCOUNTS,
+                    "items": pl.List(_PHASE_ITEM),
+                    "plans": pl.List(_PHASE_ITEM),
+                }
+            )
+        ),
+    }
+)
+
+EVENT_SCHEDULE = pl.Struct({"type": S, "data": pl.Struct({"object": SCHEDULE})})
+
 DISCOUNT = pl.Struct(
     {
         "id": S,

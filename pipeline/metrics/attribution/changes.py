@@ -49,7 +49,7 @@ def dated(
         book: timeline, usage, prices and links.
         policy: which states count.
         calendar: the ends of months.
-        planned: phases of subscription schedules (`billing.schedules.phases`).
+        planned: phases of subscription schedules (`billing.schedules.planned`).
     """
     parts = component.filter(
         (pl.col("window_months") == 1) & (pl.col("movement") == "expansion")

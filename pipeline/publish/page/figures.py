@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from pipeline import schemas
 from pipeline.database import table_of
+from pipeline.metrics.contributions import ROLL_FORWARD
 from pipeline.months import add_months
 from pipeline.publish.brought import Brought, brought
 from pipeline.publish.page.accounts import Mover, movers
@@ -118,6 +119,8 @@ def _members(connection: Connection, month: date, dimension: str) -> tuple[Row, 
             table.c.dimension == dimension,
             table.c.window_months == 1,
             table.c.month == month,
+            # A member that only has something to come is nobody's yet.
+            or_(*(table.c[name] != 0 for name in ROLL_FORWARD)),
         )
         .order_by(table.c.expansion_mrr.desc(), table.c.member),
     )

@@ -151,9 +151,9 @@ def quality(found: Month) -> str:
         )
     return (
         f"Of the ending MRR, {words.money(row['discounted_mrr'])} has a discount and "
-        f"{words.money(row['at_risk_mrr'])} is past due or scheduled to end; "
-        f"{words.money(row['committed_mrr'])} is not scheduled to end. Without price increases and changed "
-        f"discounts, expansion was {words.money(row['organic_expansion_mrr'])}.{left}"
+        f"{words.money(row['at_risk_mrr'])} is past due or scheduled to end; with every scheduled end and change it "
+        f"comes to {words.money(row['committed_mrr'])}. Without price increases and changed discounts, expansion was "
+        f"{words.money(row['organic_expansion_mrr'])}.{left}"
     )
 
 

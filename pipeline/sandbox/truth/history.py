@@ -5,8 +5,8 @@ bound and did not end before it). What does not: money in the reporting currency
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pipeline.sandbox.company.books import Books
@@ -89,6 +89,36 @@ class History:
             state = _state(ledger, bound)
             if state is not None and counts(state):
                 drafts.append(self._draft(ledger, state, bound))
+        amounts = self._shared_amounts(drafts)
+        return [self._value(draft, amounts) for draft in drafts]
+
+    def planned(
+        self, ledgers: list[ItemLedger], items: Sequence[tuple[str, int | None]], bound: int
+    ) -> list[Standing]:
+        """The items that a phase gives a subscription which counts, as if it had them just before `bound`.
+
+        Args:
+            ledgers: the subscription's.
+            items: price and quantity of each; one of a price that it has is that item, in order of their ids.
+            bound: whose prices and discounts hold.
+        """
+        held = [
+            (ledger, state)
+            for ledger in sorted(ledgers, key=lambda each: each.item)
+            if (state := _state(ledger, bound)) is not None and counts(state)
+        ]
+        free, drafts = list(held), []
+        for number, (price, quantity) in enumerate(items):
+            same = next((each for each in free if each[1].price == price), None)
+            if same:
+                free.remove(same)
+                ledger, state = same
+            else:
+                first, state = min(held, key=lambda each: self.prices[each[1].price].metered)
+                bare = [each._replace(item_discounts=()) for each in first.periods]
+                ledger = replace(first, item=f"to come {number}", periods=bare, usages=[])
+            state = state._replace(price=price, quantity=quantity)
+            drafts.append(self._draft(ledger, state, bound))
         amounts = self._shared_amounts(drafts)
         return [self._value(draft, amounts) for draft in drafts]
 

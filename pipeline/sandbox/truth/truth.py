@@ -91,12 +91,13 @@ class Truth:
         key = (month, rates_of)
         if key not in self._valued:
             self._valued[key] = {
-                each.ledger.item: self._valued_at(each, rates_of)
+                each.ledger.item: self.valued(each, rates_of)
                 for each in self.history.standing(self.bound(month))
             }
         return self._valued[key]
 
-    def _valued_at(self, standing: Standing, rates_of: date) -> ItemValue:
+    def valued(self, standing: Standing, rates_of: date) -> ItemValue:
+        """A counting item at the rates of a month."""
         customer, currency = standing.ledger.customer, standing.ledger.currency
         account = self.accounts.get(customer, customer)
         return item_value(standing, account, self.plans, self.rates(rates_of, currency))
@@ -151,7 +152,7 @@ class Truth:
             after = sorted(second + 0.5 for second in seconds if opened <= second < closed)
             values = [
                 {
-                    each.ledger.item: self._valued_at(each, month).mrr
+                    each.ledger.item: self.valued(each, month).mrr
                     for ledgers in group
                     for each in self.history.of_subscription(ledgers, bound)
                 }

@@ -203,6 +203,7 @@ SCHEDULE = _shape(
         items=_shape(
             "plan price quantity", discounts=_PHASE_DISCOUNT, metadata=WHOLE, tax_rates=_TAX_RATE
         ),
+        plans=_shape("plan quantity"),
         metadata=WHOLE,
     ),
 )
