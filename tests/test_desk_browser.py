@@ -19,7 +19,7 @@ GROUPS = (
     *("publish", "alerts"),
 )
 MONTHLY = 'group:"mrr" or group:"metrics" or group:"attribution" or key:"warehouse"'
-ASSETS = 14
+ASSETS = 15
 """How many assets that selects."""
 FIRST, LAST = "2026-02", "2026-04"
 RUNS = """
