@@ -73,9 +73,12 @@ def computed(share: Share) -> Computed:
         frames, violated = {MRR_SNAPSHOT: held}, NOT_LOOKED_AT
         if unvalued.is_empty():
             moved, violated = movements(valued, calendar, part)
-            frames |= {MRR_SCHEDULED: mrr.scheduled(valued, calendar, part), **moved}
+            frames |= moved
         violations.append((unvalued, *violated))
         written.add(frames, part, share.number, share.of)
+    if all(each[0].is_empty() for each in violations):
+        to_come = {MRR_SCHEDULED: mrr.scheduled(valued, calendar, share.months)}
+        written.add(to_come, share.months, share.number, share.of)
     return written, _each(violations)
 
 

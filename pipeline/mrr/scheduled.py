@@ -6,6 +6,7 @@ Source of the rule: docs/method.md, "Metrics" (committed MRR).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -20,8 +21,9 @@ from pipeline.mrr.valued import Valued
 
 ITEM = "subscription_item_id"
 SUBSCRIPTION = ["month", "subscription_id"]
-ACCOUNT = ["month", "account_id"]
 NAMED = ("account_id", "subscription_id", "schedule_id", "scheduled_at")
+ROWS = 50_000
+"""Subscriptions with a schedule at month ends that are valued together."""
 MEMBERS = ("product_id", "plan", "currency", "billing_interval", "pricing_model")
 
 
@@ -38,14 +40,37 @@ def scheduled(worths: Valued, calendar: Calendar, months: Sequence[date]) -> pl.
         calendar: when months end.
         months: which.
     """
-    plans = _plans(worths, calendar, months)
+    planned = _planned(worths)
+    together = max(1, ROWS // max(1, planned.book.subscription_phase.collect().height))
+    ordered = sorted(months)
+    parts = [ordered[at : at + together] for at in range(0, len(ordered), together)]
+    found = [_changes(planned, calendar, part) for part in parts]
+    return pl.concat([schemas.MRR_SCHEDULED.empty(), *found])
+
+
+def _planned(worths: Valued) -> Valued:
+    """The last phases of these accounts' schedules, and what accounts that have one are worth."""
+    theirs = worths.spans.lazy().select("subscription_id", "account_id").unique()
+    last = worths.book.subscription_phase.filter("last")
+    phases = last.join(theirs, on="subscription_id", how="semi").collect()
+    accounts = theirs.join(phases.lazy(), on="subscription_id", how="semi").collect()
+    return replace(
+        worths,
+        book=replace(worths.book, subscription_phase=phases.lazy()),
+        spans=worths.spans.join(accounts, on="account_id", how="semi"),
+    )
+
+
+def _changes(worths: Valued, calendar: Calendar, months: Sequence[date]) -> pl.DataFrame:
+    """`scheduled` of as many months as fit into memory."""
+    plans = _plans(worths.book, calendar, months)
     if plans.is_empty():
         return schemas.MRR_SCHEDULED.empty()
-    rates = worths.book.fx_rate.select("month", "currency", "rate")
-    now = _now(worths, plans).join(_paying(worths, plans, rates), on=ACCOUNT, how="semi")
+    now = _now(worths, plans)
     to_come = valued(worths.book, _to_come(worths.book, now, plans).lazy(), worths.policy)
     then = to_come.collect()
     lacking = then.filter(pl.col("mrr_native").is_null() | pl.col("price_version").is_null())
+    rates = worths.book.fx_rate.select("month", "currency", "rate")
     native, rate = pl.col("mrr_native"), pl.col("rate")
     return (
         schemas.MRR_SCHEDULED.conform(
@@ -61,14 +86,14 @@ def scheduled(worths: Valued, calendar: Calendar, months: Sequence[date]) -> pl.
     )
 
 
-def _plans(worths: Valued, calendar: Calendar, months: Sequence[date]) -> pl.DataFrame:
+def _plans(book: Book, calendar: Calendar, months: Sequence[date]) -> pl.DataFrame:
     """One row per month and subscription that has something to come at its end (`at`): its schedule's last phase."""
     at, until = pl.col("at"), pl.col("valid_to")
     stands = (pl.col("valid_from") < at) & (until.is_null() | (until >= at))
     return (
-        worths.book.subscription_phase.filter("last")
-        .join(worths.spans.lazy().select("subscription_id"), on="subscription_id", how="semi")
-        .join(calendar.ends(months).lazy().select("month", at="boundary"), how="cross")
+        book.subscription_phase.join(
+            calendar.ends(months).lazy().select("month", at="boundary"), how="cross"
+        )
         .filter(stands)
         .sort(*SUBSCRIPTION, "created_at", "schedule_id")
         .unique(SUBSCRIPTION, keep="last", maintain_order=True)
@@ -83,31 +108,26 @@ def _plans(worths: Valued, calendar: Calendar, months: Sequence[date]) -> pl.Dat
 def _now(worths: Valued, plans: pl.DataFrame) -> pl.DataFrame:
     """The items that count at the ends of months, of subscriptions that have plans and are not to end anyway.
 
-    With `number`, which tells items of one price apart.
+    Of accounts that have MRR then; with `number`, which tells items of one price apart.
     """
-    theirs = worths.spans.join(plans, on="subscription_id", how="semi").lazy()
-    held = at_boundaries(theirs, plans.get_column("at").unique().to_list())
+    ends = plans.lazy().select("month", "at").unique()
+    held = at_boundaries(worths.spans.lazy(), plans.get_column("at").unique().to_list())
+    there = held.join(ends, on="at").collect().lazy()
+    rates = worths.book.fx_rate.select("month", "currency", "rate")
+    worth = convert(pl.col("mrr_native"), pl.col("rate"))
+    paying = (
+        there.select("month", "account_id", "currency", "mrr_native")
+        .join(rates, on=["month", "currency"])
+        .group_by("month", "account_id")
+        .agg(mrr=worth.sum())
+        .filter(pl.col("mrr") > 0)
+    )
     return (
-        held.join(plans.lazy().drop("coupons", "items"), on=["at", "subscription_id"])
+        there.join(plans.lazy().drop("coupons", "items", "at"), on=SUBSCRIPTION)
+        .join(paying, on=["month", "account_id"], how="semi")
         .filter(pl.col("cancel_at").is_null())
         .sort("month", ITEM)
         .with_columns(number=_number(*SUBSCRIPTION, "price_id"))
-        .collect()
-    )
-
-
-def _paying(worths: Valued, plans: pl.DataFrame, rates: pl.LazyFrame) -> pl.DataFrame:
-    """Month and id of the accounts, of those with plans, that have MRR at the month's end."""
-    planned = worths.spans.join(plans, on="subscription_id", how="semi").select("account_id")
-    theirs = worths.spans.join(planned, on="account_id", how="semi").lazy()
-    ends = plans.lazy().select("month", "at").unique()
-    return (
-        at_boundaries(theirs, plans.get_column("at").unique().to_list())
-        .join(ends, on="at")
-        .join(rates, on=["month", "currency"])
-        .group_by(ACCOUNT)
-        .agg(mrr=convert(pl.col("mrr_native"), pl.col("rate")).sum())
-        .filter(pl.col("mrr") > 0)
         .collect()
     )
 

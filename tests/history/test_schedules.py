@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipeline import billing, mrr, schemas
 from pipeline.sandbox.company import FEATURES
@@ -323,6 +324,8 @@ def test_what_is_to_come_is_what_companies_planned() -> None:
     histories = Histories(lives, datetime(2026, 11, 1, tzinfo=UTC))
     worths = mrr.Valued.of(histories.book(), mrr.Policy())
     found = mrr.scheduled(worths, histories.calendar, histories.months)
+    apart = [mrr.scheduled(worths, histories.calendar, [month]) for month in histories.months]
+    assert_frame_equal(found, pl.concat(apart))
     by_subscription = found.group_by("month", "subscription_id").agg(pl.col("change_mrr").sum())
     said = {(month, name): change for month, name, change in by_subscription.rows() if change}
     true = {
