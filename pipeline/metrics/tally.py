@@ -33,29 +33,15 @@ from pipeline.metrics.spec import MetricsSpec
 from pipeline.money import convert
 from pipeline.months import add_months
 
+HOLDING = ("month", "account_id", *ITEM_MEMBERS.values())
 SNAPSHOT_COLUMNS = (
-    "month",
-    "account_id",
-    "plan",
-    "product_id",
-    "currency",
-    "billing_interval",
-    "pricing_model",
+    *HOLDING,
     "mrr",
     "discount_mrr",
     "cancel_at",
     "past_due_since",
 )
-SCHEDULED_COLUMNS = (
-    "month",
-    "account_id",
-    "plan",
-    "product_id",
-    "currency",
-    "billing_interval",
-    "pricing_model",
-    "change_mrr",
-)
+SCHEDULED_COLUMNS = (*HOLDING, "change_mrr")
 SCHEMA = [("month", pl.Date), ("window_months", pl.Int64)]
 COMPONENT_COLUMNS = (*SPAN, "subscription_item_id", "type", "amount")
 ITEM_COLUMNS = (
