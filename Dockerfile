@@ -18,7 +18,7 @@ WORKDIR /build
 # The dependencies change seldom: a layer of their own.
 COPY requirements.lock ./
 RUN /opt/venv/bin/pip install --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE dagster.yaml ./
 COPY pipeline ./pipeline
 RUN /opt/venv/bin/pip install --no-deps --no-build-isolation .
 

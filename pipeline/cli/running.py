@@ -7,20 +7,20 @@ are what the schedule and the UI run.
 import fcntl
 import logging
 import os
-import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+import yaml
 from dagster import DagsterEventType, DagsterRunStatus
 
-import pipeline
 from pipeline.assets import gone, night
 from pipeline.assets.alerts import NIGHTLY, PURPOSE
 from pipeline.assets.jobs import FOLD, range_tags
@@ -28,7 +28,7 @@ from pipeline.assets.place import Place
 from pipeline.cli import events, terminal
 from pipeline.cli.terminal import Watch
 from pipeline.definitions import build_definitions
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigError, PipelineError
 from pipeline.settings import Settings
 
 BY_COMMAND = {"expansion/started_by": "command"}
@@ -41,7 +41,8 @@ DAEMONS = frozenset({"SCHEDULER", "SENSOR"})
 """The daemons that a night needs."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Events are kept under DAGSTER_HOME; the terminal gets progress, warnings and the error."""
-FALLBACK = "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
+SHIPPED = files("pipeline") / "dagster.yaml"
+"""This version's settings of Dagster: the file at the root, which an installed package has within it."""
 SYNC_STEPS, FOLD_STEPS, MONTH_STEPS = len(terminal.SYNC), len(FOLD), len(terminal.MONTHS)
 
 
@@ -73,6 +74,24 @@ def opened(home: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+def lacking(home: Path) -> list[str]:
+    """The settings of this version that DAGSTER_HOME's file has not; values of its own are the operator's.
+
+    Raises:
+        ConfigError: the file is not one of settings.
+    """
+    target = home / "dagster.yaml"
+    if not target.is_file():
+        return []
+    try:
+        kept = yaml.safe_load(target.read_bytes())
+    except yaml.YAMLError:
+        raise ConfigError(
+            f"{target} is not YAML. Move it away: the next start writes this version's."
+        ) from None
+    return list(_absent(yaml.safe_load(SHIPPED.read_bytes()), kept))
+
+
 def daemon_seen(home: Path) -> datetime | None:
     """When the daemon that starts schedules and sensors last said that it lives; null: never."""
     if not (home / "dagster.yaml").is_file():
@@ -95,13 +114,17 @@ def _alone(home: Path) -> Iterator[None]:
 
 def _settle(home: Path) -> None:
     target = home / "dagster.yaml"
-    if target.exists():
-        return
-    shipped = Path(pipeline.__file__).resolve().parents[1] / "dagster.yaml"
-    if shipped.is_file():
-        shutil.copyfile(shipped, target)
-    else:
-        target.write_text(FALLBACK, encoding="utf-8")
+    if not target.exists():
+        target.write_bytes(SHIPPED.read_bytes())
+
+
+def _absent(wanted: Mapping[str, Any], kept: object, within: str = "") -> Iterator[str]:
+    """The names of what is wanted and not kept, outermost only."""
+    for name, value in wanted.items():
+        if not isinstance(kept, Mapping) or name not in kept:
+            yield f"{within}{name}"
+        elif isinstance(value, Mapping):
+            yield from _absent(value, kept[name], f"{within}{name}.")
 
 
 def _bury(instance: dg.DagsterInstance) -> None:

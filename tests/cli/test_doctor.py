@@ -386,6 +386,29 @@ def test_a_file_of_the_lake_that_is_gone(worked: Desk) -> None:
     assert report.verdict("Permissions") == "ok"
 
 
+def test_dagster_s_settings_of_an_older_version(worked: Desk) -> None:
+    settings = worked.folder / ".dagster" / "dagster.yaml"
+    shipped = settings.read_text()
+    settings.write_text(
+        shipped.replace("21600", "172800") + "storage:\n  sqlite:\n    base_dir: .dagster\n"
+    )
+    assert "dagster.yaml" not in Report(worked).said("Dagster"), "changed or added, not lacking"
+    settings.write_text(
+        "telemetry:\n  enabled: false\nconcurrency:\n  pools:\n    default_limit: 1\n"
+    )
+    older = Report(worked)
+    assert (older.code, older.verdict("Dagster")) == (0, "note")
+    assert "nux, run_monitoring, run_retries, concurrency.pools.granularity, retention." in (
+        older.said("Dagster")
+    )
+    assert "Schedule" in older.found
+    settings.write_text("telemetry: [")
+    assert "is not YAML. Move it away" in Report(worked).said("Dagster")
+    settings.unlink()
+    assert worked.types("run").code == 0
+    assert settings.read_text() == shipped
+
+
 def test_the_schedule(worked: Desk) -> None:
     report = Report(worked)
     assert "0 3 * * *, but no Dagster daemon has run yet" in report.said("Schedule")

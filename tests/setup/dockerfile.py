@@ -71,6 +71,19 @@ def last_stage(folder: Path) -> Stage:
     return _carried_out(folder, only_last=True)
 
 
+def first_stage(folder: Path) -> Stage:
+    """The files that the image's package is built from, where they are before it is."""
+    stage = _begun(folder)
+    for name, argument in instructions()[1:]:
+        if name == "FROM":
+            break
+        if name == "WORKDIR":
+            _set(stage, name, argument)
+        if name == "COPY":
+            _copy(stage, argument, None)
+    return stage
+
+
 def built(folder: Path) -> Stage:
     """Every instruction carried out in order, in folders beneath `folder`; the last stage."""
     return _carried_out(folder, only_last=False)
@@ -117,7 +130,9 @@ def _copy(stage: Stage, argument: str, stages: dict[str, Stage] | None) -> None:
         origin = ROOT / source
         to = stage.place(target)
         if origin.is_dir():
-            shutil.copytree(origin, to, ignore=shutil.ignore_patterns("__pycache__"))
+            # Links stay links, as in an image: what they point to is to be there as well.
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(origin, to, symlinks=True, ignore=unwanted)
             continue
         if target.endswith("/"):
             to = to / origin.name

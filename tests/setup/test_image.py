@@ -3,14 +3,17 @@
 The Dockerfile's own lines are carried out (`dockerfile.py`); the image itself is not built, and users are not made.
 """
 
+import os
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import missing
-from tests.setup.dockerfile import Stage, built, instructions
+from tests.setup.dockerfile import ROOT, Stage, built, first_stage, instructions
 from tests.setup.processes import GRACE, Process, free_port
 
 
@@ -47,6 +50,31 @@ def test_what_serves_is_not_root_and_owns_only_its_state() -> None:
     owned = [argument for name, argument in lines if name == "RUN" and "chown" in argument]
     assert [text.split("chown ")[1] for text in owned] == ["expansion:expansion state"]
     assert not any("--chown" in argument for name, argument in lines if name == "COPY")
+
+
+def test_an_installed_package_has_dagster_s_settings(tmp_path: Path) -> None:
+    """Else the first command in a container leaves a home without looking after runs, and `serve.sh` keeps it."""
+    source = first_stage(tmp_path / "image").place(".")
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*wheel, "--wheel-dir", tmp_path, source], check=True)
+    (made,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(made).extractall(tmp_path / "installed")
+    prepare = (
+        "import sys, pathlib, pipeline.cli.running as running\n"
+        "running.prepare_home(pathlib.Path(sys.argv[1]))\n"
+        "print(running.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", prepare, tmp_path / "home"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(tmp_path / "installed"))
+    settings = (tmp_path / "home" / "dagster.yaml").read_text()
+    assert settings == (ROOT / "dagster.yaml").read_text()
 
 
 @pytest.mark.slow

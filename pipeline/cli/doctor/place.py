@@ -37,7 +37,7 @@ def looked_at(settings: Settings) -> Iterator[Found]:
     yield tried("Lake", lambda: _lake(settings, listed=warehouse.verdict == "ok"))
     dagster = tried("Dagster", lambda: _dagster(settings))
     yield dagster
-    if dagster.verdict == "ok":
+    if dagster.verdict != "fail":
         yield tried("Schedule", lambda: _schedule(settings))
 
 
@@ -129,8 +129,18 @@ def _write(folder: Path, variable: str) -> None:
 
 
 def _dagster(settings: Settings) -> Found:
-    _write(settings.dagster_home, "DAGSTER_HOME")
-    return Found("Dagster", "ok", str(settings.dagster_home))
+    from pipeline.cli.running import lacking
+
+    home = settings.dagster_home
+    _write(home, "DAGSTER_HOME")
+    if missing := lacking(home):
+        return Found(
+            "Dagster",
+            "note",
+            f"{home / 'dagster.yaml'} lacks settings of this version: {', '.join(missing)}. Move it away, and the next "
+            f"start writes this version's; then put back what you changed.",
+        )
+    return Found("Dagster", "ok", str(home))
 
 
 def _schedule(settings: Settings) -> Found:
