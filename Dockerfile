@@ -29,7 +29,8 @@ WORKDIR /app
 COPY workspace.yaml dagster.yaml ./
 COPY deploy/workspace.yaml deploy/storage.yaml deploy/
 COPY scripts/serve.sh scripts/
-RUN mkdir config state && touch config/pipeline.toml && chown expansion:expansion state
+# A new volume takes the owner that its place has here.
+RUN mkdir -p config state/dagster && touch config/pipeline.toml && chown -R expansion:expansion state
 USER expansion
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -23,13 +23,14 @@ import yaml
 
 from pipeline.sandbox.company.company import Company
 from pipeline.sandbox.server import SandboxServer
-from tests.setup.dockerfile import ROOT, Stage, last_stage
+from tests.setup.dockerfile import ROOT, Stage, instructions, last_stage
 from tests.setup.processes import GRACE, Process, free_port
 
 NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
 CONFIG = '[fx]\nsource = "fixed"\n[fx.rates]\neur = 1.08\n[stripe]\nrequests_per_second = 2000\n'
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
+LAKE, HOME = "state:/app/state", "dagster:/app/state/dagster"
 VARIABLE = re.compile(r"\$\{(\w+)(?::[-?]([^}]*))?\}")
 LOCATION = """
 { workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
@@ -63,8 +64,17 @@ class Deployment:
         set_here = {name: self.here(value) for name, value in given.get("environment", {}).items()}
         image = self.image.variables()
         image["PATH"] = f"{Path(sys.executable).parent}:{image['PATH']}"
+        if LAKE not in given["volumes"]:
+            for name in ("DATA_DIR", "WAREHOUSE_URL"):
+                image[name] = image[name].replace(
+                    str(self.image.place("state")), str(self.without(service))
+                )
         # In place of what the image has under /opt/venv.
         return {**image, "PYTHONPATH": str(ROOT), **of_file, **set_here}
+
+    def without(self, service: str) -> Path:
+        """Where a service that does not mount the lake would look for it."""
+        return self.image.folder / f"state of {service}"
 
     def here(self, text: str) -> str:
         """A value of the file, interpolated, with containers' names as addresses of this machine."""
@@ -160,6 +170,19 @@ def deployment(
             process.ends()
 
 
+def test_only_the_code_server_sees_the_lake() -> None:
+    mounted = {name: each["volumes"] for name, each in SERVICES.items()}
+    assert {name for name, volumes in mounted.items() if LAKE in volumes} == {"prepare", "code"}
+    for name in ("webserver", "daemon"):
+        assert mounted[name] == [HOME]
+    for name in ("prepare", "code"):
+        assert HOME in mounted[name]
+    (image,) = [
+        argument for name, argument in instructions() if name == "ENV" and "HOME" in argument
+    ]
+    assert f"DAGSTER_HOME={HOME.partition(':')[2]}" in image.split()
+
+
 def test_only_the_code_server_gets_credentials_and_no_port_is_open_to_others() -> None:
     with_secrets = {name for name, each in SERVICES.items() if "env_file" in each}
     assert with_secrets == {"prepare", "code"}
@@ -240,6 +263,9 @@ def test_a_night_through_web_server_code_server_and_daemon(deployment: Deploymen
 
     outside = {path for path in _files(app) - before if not path.startswith("state/")}
     assert outside == set(), "the image's own files can be read-only"
+    assert (app / "state/data/lake/_manifest.json").is_file()
+    for name in ("daemon", "webserver"):
+        assert not deployment.without(name).exists(), f"{name} needs no lake"
     for name in ("daemon", "webserver", "code"):
         assert deployment.started[name].ends() < GRACE, name
 

@@ -48,7 +48,7 @@ def test_what_serves_is_not_root_and_owns_only_its_state() -> None:
     assert lines[names.index("USER")] == ("USER", "expansion")
     assert names.index("USER") < names.index("CMD")
     owned = [argument for name, argument in lines if name == "RUN" and "chown" in argument]
-    assert [text.split("chown ")[1] for text in owned] == ["expansion:expansion state"]
+    assert [text.split("chown ")[1] for text in owned] == ["-R expansion:expansion state"]
     assert not any("--chown" in argument for name, argument in lines if name == "COPY")
 
 
