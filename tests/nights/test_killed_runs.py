@@ -1,7 +1,8 @@
 """A run whose process is killed under a real daemon: Dagster starts it once more, with the steps that were left.
 
-Then the tables are those of a night that nobody disturbed. So it is with a machine that goes down and comes up again. A
-run whose second process is killed too, and one whose step failed, are left to the next night.
+Then the tables are those of a night that nobody disturbed. So it is with a machine that goes down and comes up again,
+and with a run that takes too long. A run whose second process is killed too, and one whose step failed, are left to the
+next night.
 """
 
 import os
@@ -181,6 +182,19 @@ def test_nothing_is_started_a_third_time(lives: Pair) -> None:
             "sync": 2,
             "months": 1,
         }
+
+
+def test_a_run_longer_than_it_may_take_is_made_up_by_the_next(lives: Pair) -> None:
+    with daemon(lives.rough) as dagster:
+        dagster.ui.starts("sync", NIGHTLY | {"dagster/max_runtime": "1"})
+        for number in (0, 1):
+            run = dagster.next("sync", number)
+            assert dagster.ends(run) == "FAILURE"
+        assert not dagster.tries_again(run)
+        dagster.ui.starts("sync", NIGHTLY)
+        assert dagster.ends(dagster.next("sync", 2)) == "SUCCESS"
+        assert dagster.ends(dagster.next("months", 0)) == "SUCCESS"
+        assert lives.agree()
 
 
 def test_a_machine_that_goes_down_starts_its_run_once_more(lives: Pair) -> None:

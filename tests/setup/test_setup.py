@@ -115,6 +115,19 @@ def test_dagster_accepts_its_settings(tmp_path: Path) -> None:
     assert limits == 1
 
 
+def test_the_limits_of_a_run_are_told() -> None:
+    said = (
+        (ROOT / "docs" / "operate.md").read_text().partition("### A run of more than six hours")[2]
+    )
+    dagster = yaml.safe_load((ROOT / "dagster.yaml").read_text())["run_monitoring"]
+    night = (ROOT / "deploy" / "systemd" / "expansion-night.service").read_text()
+
+    assert dagster["max_runtime_seconds"] == 6 * 3600
+    assert "max_runtime_seconds: 21600" in said
+    assert "TimeoutStartSec=6h\n" in night
+    assert "TimeoutStartSec=6h" in said
+
+
 def test_the_workspace_loads_the_definitions() -> None:
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
 
