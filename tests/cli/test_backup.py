@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -38,6 +40,16 @@ def _types(desk: Desk, beginning: str, folder: Path, **variables: str) -> None:
     )
 
 
+def _dies(warehouse: Path) -> None:
+    """Leave the warehouse as a process does that is killed while it writes."""
+    beside = warehouse.with_name("warehouse.db-wal")
+    with closing(sqlite3.connect(warehouse)) as writer:
+        writer.execute("UPDATE expansion_metrics SET nrr = 0")
+        writer.commit()
+        left = beside.read_bytes()
+    beside.write_bytes(left)
+
+
 def _same(desk: Desk, before: dict[str, pl.DataFrame]) -> None:
     said = desk.types("run", "--json")
     assert said.code == 0, said
@@ -57,9 +69,9 @@ def test_back_from_a_backup_on_sqlite(worked: Desk, tmp_path: Path) -> None:
     # A night has gone on; then only the lake is copied, as if the night had come in between.
     assert worked.types("db", "backup", "--lake-only", str(folder)).code == 0
 
-    shutil.rmtree(worked.folder / "data")
-    (worked.folder / "data").mkdir()
-    _types(worked, "cp -r .* /backup", folder)
+    _dies(worked.folder / "data/warehouse.db")
+    shutil.rmtree(worked.folder / "data/lake")
+    _types(worked, "rm -f data/warehouse", folder)
 
     doctor = worked.types("doctor")
     assert "✓ Lake" in doctor.out, doctor.out

@@ -8,6 +8,7 @@ server and reaches the warehouse.
 import re
 import secrets
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from pipeline.sandbox.company.company import Company
 from pipeline.sandbox.server import SandboxServer
 from tests.setup.dockerfile import ROOT, Stage, instructions, last_stage
 from tests.setup.processes import GRACE, Process, free_port
+from tests.setup.written import blocks
 
 NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
 CONFIG = '[fx]\nsource = "fixed"\n[fx.rates]\neur = 1.08\n[stripe]\nrequests_per_second = 2000\n'
@@ -45,6 +47,19 @@ RELOAD = """
 mutation { reloadRepositoryLocation(repositoryLocationName: "expansion") {
     __typename ... on WorkspaceLocationEntry { loadStatus } } }
 """
+DOCKER = """#!/bin/bash
+# docker compose exec|run [options] service command...; what is to start or stop runs elsewhere or not at all
+shift
+[[ $1 == exec || $1 == run ]] || exit 0
+shift
+while [[ $1 == -* ]]; do
+  if [[ $1 == -v ]]; then mounted=${2%%:*}; shift; fi
+  shift
+done
+service=$1 && shift
+cd "$APP" && set -a && . "$ENVIRONMENTS/$service" && exec "${@//\\/backup/$mounted}"
+"""
+"""In place of Docker: the command of each documented line, in the environment of its service."""
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -271,7 +286,56 @@ def test_a_night_through_web_server_code_server_and_daemon(deployment: Deploymen
 
 
 def _rows(url: str, table: str) -> int:
-    address = sa.make_url(url).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(address, poolclass=sa.NullPool)
-    with engine.connect() as connection:
+    with _engine(url).connect() as connection:
         return int(connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) or 0)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(900)
+def test_back_from_a_backup_by_the_documentation_s_lines(
+    deployment: Deployment, postgres_tools: dict[str, str], tmp_path: Path
+) -> None:
+    assert not deployment.runs("prepare", SERVICES["prepare"]["command"]).returncode
+    night = deployment.runs("code", ["expansion", "run"])
+    assert not night.returncode, night.stderr
+    variables = deployment.variables("code")
+    before = _published(variables["WAREHOUSE_URL"])
+    assert before
+
+    for name, given in (("code", variables), ("postgres", postgres_tools)):
+        told = [f"{key}={shlex.quote(value)}\n" for key, value in given.items()]
+        (tmp_path / name).write_text("".join(told))
+    docker, folder = tmp_path / "bin/docker", tmp_path / "copies"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    shell = {
+        "PATH": f"{docker.parent}:/usr/bin:/bin",
+        "APP": str(deployment.image.place(".")),
+        "ENVIRONMENTS": str(tmp_path),
+    }
+    backup, back = (
+        lines.replace("/backup/expansion", str(folder)) for lines in blocks("Backup under compose")
+    )
+    mine = backup.replace("-o 1000 ", "")
+    assert mine != backup
+    subprocess.run(["/bin/bash", "-euc", mine], env=shell, check=True)
+    shutil.rmtree(deployment.image.place("state/data"))
+    lost = _engine(variables["WAREHOUSE_URL"])
+    with lost.begin() as connection:
+        connection.execute(sa.text("DROP TABLE expansion_metrics"))
+        connection.execute(sa.text("DELETE FROM lake_object"))
+    subprocess.run(["/bin/bash", "-euc", back], env=shell, check=True)
+    assert _published(variables["WAREHOUSE_URL"]) == before
+
+
+def _published(url: str) -> list[sa.Row[tuple[object, ...]]]:
+    query = "SELECT * FROM expansion_metrics ORDER BY month, window_months, dimension, member"
+    with _engine(url).connect() as connection:
+        return list(connection.execute(sa.text(query)))
+
+
+def _engine(url: str) -> sa.Engine:
+    address = sa.make_url(url).set(drivername="postgresql+psycopg")
+    return sa.create_engine(address, poolclass=sa.NullPool)

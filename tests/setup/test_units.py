@@ -6,9 +6,11 @@ systemd does (users, the limits on system calls and addresses) is checked as tex
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from pipeline.sandbox.company.company import Company
 from pipeline.sandbox.server import SandboxServer
 from tests.setup.dockerfile import ROOT
 from tests.setup.processes import GRACE, Process, free_port
+from tests.setup.written import blocks
 
 UNITS = ROOT / "deploy" / "systemd"
 NAMES = sorted(path.name for path in UNITS.glob("expansion-*.*") if path.is_file())
@@ -28,6 +31,27 @@ WORST = 20
 NOW = datetime(2026, 6, 20, 6, tzinfo=UTC)
 CONFIG = '[fx]\nsource = "fixed"\n[fx.rates]\neur = 1.08\n[stripe]\nrequests_per_second = 2000\n'
 LOCATION = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
+
+
+SHIMS = {
+    # What the unit would have, and then the command.
+    "systemd-run": """
+while [[ $1 == -* ]]; do
+  case $1 in
+  -p) if [[ $2 == EnvironmentFile=* ]]; then set -a && . "${2#*=}" && set +a; fi
+      if [[ $2 == WorkingDirectory=* ]]; then cd "${2#*=}"; fi
+      shift 2 ;;
+  -E) export "$2"; shift 2 ;;
+  *) shift ;;
+  esac
+done
+exec "$@"
+""",
+    "install": 'while [[ $1 != /* ]]; do shift; done; mkdir -p "$@"',
+    "chown": "",
+    "systemctl": "",
+}
+"""The tools of the documentation's lines that need systemd, or a user of its own."""
 
 
 def _systemd(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -87,7 +111,9 @@ class Machine:
 
     def here(self, text: str) -> str:
         """`text` with its folders inside the test's and its ports free ones."""
-        mapped = re.sub(r"(?<![\w.])/(?=(opt|etc|var/lib)/expansion)", f"{self.folder}/", text)
+        mapped = re.sub(
+            r"(?<![\w.])/(?=(opt|etc|var/lib|backup)/expansion)", f"{self.folder}/", text
+        )
         for port, free in self.ports.items():
             mapped = mapped.replace(f"={port}", f"={free}")
         return mapped
@@ -116,6 +142,24 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
+        )
+
+    def types(self, lines: str) -> None:
+        """Lines of the documentation in a shell, as root's."""
+        shims = self.folder / "shims"
+        shims.mkdir(exist_ok=True)
+        for name, body in SHIMS.items():
+            (shims / name).write_text(f"#!/bin/bash\n{body}\n")
+            (shims / name).chmod(0o755)
+        subprocess.run(
+            ["/bin/bash", "-euc", self.here(lines)],
+            cwd=self.folder,
+            env={
+                "PATH": f"{shims}:/usr/bin:/bin",
+                "PYTHONPATH": str(ROOT),
+                "HOME": str(self.folder),
+            },
+            check=True,
         )
 
     def starts(self, name: str) -> Process:
@@ -166,3 +210,24 @@ def test_a_night_by_the_timer_s_unit_and_then_the_three_services(machine: Machin
     finally:
         took = [process.ends() for process in reversed(started)]
     assert max(took) < GRACE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_back_from_a_backup_by_the_documentation_s_lines(machine: Machine) -> None:
+    for name in ("prepare", "night"):
+        assert machine.runs(name).returncode == 0
+    by_hand = blocks("One machine with systemd")[-1].replace("expansion doctor\n", "")
+    sqlite, _, back = blocks("Backup under systemd")
+    before = _published(machine)
+    assert before
+    machine.types(by_hand + sqlite)
+    shutil.rmtree(machine.folder / "var/lib/expansion")
+    machine.types(by_hand + back)
+    assert _published(machine) == before
+
+
+def _published(machine: Machine) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(machine.folder / "var/lib/expansion/warehouse.db")) as reader:
+        query = "SELECT * FROM expansion_metrics ORDER BY month, window_months, dimension, member"
+        return reader.execute(query).fetchall()
