@@ -215,6 +215,12 @@ def test_only_the_code_server_gets_credentials_and_no_port_is_open_to_others() -
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
+def test_logs_end_and_a_run_cannot_take_all_memory() -> None:
+    assert all(each["logging"] == {"driver": "local"} for each in SERVICES.values())
+    limits = {name: each["mem_limit"] for name, each in SERVICES.items() if "mem_limit" in each}
+    assert limits == {"prepare": "4g", "code": "4g"}
+
+
 @pytest.mark.postgres
 def test_a_database_s_owner_cannot_enter_the_other(
     databases: dict[str, str], postgres_server: sa.URL

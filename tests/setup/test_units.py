@@ -95,6 +95,12 @@ def test_a_unit_may_do_little_on_the_machine(root: Path, unit: str) -> None:
     assert level.returncode == 0, level.stdout[-200:]
 
 
+@pytest.mark.parametrize("unit", ["code", "night"])
+def test_want_of_memory_ends_a_process_and_not_the_unit(unit: str) -> None:
+    lines = (UNITS / f"expansion-{unit}.service").read_text().splitlines()
+    assert {"MemoryMax=4G", "OOMPolicy=continue"} <= set(lines)
+
+
 class Machine:
     """The units' commands in folders of the test."""
 
