@@ -1,23 +1,24 @@
 """A run that failed is told to operations: the first failure, not each retry, and once for a backfill.
 
-Belongs here: which failure is told. The message goes through the outbox, so that it is told once whatever happens.
+Belongs here: which failure is told, by the sensor and by the command. The message goes through the outbox, so that it
+is told once whatever happens.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
-from pipeline import errors
+from pipeline import database, errors
 from pipeline.alerts.delivery import report
 from pipeline.alerts.messages import Failure, failure
 from pipeline.assets.alerts import letterhead, slack
-from pipeline.assets.place import Place
 from pipeline.settings import Settings
 
 ROOT, BACKFILL = "dagster/root_run_id", "dagster/backfill"
 HURRY, SETTLING = 5.0, 2.0
-"""Seconds: Dagster gives a sensor a minute in all."""
+"""Seconds: Dagster gives a sensor a minute in all, and who typed a command waits to read what is wrong."""
 OURS = frozenset(
     name
     for name, kind in vars(errors).items()
@@ -37,28 +38,60 @@ def run_failed(settings: Settings) -> dg.SensorDefinition:
         description="Tells slack.operations_channel that a run failed: once for its retries, once for a backfill.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-        way = slack(settings)
-        if not (way.token or way.webhook):
+        if not connected(settings):
             return dg.SkipReason("Slack is not connected.")
         run = context.dagster_run
         backfill = run.tags.get(BACKFILL)
         about = f"backfill|{backfill}" if backfill else f"run|{run.tags.get(ROOT, run.run_id)}"
-        message = failure(_failure(context, run.job_name), letterhead(settings, run.run_id))
-        place = Place(settings)
-        try:
-            told = report(
-                place.engine,
-                replace(way, timeout=HURRY, settling=SETTLING),
-                f"operations|{about}",
-                settings.config.slack.operations_channel,
-                message,
-                settings.now(),
-            )
-        finally:
-            place.close()
-        return None if told else dg.SkipReason("It was told already.")
+        told = tell(settings, about, _failure(context, run.job_name), run.run_id)
+        return None if told else dg.SkipReason("It was told already, or cannot be told now.")
 
     return sensor
+
+
+def tell_of_command(
+    settings: Settings, run_id: str, job: str, steps: Sequence[str], error: Exception
+) -> bool:
+    """Tell operations of a run of a command's, which the sensor does not see; false as `tell` says.
+
+    Args:
+        settings: where.
+        run_id: the run.
+        job: its job.
+        steps: the steps that failed.
+        error: what it failed with; of another's the text is kept.
+    """
+    why = str(error) if type(error).__name__ in OURS else None
+    return tell(settings, f"run|{run_id}", Failure(job, tuple(steps), why), run_id)
+
+
+def connected(settings: Settings) -> bool:
+    """Whether there is a Slack to tell it to."""
+    way = slack(settings)
+    return bool(way.token or way.webhook)
+
+
+def tell(settings: Settings, about: str, found: Failure, run_id: str) -> bool:
+    """Tell operations of a failure; false where it was told before, or can neither wait in the outbox nor be sent.
+
+    Args:
+        settings: where.
+        about: what failed, `run|ROOT_RUN_ID` or `backfill|ID`; each is told once.
+        found: the failure.
+        run_id: the run.
+    """
+    engine = database.engine(settings.warehouse_url)
+    try:
+        return report(
+            engine,
+            replace(slack(settings), timeout=HURRY, settling=SETTLING),
+            f"operations|{about}",
+            settings.config.slack.operations_channel,
+            failure(found, letterhead(settings, run_id)),
+            settings.now(),
+        )
+    finally:
+        engine.dispose()
 
 
 def _failure(context: dg.RunFailureSensorContext, job: str) -> Failure:

@@ -26,7 +26,7 @@ from pipeline.assets.alerts import NIGHTLY, PURPOSE
 from pipeline.assets.jobs import FOLD, range_tags
 from pipeline.assets.place import Place
 from pipeline.cli import events, terminal
-from pipeline.cli.terminal import Watch
+from pipeline.cli.terminal import Begun, Watch
 from pipeline.definitions import build_definitions
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.settings import Settings
@@ -44,6 +44,10 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SHIPPED = files("pipeline") / "dagster.yaml"
 """This version's settings of Dagster: the file at the root, which an installed package has within it."""
 SYNC_STEPS, FOLD_STEPS, MONTH_STEPS = len(terminal.SYNC), len(FOLD), len(terminal.MONTHS)
+
+
+class RunFailed(PipelineError):
+    """A run failed with what is no error of ours: its text is for who typed the command, and for nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,7 @@ def _run(
     with opened(settings.dagster_home) as instance:
         instance.add_event_listener(run_id, lambda entry: _heard(watch, entry))
         job = build_definitions(settings, place).resolve_job_def(name)
+        watch.last = Begun(run_id, name)
         try:
             result = job.execute_in_process(
                 run_config={**QUIET, **config},
@@ -228,7 +233,7 @@ def _run(
             raise KeyboardInterrupt from None
         except dg.DagsterError as error:
             cause = _pipeline_error(error)
-            raise cause or PipelineError(
+            raise cause or RunFailed(
                 f"The run {run_id} failed: {error}. Its log is in Dagster's UI (dagster dev)."
             ) from error
         finally:
@@ -246,6 +251,8 @@ def _heard(watch: Watch, entry: dg.EventLogEntry) -> None:
         watch.step(event.step_key)
     elif event.event_type == DagsterEventType.STEP_SUCCESS:
         watch.done()
+    elif event.event_type == DagsterEventType.STEP_FAILURE and watch.last:
+        watch.last.failed.append(event.step_key)
 
 
 def _pipeline_error(error: BaseException) -> PipelineError | None:

@@ -54,16 +54,33 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 @dataclass
+class Begun:
+    """A run of Dagster's that a command began.
+
+    Attributes:
+        run_id: its id.
+        job: its job.
+        failed: the steps that failed.
+    """
+
+    run_id: str
+    job: str
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Watch:
     """Progress of a command over several Dagster runs.
 
     Attributes:
         bar: where it is drawn; null where stderr is no terminal.
         warnings: what runs warned of, in order.
+        last: the last run that began; null before the first.
     """
 
     bar: Progress | None = None
     warnings: list[str] = field(default_factory=list)
+    last: Begun | None = None
     _task: int | None = None
 
     def begin(self, steps: int) -> None:

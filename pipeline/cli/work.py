@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from pipeline import database, publish
 from pipeline.assets import answered, night
-from pipeline.cli import here, running, terminal
+from pipeline.cli import failing, here, running, terminal
 from pipeline.errors import UnknownMonth
 from pipeline.months import Calendar, key_of, month_of
 from pipeline.publish.render import render
@@ -45,7 +45,7 @@ def run(as_json: bool) -> None:
     """The nightly job, now: sync, the months that are due, publish, alert."""
     settings = Settings.load()
     here.refuse_demo(settings)
-    with terminal.watching() as watch:
+    with terminal.watching() as watch, failing.told(settings, watch):
         synced, done, months = night_in_process(settings, watch)
     if done is None or months is None:
         _show(
