@@ -58,13 +58,17 @@ def longest_age(settings: Settings) -> timedelta | None:
 
     Null where the schedule does not run, or the clock is set by hand.
     """
-    schedule = settings.config.schedule
-    if not schedule.running or settings.pinned_now is not None:
+    if not settings.config.schedule.running or settings.pinned_now is not None:
         return None
+    return between_nights(settings)
+
+
+def between_nights(settings: Settings) -> timedelta:
+    """The longest time between two nights of `schedule.nightly`, whoever starts them, and what one may be late."""
     nights = dg.TimeWindowPartitionsDefinition(
         start=SINCE,
         fmt="%Y-%m-%dT%H:%M",
-        cron_schedule=schedule.nightly,
+        cron_schedule=settings.config.schedule.nightly,
         timezone=settings.config.company.timezone,
     )
     gaps, at = [], SINCE

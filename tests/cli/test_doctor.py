@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from starlette.responses import JSONResponse, Response
 
 from pipeline import database, schemas
@@ -21,6 +21,7 @@ from pipeline.sandbox.server import SandboxServer
 from pipeline.sandbox.web.world import Call, Conditions
 from pipeline.sources.stripe.client import API_VERSION
 from tests.cli.desk import CONFIG, Desk
+from tests.cli.desk import NOW as NIGHT
 from tests.cli.elsewhere import Elsewhere
 from tests.sources.service import Answer, Asked, Service, serve
 
@@ -414,6 +415,48 @@ def test_the_schedule(worked: Desk) -> None:
     assert "0 3 * * *, but no Dagster daemon has run yet" in report.said("Schedule")
     (worked.folder / "pipeline.toml").write_text(f"{CONFIG}[schedule]\nrunning = false\n")
     assert "schedule.running = false" in Report(worked).said("Schedule")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours", "nightly"),
+    [
+        ("", 27, "0 3 * * *"),
+        ('nightly = "0 3 * * 1"', 171, "0 3 * * 1"),
+        ("running = false", 27, "0 3 * * *"),
+    ],
+)
+def test_a_sync_that_is_older_than_the_schedule_allows(
+    worked: Desk, schedule: str, hours: int, nightly: str
+) -> None:
+    (worked.folder / "pipeline.toml").write_text(f"{CONFIG}[schedule]\n{schedule}\n")
+    worked.environment["PIPELINE_NOW"] = (NIGHT + timedelta(hours=hours)).isoformat()
+    report = Report(worked)
+    assert report.verdict("Freshness") == "ok"
+    assert report.said("Freshness") == "last sync 2026-11-23 06:00 UTC"
+    worked.environment["PIPELINE_NOW"] = (NIGHT + timedelta(hours=hours, minutes=1)).isoformat()
+    report = Report(worked)
+    assert (report.code, report.verdict("Freshness")) == (0, "note")
+    said = report.said("Freshness")
+    assert f"by schedule.nightly ({nightly}) none is older than {hours} hours" in said
+    assert ("Dagster's schedule is stopped" in said) is (schedule == "running = false")
+    assert said.endswith(": expansion run")
+    assert "files, all there" in report.said("Lake"), "what can be read is looked at all the same"
+
+
+def test_freshness_before_the_first_sync(desk: Desk) -> None:
+    assert "Freshness" not in Report(desk).found
+    assert desk.types("db", "upgrade").code == 0
+    assert Report(desk).said("Freshness") == "no sync yet"
+
+
+def test_a_crm_that_is_read_makes_stripe_no_fresher(worked: Desk) -> None:
+    table = database.table_of(schemas.SOURCE_SYNC)
+    engine = database.engine(worked.settings.warehouse_url)
+    with engine.begin() as connection:
+        long_ago = table.c.source == "stripe"
+        connection.execute(update(table).where(long_ago).values(started_at=NIGHT - timedelta(2)))
+    engine.dispose()
+    assert Report(worked).verdict("Freshness") == "note"
 
 
 def test_where_exchange_rates_come_from(worked: Desk) -> None:

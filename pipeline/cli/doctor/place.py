@@ -22,12 +22,13 @@ from pipeline.settings import Settings
 
 LITTLE_SPACE = 10**9
 """Bytes: with less the next nights may find no room."""
+FRESH = "Freshness"
 SILENT = timedelta(minutes=5)
 """A Dagster daemon that lives says so every 30 seconds."""
 
 
 def looked_at(settings: Settings) -> Iterator[Found]:
-    """Configuration, warehouse, lake, Dagster and its schedule."""
+    """Configuration, warehouse, lake, Dagster and its schedule; how long ago the last sync was."""
     shown = (
         settings.config_path if settings.config_path.is_file() else "defaults (no pipeline.toml)"
     )
@@ -39,6 +40,8 @@ def looked_at(settings: Settings) -> Iterator[Found]:
     yield dagster
     if dagster.verdict != "fail":
         yield tried("Schedule", lambda: _schedule(settings))
+    if warehouse.verdict == "ok":
+        yield tried(FRESH, lambda: _fresh(settings))
 
 
 def readable(found: Sequence[Found]) -> bool:
@@ -57,20 +60,10 @@ def _warehouse(settings: Settings) -> Found:
             f"{shown} does not answer ({type(error.orig).__name__}). Check WAREHOUSE_URL."
         ) from None
     if not pending:
-        return Found("Warehouse", "ok", f"{shown}; {_last_sync(url)}")
+        return Found("Warehouse", "ok", shown)
     if make_url(url).get_backend_name() == "sqlite":
         return Found("Warehouse", "note", f"{shown} lacks tables; the next run makes them")
     return Found("Warehouse", "fail", f"{shown} lacks tables. Type: expansion db upgrade")
-
-
-def _last_sync(url: str) -> str:
-    engine = database.engine(url)
-    try:
-        with database.reading(engine) as connection:
-            last = connection.scalar(select(func.max(database.table_of(SOURCE_SYNC).c.finished_at)))
-    finally:
-        engine.dispose()
-    return f"last sync {last:%Y-%m-%d %H:%M} UTC" if last else "no sync yet"
 
 
 def _lake(settings: Settings, *, listed: bool) -> Found:
@@ -159,3 +152,41 @@ def _schedule(settings: Settings) -> Found:
         f"{schedule.nightly}, but no Dagster daemon has run {since}. Start one, or let cron type "
         f"expansion run (docs/operate.md).",
     )
+
+
+def _fresh(settings: Settings) -> Found:
+    """Whether Stripe was read as lately as the schedule says, whoever starts the nights."""
+    from pipeline.assets.watched import between_nights
+
+    last = _last_sync(settings.warehouse_url)
+    if last is None:
+        return Found(FRESH, "ok", "no sync yet")
+    said = f"last sync {last:%Y-%m-%d %H:%M} UTC"
+    longest, schedule = between_nights(settings), settings.config.schedule
+    if settings.now() - last <= longest:
+        return Found(FRESH, "ok", said)
+    look = (
+        "Look at the last run of sync in Dagster's UI, or type"
+        if schedule.running
+        else "Dagster's schedule is stopped: let cron type it each night (docs/operate.md), or type now"
+    )
+    hours = longest // timedelta(hours=1)
+    return Found(
+        FRESH,
+        "note",
+        f"{said}: by schedule.nightly ({schedule.nightly}) none is older than {hours} hours. {look}: expansion run",
+    )
+
+
+def _last_sync(url: str) -> datetime | None:
+    """When the last complete sync of Stripe began, by the clock that the nights go by; null before the first."""
+    table = database.table_of(SOURCE_SYNC)
+    engine = database.engine(url)
+    try:
+        with database.reading(engine) as connection:
+            last: datetime | None = connection.scalar(
+                select(func.max(table.c.started_at)).where(table.c.source == "stripe")
+            )
+    finally:
+        engine.dispose()
+    return last
