@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from pipeline import database
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.lake.storage import remote
 from pipeline.settings import Settings
 
 FIRST_NOW, LAST_NOW = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -30,10 +31,34 @@ def explained(error: Exception) -> PipelineError | None:
 
 
 def _system(error: OSError) -> PipelineError:
+    if error.strerror is None and ".parquet" in str(error):
+        return _lake(error)
     where = f"{error.filename}: " if error.filename else ""
     return PipelineError(
         f"{where}{error.strerror or type(error).__name__}. Check that the place exists, has room and may be written, "
         f"or set DATA_DIR, DAGSTER_HOME or WAREHOUSE_URL to another one."
+    )
+
+
+def _lake(error: OSError) -> PipelineError:
+    """An object that Polars cannot read; its own text may hold what it was sent."""
+    try:
+        root = Settings.load().lake_root
+    except (PipelineError, OverflowError, ValueError):
+        root = "DATA_DIR"
+    wrong = (
+        "an object that the manifest names is gone"
+        if isinstance(error, FileNotFoundError)
+        else f"an object cannot be read ({type(error).__name__})"
+    )
+    access = (
+        " Check the region, and that credentials of the store are in the environment."
+        if remote(root)
+        else ""
+    )
+    return PipelineError(
+        f"The lake {root}: {wrong}.{access} Type: expansion doctor. What is gone comes back from a backup "
+        f"(docs/operate.md)."
     )
 
 

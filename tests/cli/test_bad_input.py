@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli import outside
 from pipeline.sandbox.server import SandboxServer
 from tests.cli.desk import CONFIG, Desk, Said
 
@@ -155,6 +156,22 @@ def test_a_file_that_is_no_database(worked: Desk) -> None:
     (worked.folder / "notes.txt").write_text("no database\n" * 100)
     worked.environment["WAREHOUSE_URL"] = "sqlite:///notes.txt"
     _one_line(worked.types("run"), 1, "file is not a database", "notes.txt")
+
+
+def test_a_file_of_the_lake_that_is_gone(worked: Desk) -> None:
+    for each in (worked.folder / "data/lake/item_timeline").rglob("*.parquet"):
+        each.unlink()
+    said = worked.types("backfill", "--from", "2026-10", "--to", "2026-10")
+    _one_line(said, 1, "data/lake", "is gone", "expansion doctor", "backup")
+
+
+def test_a_bucket_that_polars_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "s3://ours/night")
+    refused = OSError("object-store error: hush is no key of theirs (path: s3://ours/x.parquet)")
+    told = str(outside.explained(refused))
+    for words in ("s3://ours/night", "cannot be read", "credentials", "expansion doctor"):
+        assert words in told
+    assert "hush" not in told
 
 
 def test_a_clock_before_the_history(worked: Desk) -> None:
