@@ -164,7 +164,7 @@ def run(components: int, deals: int) -> dict[str, Any]:
     none = schedules.planned(SUBSCRIPTION_PHASE.empty().lazy())
     told["inputs_mebibytes"] = peak_mebibytes()
     with timed(told, "dated"):
-        dated = who.dated(component, book, mrr.Policy(), CALENDAR, none)
+        dated = who.dated(who.expanding(component), book, mrr.Policy(), CALENDAR, none)
     with timed(told, "attributed"):
         said = who.attributed(dated, crm, rules)
     with timed(told, "sensitivity"):

@@ -14,6 +14,7 @@ import dagster as dg
 import polars as pl
 from sqlalchemy import Connection, insert
 
+from pipeline import mrr
 from pipeline.assets import checked, inputs, night, shown
 from pipeline.assets.months import months_in
 from pipeline.assets.place import Place
@@ -128,15 +129,7 @@ def _found(
     place: Place, history: Sequence[date], rules: who.AttributionRules
 ) -> tuple[dict[Table, pl.DataFrame], int]:
     """The tables of all months, and how many won deals were closed before the first of them."""
-    lake, calendar = place.lake, place.calendar()
-    now, book = place.settings.now(), inputs.book(place)
-    dated = who.dated(
-        lake.scan(MRR_MOVEMENT_COMPONENT, [key_of(month) for month in history]),
-        book,
-        place.policy,
-        calendar,
-        schedules.planned(book.subscription_phase),
-    )
+    lake, calendar, book = place.lake, place.calendar(), inputs.book(place)
     crm = who.Crm(
         deal=lake.scan(CRM_DEAL),
         deal_history=lake.scan(CRM_DEAL_HISTORY),
@@ -145,12 +138,17 @@ def _found(
         account_link=lake.scan(ACCOUNT_LINK),
         fx_rate=lake.scan(FX_RATE),
     )
-    said = who.attributed(dated, crm, rules)
-    today = now.astimezone(ZoneInfo(calendar.timezone)).date()
-    won = who.reconciliation(dated, said, crm, today, rules)
+    evidence = who.Evidence(
+        component=lake.scan(MRR_MOVEMENT_COMPONENT, [key_of(month) for month in history]),
+        book=book,
+        planned=schedules.planned(book.subscription_phase),
+        crm=crm,
+    )
+    today = place.settings.now().astimezone(ZoneInfo(calendar.timezone)).date()
+    found = who.company(evidence, place.policy, calendar, today, rules)
+    won = found[DEAL_RECONCILIATION]
     return {
-        EXPANSION_ATTRIBUTION: said,
-        ATTRIBUTION_SENSITIVITY: who.sensitivity(dated, crm, rules),
+        **found,
         CRM_PIPELINE: who.crm_pipeline(crm, calendar.ends(history), rules),
         DEAL_RECONCILIATION: _of(won, history),
     }, won.filter(pl.col("month") < min(history)).height
@@ -166,16 +164,16 @@ def _changed(
     """Those of `months` of which a table says something else than the lake has, or has nothing yet."""
     found: set[date] = set()
     for table, frame in frames.items():
-        keys = set(place.lake.partitions(table))
-        known = [key_of(month) for month in months if key_of(month) in keys]
-        found.update(month for month in months if key_of(month) not in keys)
-        before = _by_month(place.lake.scan(table, known).collect() if known else table.empty())
-        now = _by_month(frame)
-        found.update(
-            month
-            for month in months
-            if not before.get(month, table.empty()).equals(now.get(month, table.empty()))
-        )
+        counts = place.lake.counts(table)
+        known = {month: counts[key_of(month)] for month in months if key_of(month) in counts}
+        found.update(month for month in months if month not in known)
+        for part in mrr.packed(known, inputs.READ_AT_ONCE):
+            stored = place.lake.scan(table, [key_of(month) for month in part]).collect()
+            before, now = _by_month(stored), _by_month(_of(frame, part))
+            none = table.empty()
+            found.update(
+                month for month in part if not before.get(month, none).equals(now.get(month, none))
+            )
     return sorted(found)
 
 

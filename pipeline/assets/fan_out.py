@@ -175,9 +175,14 @@ def _on_ray(work: Callable[[J], T], jobs: Iterable[J], address: str) -> Iterator
     remote = ray.remote(num_cpus=1)(work)
     left = iter(jobs)
     begun = deque(remote.remote(job) for job in islice(left, AHEAD * processors(address)))
-    while begun:
-        yield ray.get(begun.popleft())
-        begun.extend(remote.remote(job) for job in islice(left, 1))
+    try:
+        while begun:
+            yield ray.get(begun.popleft())
+            begun.extend(remote.remote(job) for job in islice(left, 1))
+    finally:
+        # Nobody wants what is left of a step that failed or was interrupted.
+        for job in begun:
+            ray.cancel(job)
 
 
 def _cluster(address: str) -> Any:

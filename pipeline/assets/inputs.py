@@ -96,6 +96,36 @@ def monthly(place: Place, months: Sequence[date], *tables: Table) -> Mapping[Tab
     return {table: place.lake.scan(table, keys) for table in tables}
 
 
+READ_AT_ONCE = 250_000
+"""Rows of a lot of `in_lots`."""
+
+
+def in_lots(
+    place: Place, months: Sequence[date], tables: Sequence[Table], rows: int = READ_AT_ONCE
+) -> dict[str, list[pl.LazyFrame]]:
+    """The live rows of `months` of each table, by its name, in lots in the order of months.
+
+    Args:
+        place: where they are.
+        months: which.
+        tables: monthly tables.
+        rows: the most of a lot of several objects; a lot has whole objects.
+    """
+    live = place.lake.live([key_of(month) for month in months])
+    held = sorted(
+        (each for each in live if each.rows), key=lambda each: (each.partition, each.share)
+    )
+    return {
+        table.name: [
+            place.lake.read(table, paths)
+            for paths in mrr.packed(
+                {each.path: each.rows for each in held if each.table == table.name}, rows
+            )
+        ]
+        for table in tables
+    }
+
+
 LOT = 500_000
 """Movements, of all windows, of a lot, of which two may be in memory at once."""
 TOGETHER = 4

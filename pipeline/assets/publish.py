@@ -104,15 +104,12 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
                 series.note(connection, begun, context.run.run_id, wanted[-1])
 
         numbers = night.computed_at(place.engine, wanted)
-        frames = {
-            table.name: rows.collect()
-            for table, rows in inputs.monthly(place, wanted, *MONTHLY).items()
-        }
-        metrics, restated = _versioned(place, frames[EXPANSION_METRICS.name], wanted)
+        tables = inputs.monthly(place, wanted, *MONTHLY)
+        metrics, restated = _versioned(place, tables[EXPANSION_METRICS].collect(), wanted)
         waiting = night.attributed(place.engine)
         inserted = publish.publish_months(
             place.engine,
-            {**frames, EXPANSION_METRICS.name: metrics},
+            {**inputs.in_lots(place, wanted, MONTHLY), EXPANSION_METRICS.name: metrics},
             wanted,
             whole={table.name: place.lake.scan(table).collect() for table in WHOLE},
             restatements=restated,
@@ -123,7 +120,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             ],
             still=still,
         )
-        _note_quality(place, context.run.run_id, frames[MRR_MOVEMENT.name])
+        _note_quality(place, context.run.run_id, tables[MRR_MOVEMENT])
 
         def remember(connection: Connection) -> None:
             night.remember_published(connection, numbers, place.settings.config)
@@ -193,10 +190,11 @@ def _totals(metrics: pl.DataFrame) -> pl.DataFrame:
     return total.sort("month", descending=True)
 
 
-def _note_quality(place: Place, run_id: str, movement: pl.DataFrame) -> None:
+def _note_quality(place: Place, run_id: str, movement: pl.LazyFrame) -> None:
     """Keep, per month, how sure the evidence is; the identities held, or the run would not be here."""
     monthly = movement.filter(pl.col("window_months") == 1)
-    graded = monthly.group_by("month", "evidence").len().sort("month", "evidence")
+    counted = monthly.group_by("month", "evidence").len().sort("month", "evidence")
+    graded = counted.collect(engine="streaming")
     rows = [
         {
             "run_id": run_id,

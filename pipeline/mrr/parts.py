@@ -7,11 +7,14 @@ know nothing of each other, nor do months.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
 from pipeline.months import Calendar
 from pipeline.mrr.book import Book
+
+K = TypeVar("K")
 
 SPANS = 100_000
 """Rows of the timeline of a share, of which two may be in memory at once."""
@@ -64,15 +67,15 @@ def parts(
     yield from packed(dict(zip(months, weights, strict=True)), rows)
 
 
-def packed(counts: Mapping[date, int], rows: int) -> Iterator[list[date]]:
-    """The months of `counts` in their order, in parts of at most so many rows together, and at least one month."""
-    part: list[date] = []
+def packed(counts: Mapping[K, int], rows: int) -> Iterator[list[K]]:
+    """The keys of `counts` (months, objects) in their order, in parts of at most so many rows together, or one key."""
+    part: list[K] = []
     filled = 0
-    for month, count in counts.items():
+    for key, count in counts.items():
         if part and filled + count > rows:
             yield part
             part, filled = [], 0
-        part.append(month)
+        part.append(key)
         filled += count
     if part:
         yield part

@@ -18,11 +18,13 @@ from pipeline.publish.rows import to_frame
 from pipeline.schemas import EXPANSION_COHORT, MRR_SNAPSHOT, RESTATEMENT, Table
 
 ITEM_MONTHS = 25
+Rows = pl.DataFrame | Sequence[pl.LazyFrame]
+"""A table's rows, or lots of them that fit into memory: they are read one after the other, the last first."""
 
 
 def publish_months(
     target: Engine,
-    frames: Mapping[str, pl.DataFrame],
+    frames: Mapping[str, Rows],
     months: Sequence[date],
     *,
     whole: Mapping[str, pl.DataFrame] | None = None,
@@ -35,8 +37,9 @@ def publish_months(
 
     Args:
         target: the warehouse.
-        frames: table -> rows with a column `month`, money in micro-units. Rows of other months are not looked at; of
-            tables without a published window, those of the window of one month are published.
+        frames: table -> rows with a column `month`, money in micro-units, lots in order of months. Rows of other
+            months are not looked at; of tables without a published window, those of the window of one month are
+            published.
         months: the months that are replaced, also where a frame has no row of them.
         whole: table -> rows of tables that are replaced as a whole, as `account`.
         restatements: RESTATEMENT rows that are added in the same transaction.
@@ -53,9 +56,9 @@ def publish_months(
     wanted = sorted(set(months))
     inserted: dict[str, int] = {}
     with target.begin() as connection:
-        inserted |= _replace_months(connection, frames, wanted)
+        inserted |= _replace_months(connection, frames, wanted, item_months)
         for others, theirs in beside:
-            _replace_months(connection, others, sorted(set(theirs)))
+            _replace_months(connection, others, sorted(set(theirs)), item_months)
         if MRR_SNAPSHOT.name in frames:
             _forget_items(connection, item_months)
         if restatements is not None:
@@ -110,29 +113,38 @@ def _replace(connection: Connection, table: Table, frame: pl.DataFrame) -> int:
 
 
 def _replace_months(
-    connection: Connection, frames: Mapping[str, pl.DataFrame], months: list[date]
+    connection: Connection, frames: Mapping[str, Rows], months: list[date], item_months: int
 ) -> dict[str, int]:
     """Rows inserted, by table."""
-    inserted = {}
-    for name, frame in frames.items():
+    inserted = dict.fromkeys(frames, 0)
+    for name, rows in frames.items():
         table = _monthly(name)
         connection.execute(delete(table_of(table)).where(_of_months(table, months)))
-        inserted[name] = insert_rows(connection, table, _shown(table, frame, months))
+        lots = [rows.lazy()] if isinstance(rows, pl.DataFrame) else rows
+        for lot in reversed(lots):
+            shown = _shown(table, lot, months)
+            if table is MRR_SNAPSHOT and (first := _first_kept(connection, item_months)):
+                shown = shown.filter(pl.col("month") >= first)
+            inserted[name] += insert_rows(connection, table, shown.collect())
     return inserted
 
 
-def _shown(table: Table, frame: pl.DataFrame, months: list[date]) -> pl.DataFrame:
-    shown = frame.filter(pl.col("month").is_in(months))
-    if "window_months" in frame.columns and "window_months" not in table.published:
+def _shown(table: Table, rows: pl.LazyFrame, months: list[date]) -> pl.LazyFrame:
+    shown = rows.filter(pl.col("month").is_in(months))
+    if "window_months" in table.names and "window_months" not in table.published:
         shown = shown.filter(pl.col("window_months") == 1)
     return shown
 
 
+def _first_kept(connection: Connection, item_months: int) -> date | None:
+    """The first month whose items are kept; None while there is no item."""
+    latest = connection.execute(select(func.max(table_of(MRR_SNAPSHOT).c.month))).scalar()
+    return None if latest is None else add_months(latest, 1 - item_months)
+
+
 def _forget_items(connection: Connection, item_months: int) -> None:
-    items = table_of(MRR_SNAPSHOT)
-    latest = connection.execute(select(func.max(items.c.month))).scalar()
-    if latest is not None:
-        first = add_months(latest, 1 - item_months)
+    if first := _first_kept(connection, item_months):
+        items = table_of(MRR_SNAPSHOT)
         connection.execute(delete(items).where(items.c.month < first))
 
 

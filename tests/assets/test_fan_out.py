@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,24 @@ def test_lots_of_months_that_do_not_say_it_are_of_accounts(place: Place) -> None
         same(several, whole)
 
 
+def test_lots_that_are_published_are_whole_objects_in_order_of_months(place: Place) -> None:
+    tables = mrr_steps.TABLES
+    commit(place, spans=10**6)
+    whole = inputs.in_lots(place, WANTED, tables)
+    commit(place, spans=50)
+    several = inputs.in_lots(place, WANTED, tables, rows=100)
+    assert {table: len(lots) for table, lots in whole.items()} == dict.fromkeys(whole, 1)
+    for table in tables:
+        lots = [lot.collect() for lot in several[table.name]]
+        assert all(lot.height for lot in lots)
+        assert_frame_equal(
+            pl.concat(lots).sort(table.key), whole[table.name][0].collect().sort(table.key)
+        )
+        months = [month for lot in lots for month in lot["month"].unique().sort()]
+        assert months == sorted(months)
+    assert len(several[MRR_MOVEMENT.name]) > len(WANTED)
+
+
 def same(several: list[dict[Table, pl.DataFrame]], whole: dict[Table, pl.DataFrame]) -> None:
     """All that is in the whole is in one lot, and of an account and month all or none."""
     cells = [lot[MRR_MOVEMENT].select("month", "account_id").unique() for lot in several]
@@ -183,6 +202,25 @@ def test_cohorts_of_a_cluster_are_those_of_one_share(place: Place, cluster: str)
             assert_frame_equal(one, other)
 
 
+def test_metrics_of_a_cluster_are_those_of_one_lot(place: Place, cluster: str) -> None:
+    commit(place, spans=50)
+    (whole,) = metrics_steps.lots_of(place, WANTED)
+    lots = inputs.lots(place, WANTED, *metrics_steps.INPUTS, rows=200)
+    parts = [replace(whole, rows=rows) for rows in lots]
+    assert len(parts) > processors(cluster)
+
+    def found(jobs: list[metrics_steps.Lot], address: str | None = None) -> list[pl.DataFrame]:
+        tallies, _ = zip(*fan_out(metrics_steps.tally, jobs, address), strict=True)
+        said = metrics.concluded(tallies, whole.spec)
+        return [said.expansion_metrics, said.expansion_by_type]
+
+    expected = found([whole])
+    for each in (found(parts), found(parts, cluster)):
+        for one, other in zip(each, expected, strict=True):
+            assert other.height > 0
+            assert_frame_equal(one, other)
+
+
 def where(job: int) -> tuple[int, str]:
     """The job, and the node that did it; long enough for the other node to get the next one."""
     time.sleep(0.5)
@@ -205,6 +243,22 @@ def breaks(job: int) -> Any:
 def test_what_fails_elsewhere_fails_here_with_the_same_words(cluster: str) -> None:
     with pytest.raises(ConfigError, match="job 0 cannot be done"):
         list(fan_out(breaks, range(3), cluster))
+
+
+def breaks_first(job: tuple[int, Path]) -> None:
+    """The first job fails; another leaves a sign, and takes its time."""
+    number, signs = job
+    if number == 0:
+        raise ConfigError("job 0 cannot be done")
+    (signs / str(number)).touch()
+    time.sleep(3)
+
+
+def test_what_waits_elsewhere_is_not_begun_once_a_job_failed(cluster: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="job 0 cannot be done"):
+        list(fan_out(breaks_first, [(number, tmp_path) for number in range(20)], cluster))
+    time.sleep(4)
+    assert len(list(tmp_path.iterdir())) <= processors(cluster)
 
 
 def doubled(job: int) -> tuple[int, int, int]:

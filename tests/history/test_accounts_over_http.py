@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipeline import billing, crm, mrr
 from pipeline.billing import schedules
@@ -23,7 +24,7 @@ from pipeline.sandbox.company import CRM_TURNS, FEATURES, SALESFORCE_IDS, Compan
 from pipeline.sandbox.company.crm.addresses import AGENCIES
 from pipeline.sandbox.server import STRIPE_KEY, SandboxServer
 from pipeline.sandbox.truth import Attributed, Attribution, Links, Truth, hubspot, salesforce
-from pipeline.schemas import COVERAGE, RAW_RECORD
+from pipeline.schemas import COVERAGE, EXPANSION_ATTRIBUTION, RAW_RECORD
 from pipeline.settings import Settings
 from pipeline.sources import crm_sources
 from pipeline.sources.stripe import StripeSource
@@ -135,9 +136,17 @@ def test_attribution_is_the_truth(
     policy = mrr.Policy()
     component = mrr.movements(held, calendar, months, policy).component
     planned = schedules.planned(lived.folded.subscription_phase.lazy())
-    dated = attribution.dated(component.lazy(), held, policy, calendar, planned)
     rules = attribution.AttributionRules.of(lived.settings.config)
-    said = attribution.attributed(dated, crm_of(lived.accounts, held), rules)
+    evidence = attribution.Evidence(component.lazy(), held, planned, crm_of(lived.accounts, held))
+    today = lived.company.now.date()
+    found, in_shares = (
+        attribution.company(evidence, policy, calendar, today, rules, at_once)
+        for at_once in (10**9, component.height // 20)
+    )
+    for table, frame in found.items():
+        assert frame.height > 0
+        assert_frame_equal(in_shares[table], frame)
+    said = found[EXPANSION_ATTRIBUTION]
     true = Attribution(truth, lived.links)
     shares: Counter[str] = Counter()
     differ = []

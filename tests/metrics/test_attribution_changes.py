@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import billing, mrr, schemas
 from pipeline.billing import schedules
-from pipeline.metrics.attribution import AttributionRules, Crm, attributed, dated
+from pipeline.metrics.attribution import AttributionRules, Crm, attributed, dated, expanding
 from pipeline.months import Calendar
 from tests.history.records import _row
 from tests.history.stripe_json import CALENDAR, NOW, History, item, price, state
@@ -39,7 +39,7 @@ def changes(
     book = history.mrr_book()
     component = mrr.movements(book, calendar, [month], POLICY).component.lazy()
     raw = pl.LazyFrame(list(records), schema=schemas.RAW_RECORD.schema)
-    found = dated(component, book, POLICY, calendar, planned_by(raw))
+    found = dated(expanding(component), book, POLICY, calendar, planned_by(raw))
     assert found.height == component.filter(window_months=1, movement="expansion").collect().height
     return {
         (row["subscription_item_id"], row["type"]): (row["at"], row["schedule_id"])
@@ -182,7 +182,7 @@ def test_a_phase_that_had_just_begun_planned_the_change(record: Any, by_schedule
     assert found == {SEATS: (at(3, 12), "sub_sched_1" if by_schedule else None)}
     component = mrr.movements(GROWN.mrr_book(), CALENDAR, [MARCH], POLICY).component.lazy()
     raw = pl.LazyFrame(planned(record), schema=schemas.RAW_RECORD.schema)
-    parts = dated(component, GROWN.mrr_book(), POLICY, CALENDAR, planned_by(raw))
+    parts = dated(expanding(component), GROWN.mrr_book(), POLICY, CALENDAR, planned_by(raw))
     said = attributed(parts, Crm.nothing(), AttributionRules())
     assert said["attribution"].item() == ("contractual" if by_schedule else "unknown")
     assert said["evidence"].item() == ('["sub_sched_1"]' if by_schedule else "[]")

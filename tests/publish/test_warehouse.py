@@ -127,6 +127,23 @@ def test_items_are_kept_for_so_many_months(warehouse: Engine) -> None:
     assert published(warehouse, MRR_SNAPSHOT.name)["month"].to_list() == months[2:]
 
 
+def test_lots_are_published_one_after_the_other_and_items_too_old_not_at_all(
+    any_warehouse: Engine,
+) -> None:
+    months = [add_months(JANUARY, n) for n in range(5)]
+    books = [one_account_each({"a": (1, 2 + n)}, month=month) for n, month in enumerate(months)]
+    lots = {
+        "mrr_snapshot": [book.snapshot for book in books],
+        "mrr_movement": [book.movement for book in books],
+    }
+    for _ in range(2):
+        inserted = publish_months(any_warehouse, lots, months, item_months=3)
+        assert inserted == {"mrr_snapshot": 3, "mrr_movement": 5}
+    assert published(any_warehouse, "mrr_snapshot")["month"].to_list() == months[2:]
+    found = published(any_warehouse, "mrr_movement")
+    assert found["closing_mrr"].to_list() == [(2 + n) * 1_000_000 for n in range(5)]
+
+
 def test_cohorts_are_replaced_by_the_month_their_age_falls_in(any_warehouse: Engine) -> None:
     def row(month: date, age: int, accounts: int) -> dict:
         known = {"month": add_months(month, age), "cohort_month": month, "age_months": age}

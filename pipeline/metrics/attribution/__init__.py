@@ -10,20 +10,24 @@ from pipeline.metrics.attribution.attribute import (
     check_attribution,
     sensitivity,
 )
-from pipeline.metrics.attribution.changes import dated
+from pipeline.metrics.attribution.changes import dated, expanding
 from pipeline.metrics.attribution.deals import Crm
 from pipeline.metrics.attribution.open_deals import crm_pipeline
 from pipeline.metrics.attribution.reconciliation import reconciliation
 from pipeline.metrics.attribution.rules import ATTRIBUTIONS, AttributionRules
+from pipeline.metrics.attribution.together import Evidence, company
 
 __all__ = [
     "ATTRIBUTIONS",
     "AttributionRules",
     "Crm",
+    "Evidence",
     "attributed",
     "check_attribution",
+    "company",
     "crm_pipeline",
     "dated",
+    "expanding",
     "reconciliation",
     "sensitivity",
 ]

@@ -31,6 +31,13 @@ PHASE_LASTS = pl.duration(hours=1)
 """Stripe moves a subscription on within minutes of its phase's start."""
 
 
+def expanding(component: pl.LazyFrame) -> pl.LazyFrame:
+    """The components of expanding accounts in the window of one month, of MRR_MOVEMENT_COMPONENT."""
+    return component.filter(
+        (pl.col("window_months") == 1) & (pl.col("movement") == "expansion")
+    ).select(*PART, "amount")
+
+
 def dated(
     component: pl.LazyFrame,
     book: Book,
@@ -38,23 +45,20 @@ def dated(
     calendar: Calendar,
     planned: pl.LazyFrame,
 ) -> pl.DataFrame:
-    """The components of expanding accounts in the window of one month, each with its change.
+    """Components, each with its change.
 
     One row per PART: `amount` (micro-units), `opening_at` (the month's first instant), `at` (the last change of the
     item in the month that made the component), `schedule_id` (the schedule that planned it, else null). Usage changes
     in the last second of its service period. Where the timeline shows no such change any more, the month's last second.
 
     Args:
-        component: MRR_MOVEMENT_COMPONENT of any months and windows.
+        component: `expanding`, of any months.
         book: timeline, usage, prices and links.
         policy: which states count.
         calendar: the ends of months.
         planned: phases of subscription schedules (`billing.schedules.planned`).
     """
-    parts = component.filter(
-        (pl.col("window_months") == 1) & (pl.col("movement") == "expansion")
-    ).select(*PART, "amount")
-    parts = parts.collect().lazy()
+    parts = component.collect().lazy()
     months = parts.select("month").unique().collect().to_series().sort().to_list()
     touched = parts.select(ITEM).unique().collect().lazy()
     spans = _spans(book, policy, touched).collect().lazy()

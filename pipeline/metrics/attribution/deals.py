@@ -24,7 +24,10 @@ PREFIX = r"^([a-z]+):"
 
 @dataclass(frozen=True, slots=True)
 class Crm:
-    """What a CRM tells, each frame with the schema of the table of its name."""
+    """What a CRM tells, each frame with the schema of the table of its name.
+
+    `told` is `first_told` of all of it where the frames are those of some accounts alone.
+    """
 
     deal: pl.LazyFrame
     deal_history: pl.LazyFrame
@@ -32,6 +35,7 @@ class Crm:
     account_history: pl.LazyFrame
     account_link: pl.LazyFrame
     fx_rate: pl.LazyFrame
+    told: pl.LazyFrame | None = None
 
     @classmethod
     def nothing(cls) -> "Crm":
@@ -82,6 +86,12 @@ def expansion_deals(crm: Crm, rules: AttributionRules) -> pl.LazyFrame:
 
 def reach(crm: Crm, rules: AttributionRules) -> pl.LazyFrame:
     """The first day that each CRM tells of: `source, reach_on`. A CRM without any deal tells nothing of sales."""
+    told = first_told(crm) if crm.told is None else crm.told
+    return told.select("source", reach_on=rules.day(pl.col("at")))
+
+
+def first_told(crm: Crm) -> pl.LazyFrame:
+    """The first instant that each CRM with a deal tells of: `source, at`."""
     told = [
         crm.deal.select("deal_id", at="created"),
         crm.deal_history.select("deal_id", "at"),
@@ -94,5 +104,5 @@ def reach(crm: Crm, rules: AttributionRules) -> pl.LazyFrame:
         .drop_nulls()
         .join(selling, on="source", how="semi")
         .group_by("source")
-        .agg(reach_on=rules.day(pl.col("at").min()))
+        .agg(pl.col("at").min())
     )
