@@ -18,6 +18,9 @@ LIFE = pl.Enum(["draft", "open", "uncollectible", "paid", "void", "deleted"])
 """An invoice's statuses: it only ever takes a later one, so the latest that any record tells is the newest."""
 KEY = ["source_account", "invoice_id"]
 LINE = [*KEY, "line_id"]
+OWN = "own_discounts"
+NAMED = ("invoice_discounts", OWN)
+"""The discounts that stand above the lines of an invoice, and on a line."""
 HALF_IN_MILLIONTHS = 500_000
 """Half a minor unit: what a discount takes off up to there may be rounded to nothing."""
 FEW = 100
@@ -42,10 +45,11 @@ def lines(
     source_account, currency, line_id, amount (minor units before discounts), quantity, period_start, period_end,
     price_id, subscription_item_id, subscription_id, invoice_item_id, proration, line_discounts (discount ids in order:
     the `whole` ones of the invoice, since a share of less than half a minor unit leaves no trace on the line, then the
-    line's), named (whether all discounts that the invoice names are `whole`; null: it names none), faint (one that is
-    not may have reduced the line by less than half a minor unit), reduced, included, line_tax_rates.
+    line's, and of those that stand on it the `whole` ones whose share is as small), named (whether all discounts that
+    the invoice names are `whole`; null: it names none), faint (one that is not may have reduced the line by less than
+    half a minor unit), reduced, included, line_tax_rates.
     """
-    names = pl.col("invoice_discounts").list.len().fill_null(0) > 0
+    above, own = (pl.col(name).list.len().fill_null(0) > 0 for name in NAMED)
     named = items.select("invoice_item_id", item_item="subscription_item_id")
     event = pl.col("lines").is_null()
     life = pl.col("invoice_status").cast(LIFE, strict=False)
@@ -72,39 +76,48 @@ def lines(
         .collect()
         .lazy()
     )
-    # Most invoices name none, and lists are slow to put together.
-    silent = every.filter(names.not_()).with_columns(
+    # Most lines name none, and lists are slow to put together.
+    silent = every.filter((above | own).not_()).with_columns(
         named=pl.lit(None, dtype=pl.Boolean), faint=pl.lit(value=False)
     )
-    naming = every.filter(names)
-    above = (
-        naming.select(*KEY, discount_id="invoice_discounts")
-        .unique(KEY)
-        .explode("discount_id")
+    naming = every.filter(above | own).collect().lazy()
+    of_invoice = (
+        naming.select(*LINE, discount_id="invoice_discounts")
+        .explode("discount_id", empty_as_null=False, keep_nulls=False)
         .join(whole, on="discount_id", how="semi", maintain_order="left")
-        .group_by(KEY, maintain_order=True)
+        .group_by(LINE, maintain_order=True)
         .agg(above="discount_id")
     )
-    both = pl.concat_list(pl.col(each).fill_null([]) for each in ("above", "line_discounts"))
-    naming = (
-        naming.join(above, on=KEY, how="left")
-        .join(_faint(naming, invoices.filter(names), whole, sizes), on=LINE, how="left")
-        .with_columns(
-            named=(pl.col("above").list.len() == pl.col("invoice_discounts").list.len()),
-            line_discounts=both.list.unique(maintain_order=True),
-        )
-        .with_columns(pl.col("named", "faint").fill_null(value=False))
-        .drop("above")
+    untraced = _untraced(naming, invoices, sizes).collect().lazy()
+    of_line = (
+        untraced.filter("own")
+        .join(whole, on="discount_id", how="semi", maintain_order="left")
+        .group_by(LINE, maintain_order=True)
+        .agg(beside="discount_id")
     )
-    return pl.concat([silent, naming]).drop("invoice_discounts")
+    faint = untraced.join(whole, on="discount_id", how="anti").select(LINE).unique()
+    ids = [pl.col(each).fill_null([]) for each in ("above", "line_discounts", "beside")]
+    naming = (
+        naming.join(of_invoice, on=LINE, how="left")
+        .join(of_line, on=LINE, how="left")
+        .join(faint.with_columns(faint=pl.lit(value=True)), on=LINE, how="left")
+        .with_columns(
+            named=pl.when(above).then(
+                pl.col("above").list.len().fill_null(0) == pl.col("invoice_discounts").list.len()
+            ),
+            line_discounts=pl.concat_list(ids).list.unique(maintain_order=True),
+            faint=pl.col("faint").fill_null(value=False),
+        )
+        .drop("above", "beside")
+    )
+    return pl.concat([silent, naming]).drop(NAMED)
 
 
-def _faint(
-    naming: pl.LazyFrame, invoices: pl.LazyFrame, whole: pl.LazyFrame, sizes: pl.LazyFrame
-) -> pl.LazyFrame:
-    """Lines (LINE, `faint`) that a discount which their invoice names may have reduced by nothing that shows.
+def _untraced(naming: pl.LazyFrame, invoices: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
+    """Discounts named by a line (`own`) or its invoice that may have taken off it what does not show.
 
-    Of a percentage the line has its own share; an amount is shared by what the lines cost.
+    One row per LINE and discount_id. Of a percentage the line has its own share; an amount is shared by what the lines
+    cost.
     """
     costs = pl.col("lines").list.eval(pl.element().struct.field("reduced").clip(lower_bound=0))
     totals = invoices.group_by(KEY).agg(total=costs.list.sum().max())
@@ -117,16 +130,24 @@ def _faint(
         .then(small_part)
         .otherwise(small_part | (left <= FEW))
     )
+    columns = (*LINE, "reduced", "line_discounts")
+    named = [
+        naming.select(*columns, discount_id=name, own=pl.lit(value=name == OWN)).explode(
+            "discount_id", empty_as_null=False, keep_nulls=False
+        )
+        for name in NAMED
+    ]
     return (
-        naming.select(*LINE, "reduced", "line_discounts", discount_id="invoice_discounts")
-        .explode("discount_id")
-        .filter(pl.col("line_discounts").list.contains(pl.col("discount_id")).not_())
-        .join(whole, on="discount_id", how="anti")
-        .join(sizes, on="discount_id", how="left")
-        .join(totals, on=KEY, how="left")
+        pl.concat(named)
+        .filter(
+            pl.col("line_discounts").list.contains(pl.col("discount_id")).not_(),
+            # What a line with nothing left may hide is asked of the discounts in force.
+            pl.col("own").not_() | (left > 0),
+        )
+        .join(sizes, on="discount_id", how="left", maintain_order="left")
+        .join(totals, on=KEY, how="left", maintain_order="left")
         .filter(unseen.fill_null(value=True))
-        .select(*LINE, faint=pl.lit(value=True))
-        .unique()
+        .select(*LINE, "discount_id", "own")
     )
 
 

@@ -51,6 +51,7 @@ INVOICE_LINE = pl.Struct(
         "invoice_item_id": pl.String,
         "proration": pl.Boolean,
         "line_discounts": pl.List(pl.String),
+        "own_discounts": pl.List(pl.String),
         "reduced": pl.Int64,
         "included": pl.Int64,
         "line_tax_rates": pl.List(pl.String),
@@ -58,7 +59,8 @@ INVOICE_LINE = pl.Struct(
 )
 """One line of an invoice; `line_item` is the subscription item that the line itself names.
 
-`reduced` is its amount after discounts, `included` the inclusive tax in it, `line_tax_rates` the rates of that.
+`line_discounts` are those that took something off, `own_discounts` those that stand on the line, whatever they took
+off. `reduced` is its amount after discounts, `included` the inclusive tax in it, `line_tax_rates` the rates of that.
 """
 
 SEEN = (

@@ -112,6 +112,33 @@ def test_what_an_unlisted_coupon_took_off_a_few_cents_leaves_no_trace(
     assert (found["mrr_native"], found["evidence"]) == (cents * 10_000, grade)
 
 
+@pytest.mark.parametrize(
+    ("cents", "limits", "found"),
+    [
+        (8, {}, (75_200, "exact")),
+        (9, {}, (90_000, "exact")),
+        (8, {"embedded": True}, (80_000, "bounded")),
+    ],
+)
+def test_a_line_names_its_own_discount_that_took_nothing_off_a_few_cents(
+    cents: int, limits: dict[str, bool], found: tuple[int, str]
+) -> None:
+    """6% of 8 cents are rounded to nothing, and Stripe may not say so; of 9 cents a cent would show."""
+    calls = item("si_calls", "calls", None, "di_six")
+    history = History([price("calls", 100, "prod_c", usage=True)]).states(
+        (FEBRUARY, state(calls)), (MARCH, state(calls, period=MARCH))
+    )
+    history.records("coupon", coupon("SIX", percent_off=6.0, **limits))
+    history.records("discount", discount("di_six", "SIX", FEBRUARY, subscription_item="si_calls"))
+    _, usage = line("calls", FEBRUARY, MARCH, cents)
+    usage["discounts"] = ["di_six"]
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    billed(history, (MARCH, usage))
+    row = history.snapshot(date(2026, 3, 1))["si_calls"]
+    assert (row["mrr_native"], row["evidence"]) == found
+
+
 def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
     """A new anchor bills March's usage of no second at all; the whole of March, with the same start, a month later."""
     calls = item("si_calls", "calls", None)

@@ -78,6 +78,7 @@ def _listed_invoices(raw: pl.LazyFrame) -> pl.LazyFrame:
         line_discounts=first(("discount_amounts",)).list.eval(
             pl.element().struct.field("discount")
         ),
+        own_discounts=first(("discounts",)),
         # What a discount took off, or which one did, must be told; a line without discounts is not reduced.
         reduced=pl.when(
             first(("discount_amounts",)).list.eval(taken_off).list.all().fill_null(value=True)

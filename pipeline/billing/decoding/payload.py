@@ -83,6 +83,7 @@ LINE = pl.Struct(
             }
         ),
         "discount_amounts": pl.List(pl.Struct({"amount": N, "discount": S})),
+        "discounts": pl.List(S),
         "taxes": pl.List(
             pl.Struct(
                 {
