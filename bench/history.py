@@ -3,8 +3,9 @@
 Usage: python -m bench.history [--accounts 1000000] [--months 60] [--folder FOLDER] [--step STEP]
 
 Beside it, in the same run: the floor, which writes the same rows as files; the usual way, a spine of customers and
-months in SQL on DuckDB, which gives totals only; the metrics of all months, in all dimensions, with cohorts; and the
-current month alone, computed as a night does. Each in a process of its own. The result goes to bench/results/.
+months in SQL on DuckDB, which gives totals only; the metrics of all months, in all dimensions, with cohorts; the
+current month alone, computed as a night does; and the same with all else that follows a sync: attribution, scores, the
+warehouse (SQLite), the report. Each in a process of its own. The result goes to bench/results/.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,14 @@ from pipeline.schemas import (
     MRR_ITEM_MOVEMENT,
     MRR_MOVEMENT,
     MRR_MOVEMENT_COMPONENT,
+    MRR_SCHEDULED,
     MRR_SNAPSHOT,
     Table,
 )
 from pipeline.settings import Settings
 
 SEED = 1
-STEPS = ("build", "product", "floor", "spine", "metrics", "night")
+STEPS = ("build", "product", "floor", "spine", "metrics", "night", "whole_night")
 COMPUTED = (
     "mrr_snapshot",
     "mrr_scheduled",
@@ -50,7 +53,7 @@ COMPUTED = (
 )
 MEASURED = ("expansion_metrics", "expansion_by_type", "expansion_cohort", "cohort_growth")
 NAMED = (MRR_SNAPSHOT, MRR_MOVEMENT, MRR_MOVEMENT_COMPONENT)
-WRITTEN = (*NAMED, MRR_ITEM_MOVEMENT, INTRA_MONTH_ACTIVITY)
+WRITTEN = (*NAMED, MRR_ITEM_MOVEMENT, INTRA_MONTH_ACTIVITY, MRR_SCHEDULED)
 """What a run writes; the first three are those that people read."""
 
 SPINE = """
@@ -157,10 +160,18 @@ def figures(folder: Path, months: int) -> dict[str, Any]:
 
 def one_night(folder: Path, months: int) -> dict[str, Any]:
     """The current month alone: what a night computes when nothing of the past changed."""
+    return _current_month(folder, months, (*COMPUTED, *MEASURED))
+
+
+def whole_night(folder: Path, months: int) -> dict[str, Any]:
+    """Everything of the current month that follows a sync."""
+    return _current_month(folder, months, None)
+
+
+def _current_month(folder: Path, months: int, only: Sequence[str] | None) -> dict[str, Any]:
     told: dict[str, Any] = {}
     settings, current = settings_in(folder), calendar(months).months[-1]
     with timed(told, "run"):
-        only = (*COMPUTED, *MEASURED)
         running.months(settings, Watch(), night.Range(current, current), "backfill", only=only)
     return told
 
@@ -233,6 +244,7 @@ def main(arguments: list[str]) -> None:
             "spine": spine,
             "metrics": figures,
             "night": one_night,
+            "whole_night": whole_night,
         }
         memory = Together()
         memory.start()
