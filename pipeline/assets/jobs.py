@@ -15,6 +15,10 @@ from pipeline.settings import Settings
 
 FOLD = ("item_timeline", "fx_rate", "accounts")
 SYNC = ("stripe_records", "crm_records", *FOLD)
+BY_COMMAND = {"expansion/started_by": "command"}
+"""Tags of the command's runs: no sensor sees them."""
+LOOKED_BACK = 100
+"""Runs among which the last of the schedule's is looked for."""
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -87,10 +91,16 @@ def months_due(settings: Settings) -> dg.SensorDefinition:
 
 
 def _newer(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    latest = instance.get_runs(
-        dg.RunsFilter(
-            job_name=run.job_name, statuses=[DagsterRunStatus.SUCCESS], tags={PURPOSE: NIGHTLY}
-        ),
-        limit=1,
+    """Whether a later night of the schedule's has finished, which is followed up itself."""
+    finished = dg.RunsFilter(
+        job_name=run.job_name, statuses=[DagsterRunStatus.SUCCESS], tags={PURPOSE: NIGHTLY}
     )
-    return bool(latest) and latest[0].run_id != run.run_id
+    latest = next(
+        (
+            each
+            for each in instance.get_runs(finished, limit=LOOKED_BACK)
+            if not BY_COMMAND.items() <= each.tags.items()
+        ),
+        run,
+    )
+    return latest.run_id != run.run_id

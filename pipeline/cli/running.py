@@ -23,7 +23,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from pipeline.assets import gone, night
 from pipeline.assets.alerts import NIGHTLY, PURPOSE
-from pipeline.assets.jobs import FOLD, range_tags
+from pipeline.assets.jobs import BY_COMMAND, FOLD, range_tags
 from pipeline.assets.place import Place
 from pipeline.cli import events, terminal
 from pipeline.cli.terminal import Begun, Watch
@@ -31,7 +31,6 @@ from pipeline.definitions import build_definitions
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.settings import Settings
 
-BY_COMMAND = {"expansion/started_by": "command"}
 NEVER_AGAIN = {"dagster/max_retries": "0"}
 """Dagster's daemon does not start a run of the command again: whoever typed it does."""
 HOST, PROCESS = "expansion/host", "expansion/process"

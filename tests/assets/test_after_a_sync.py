@@ -13,7 +13,7 @@ from dagster._core.events import DagsterEvent
 from pipeline import database
 from pipeline.assets import night
 from pipeline.assets.alerts import NIGHTLY, PURPOSE
-from pipeline.assets.jobs import RANGE_END, RANGE_START, months_due
+from pipeline.assets.jobs import BY_COMMAND, RANGE_END, RANGE_START, months_due
 from pipeline.settings import Settings
 
 HERE = {"PIPELINE_NOW": "2026-11-23T06:00:00Z"}
@@ -42,9 +42,11 @@ def synced(
     status: DagsterRunStatus = DagsterRunStatus.SUCCESS,
     purpose: str = NIGHTLY,
     job: str = "sync",
+    more: dict[str, str] | None = None,
 ) -> dg.DagsterRun:
     """A run of the job `sync` that ended so."""
-    run = dg.DagsterRun(job_name=job, run_id=str(uuid4()), status=status, tags={PURPOSE: purpose})
+    tags = {PURPOSE: purpose} | (more or {})
+    run = dg.DagsterRun(job_name=job, run_id=str(uuid4()), status=status, tags=tags)
     instance.add_run(run)
     return run
 
@@ -88,6 +90,7 @@ def test_nights_that_come_together_are_followed_by_one_run_over_all_their_months
         {"status": DagsterRunStatus.STARTED},
         {"purpose": "backfill"},
         {"job": "months"},
+        {"more": BY_COMMAND},
     ],
 )
 def test_only_a_later_night_that_is_followed_up_itself_takes_the_months_over(
