@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import polars as pl
 from sqlalchemy import Connection
@@ -177,16 +178,21 @@ def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
 
 def fingerprint() -> str:
     """Changes when the code of `pipeline.billing`, its schemas, or Polars do."""
-    modules = sorted(
-        (f"{package}.{each.name}", each.read_bytes())
-        for package in ("pipeline.billing", "pipeline.schemas")
-        for each in files(package).iterdir()
-        if each.name.endswith(".py")
-    )
     told = hashlib.blake2b(pl.__version__.encode(), digest_size=8)
-    for name, content in modules:
-        told.update(name.encode() + content)
+    for package in ("pipeline.billing", "pipeline.schemas"):
+        for name, content in sorted(_modules(files(package), package)):
+            told.update(name.encode() + content)
     return told.hexdigest()
+
+
+def _modules(folder: Traversable, package: str) -> Iterator[tuple[str, bytes]]:
+    """Every module of a package and of those within it, by its full name."""
+    for each in folder.iterdir():
+        name = f"{package}.{each.name}"
+        if each.is_dir():
+            yield from _modules(each, name)
+        elif each.name.endswith(".py"):
+            yield name, each.read_bytes()
 
 
 def _batches(objects: Sequence[LiveObject], at_once: int) -> Iterator[list[LiveObject]]:

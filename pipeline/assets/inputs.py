@@ -110,7 +110,11 @@ def in_lots(
         months: which.
         tables: monthly tables.
         rows: the most of a lot of several objects; a lot has whole objects.
+
+    Raises:
+        MissingMonth: a month of a table was never computed.
     """
+    monthly(place, months, *tables)
     live = place.lake.live([key_of(month) for month in months])
     held = sorted(
         (each for each in live if each.rows), key=lambda each: (each.partition, each.share)
@@ -122,6 +126,7 @@ def in_lots(
                 {each.path: each.rows for each in held if each.table == table.name}, rows
             )
         ]
+        or [table.empty().lazy()]
         for table in tables
     }
 

@@ -67,8 +67,8 @@ WHOLE = (
     CRM_DEAL_HISTORY,
     FX_RATE,
 )
-Beside = tuple[dict[str, pl.DataFrame], Sequence[date]]
-"""Tables, and the months of them that are replaced."""
+Beside = tuple[dict[str, list[pl.LazyFrame]], Sequence[date]]
+"""Tables in lots, and the months of them that are replaced."""
 CAUSES: dict[night.Reason, Cause] = {"evidence": "evidence", "link": "link", "setting": "code"}
 
 
@@ -104,14 +104,16 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
                 series.note(connection, begun, context.run.run_id, wanted[-1])
 
         numbers = night.computed_at(place.engine, wanted)
-        tables = inputs.monthly(place, wanted, *MONTHLY)
-        metrics, restated = _versioned(place, tables[EXPANSION_METRICS].collect(), wanted)
+        lots = inputs.in_lots(place, wanted, MONTHLY)
+        computed = pl.concat(lots[EXPANSION_METRICS.name]).collect()
+        metrics, restated = _versioned(place, computed, wanted)
+        graded = _graded(lots[MRR_MOVEMENT.name])
         waiting = night.attributed(place.engine)
         inserted = publish.publish_months(
             place.engine,
-            {**inputs.in_lots(place, wanted, MONTHLY), EXPANSION_METRICS.name: metrics},
+            {**lots, EXPANSION_METRICS.name: metrics},
             wanted,
-            whole={table.name: place.lake.scan(table).collect() for table in WHOLE},
+            whole={table.name: place.lake.scan(table) for table in WHOLE},
             restatements=restated,
             item_months=place.settings.config.publish.item_months,
             beside=[
@@ -120,7 +122,7 @@ def publish_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             ],
             still=still,
         )
-        _note_quality(place, context.run.run_id, tables[MRR_MOVEMENT])
+        _note_quality(place, context.run.run_id, graded)
 
         def remember(connection: Connection) -> None:
             night.remember_published(connection, numbers, place.settings.config)
@@ -154,8 +156,7 @@ def _scored(place: Place, wanted: Sequence[date]) -> list[Beside]:
 def _beside(place: Place, months: Sequence[date], tables: Sequence[Table]) -> list[Beside]:
     if not months:
         return []
-    found = inputs.monthly(place, months, *tables)
-    return [({table.name: rows.collect() for table, rows in found.items()}, months)]
+    return [(inputs.in_lots(place, months, tables), months)]
 
 
 def _versioned(
@@ -190,11 +191,15 @@ def _totals(metrics: pl.DataFrame) -> pl.DataFrame:
     return total.sort("month", descending=True)
 
 
-def _note_quality(place: Place, run_id: str, movement: pl.LazyFrame) -> None:
-    """Keep, per month, how sure the evidence is; the identities held, or the run would not be here."""
-    monthly = movement.filter(pl.col("window_months") == 1)
+def _graded(movement: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+    """How many accounts a month has of each grade: month, evidence, len."""
+    monthly = pl.concat(movement).filter(pl.col("window_months") == 1)
     counted = monthly.group_by("month", "evidence").len().sort("month", "evidence")
-    graded = counted.collect(engine="streaming")
+    return counted.collect(engine="streaming")
+
+
+def _note_quality(place: Place, run_id: str, graded: pl.DataFrame) -> None:
+    """Keep, per month, how sure the evidence is; the identities held, or the run would not be here."""
     rows = [
         {
             "run_id": run_id,

@@ -116,11 +116,12 @@ def lines(
 def _untraced(naming: pl.LazyFrame, invoices: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
     """Discounts named by a line (`own`) or its invoice that may have taken off it what does not show.
 
-    One row per LINE and discount_id. Of a percentage the line has its own share; an amount is shared by what the lines
-    cost.
+    Of a percentage the line has its own share; an amount is shared by what the lines cost: those of the invoice, or of
+    the item whose own it is.
     """
     costs = pl.col("lines").list.eval(pl.element().struct.field("reduced").clip(lower_bound=0))
-    totals = invoices.group_by(KEY).agg(total=costs.list.sum().max())
+    theirs = invoices.join(naming.select(KEY).unique(), on=KEY, how="semi")
+    totals = theirs.group_by(KEY).agg(total=costs.list.sum().max())
     left = pl.col("reduced")
     small_part = left * 2 * pl.col("amount_off").fill_null(1) <= pl.col("total")
     unseen = (
@@ -130,22 +131,26 @@ def _untraced(naming: pl.LazyFrame, invoices: pl.LazyFrame, sizes: pl.LazyFrame)
         .then(small_part)
         .otherwise(small_part | (left <= FEW))
     )
-    columns = (*LINE, "reduced", "line_discounts")
+    of_item = left.clip(lower_bound=0).sum().over([*KEY, "subscription_item_id"])
     named = [
-        naming.select(*columns, discount_id=name, own=pl.lit(value=name == OWN)).explode(
-            "discount_id", empty_as_null=False, keep_nulls=False
-        )
+        naming.select(
+            *LINE,
+            "reduced",
+            "line_discounts",
+            discount_id=name,
+            own=pl.lit(value=name == OWN),
+            of_item=of_item,
+        ).explode("discount_id", empty_as_null=False, keep_nulls=False)
         for name in NAMED
     ]
+    taken = pl.col("line_discounts").list.contains(pl.col("discount_id")).fill_null(value=False)
     return (
         pl.concat(named)
-        .filter(
-            pl.col("line_discounts").list.contains(pl.col("discount_id")).not_(),
-            # What a line with nothing left may hide is asked of the discounts in force.
-            pl.col("own").not_() | (left > 0),
-        )
+        # What a line with nothing left may hide is asked of the discounts in force.
+        .filter(taken.not_(), pl.col("own").not_() | (left > 0))
         .join(sizes, on="discount_id", how="left", maintain_order="left")
         .join(totals, on=KEY, how="left", maintain_order="left")
+        .with_columns(total=pl.when("own").then("of_item").otherwise("total"))
         .filter(unseen.fill_null(value=True))
         .select(*LINE, "discount_id", "own")
     )

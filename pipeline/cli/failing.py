@@ -30,7 +30,7 @@ def told(settings: Settings, watch: Watch) -> Iterator[None]:
 def _tell(settings: Settings, watch: Watch, error: Exception) -> None:
     began = watch.last
     if began is None:
-        _warn("no run had begun")
+        _warn("no run was going on")
         return
     told = None if isinstance(error, PipelineError) else outside.explained(error)
     try:

@@ -237,6 +237,7 @@ def _run(
             ) from error
         finally:
             place.close()
+        watch.last = None
         return Ran(run_id, _reported(result))
 
 

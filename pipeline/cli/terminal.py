@@ -75,7 +75,7 @@ class Watch:
     Attributes:
         bar: where it is drawn; null where stderr is no terminal.
         warnings: what runs warned of, in order.
-        last: the last run that began; null before the first.
+        last: the run that goes on or failed; null where none does.
     """
 
     bar: Progress | None = None

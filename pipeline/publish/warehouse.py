@@ -27,10 +27,10 @@ def publish_months(
     frames: Mapping[str, Rows],
     months: Sequence[date],
     *,
-    whole: Mapping[str, pl.DataFrame] | None = None,
+    whole: Mapping[str, pl.LazyFrame] | None = None,
     restatements: pl.DataFrame | None = None,
     item_months: int = ITEM_MONTHS,
-    beside: Sequence[tuple[Mapping[str, pl.DataFrame], Sequence[date]]] = (),
+    beside: Sequence[tuple[Mapping[str, Rows], Sequence[date]]] = (),
     still: Callable[[Connection], None] | None = None,
 ) -> dict[str, int]:
     """Replace `months` of the tables named in `frames`, all in one transaction.
@@ -65,8 +65,8 @@ def publish_months(
             inserted[RESTATEMENT.name] = insert_rows(connection, RESTATEMENT, restatements)
         if still is not None:
             still(connection)
-        for name, frame in (whole or {}).items():
-            inserted[name] = _replace(connection, _published(name), frame)
+        for name, rows in (whole or {}).items():
+            inserted[name] = _replace(connection, _published(name), rows.collect())
     return inserted
 
 

@@ -1,5 +1,6 @@
 """Raw records are decoded once; nights fold what is new, and the lake holds what folding everything says."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
+import pipeline
 from pipeline import billing
 from pipeline.assets import evidence, inputs
 from pipeline.database import engine, upgrade
@@ -117,6 +119,22 @@ def test_other_code_decodes_and_folds_everything_anew(lake: Lake) -> None:
     assert {part for table in OBSERVED for part in lake.partitions(table)} == {"other"}
     assert lake.scan(OBSERVED_SUBSCRIPTION).collect().height == known
     assert_complete(nights)
+
+
+@pytest.mark.parametrize(
+    "module", ["billing/invoices.py", "billing/decoding/bills.py", "schemas/observed.py"]
+)
+def test_every_module_that_decodes_and_folds_is_code(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("billing", "schemas"):
+        shutil.copytree(Path(pipeline.__file__).parent / package, tmp_path / package)
+    monkeypatch.setattr(evidence, "files", lambda name: tmp_path / name.removeprefix("pipeline."))
+    before = evidence.fingerprint()
+    assert evidence.fingerprint() == before
+    with (tmp_path / module).open("a") as changed:
+        changed.write("# otherwise")
+    assert evidence.fingerprint() != before
 
 
 def test_code_that_comes_back_begins_anew_as_well(lake: Lake) -> None:

@@ -145,7 +145,7 @@ def test_a_warehouse_that_is_down(worked: Desk, address: str) -> None:
     worked.environment["WAREHOUSE_URL"] = address
     run = worked.types("run")
     _one_line(run, 1, "does not answer", "127.0.0.1:1/figures", "WAREHOUSE_URL")
-    assert f"{UNTOLD}no run had begun." in run.err
+    assert f"{UNTOLD}no run was going on." in run.err
     doctor = worked.types("doctor")
     assert doctor.code == 1
     assert "does not answer" in doctor.out

@@ -138,12 +138,18 @@ def test_a_warehouse_without_its_tables_is_told_all_the_same(desk: Desk) -> None
     assert len(_posted(desk)) == len(before) + 1
 
 
+def test_what_fails_after_a_run_is_not_told_as_that_run(worked: Desk) -> None:
+    watch = Watch()
+    running.fold(worked.settings, watch)
+    assert watch.last is None
+
+
 def test_what_cannot_be_told_is_said_beside_the_error(
     desk: Desk, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _ends(desk, MissingMonth("Never computed."), Watch())
     assert capfd.readouterr().err == (
-        "warning: operations were not told in Slack: no run had begun.\n"
+        "warning: operations were not told in Slack: no run was going on.\n"
     )
     unknown = replace(desk.settings, warehouse_url="nonsense")
     with pytest.raises(MissingMonth), failing.told(unknown, _working()):

@@ -139,6 +139,30 @@ def test_a_line_names_its_own_discount_that_took_nothing_off_a_few_cents(
     assert (row["mrr_native"], row["evidence"]) == found
 
 
+@pytest.mark.parametrize("others", [0, 100_000])
+def test_an_amount_off_an_item_shows_on_its_line_whatever_others_cost(others: int) -> None:
+    """A dollar off five cents would leave none; that the plan beside costs a thousand dollars is no reason."""
+    calls = item("si_calls", "calls", None, "di_one")
+    history = History([price("calls", 100, "prod_c", usage=True)]).states(
+        (FEBRUARY, state(calls)), (MARCH, state(calls, period=MARCH))
+    )
+    history.records("coupon", coupon("ONE", amount_off=100, currency="usd"))
+    history.records("discount", discount("di_one", "ONE", FEBRUARY, subscription_item="si_calls"))
+    _, usage = line("calls", FEBRUARY, MARCH, 5)
+    usage["discounts"] = ["di_one"]
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    _, plan = line("plan", MARCH, APRIL, others)
+    billed(history, (MARCH, usage))
+    for row in history.rows:
+        if row["stream"] == "invoice":
+            invoice = json.loads(row["payload"])
+            invoice["lines"]["data"].append(plan)
+            row["payload"] = json.dumps(invoice)
+    row = history.snapshot(date(2026, 3, 1))["si_calls"]
+    assert (row["mrr_native"], row["evidence"]) == (50_000, "exact")
+
+
 def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
     """A new anchor bills March's usage of no second at all; the whole of March, with the same start, a month later."""
     calls = item("si_calls", "calls", None)

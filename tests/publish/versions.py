@@ -116,7 +116,7 @@ def publish_version(warehouse: Engine, version: int) -> None:
         warehouse,
         frames_of(version),
         covered(version),
-        whole={ACCOUNT.name: accounts_of(version)},
+        whole={ACCOUNT.name: accounts_of(version).lazy()},
         restatements=restated_by(version),
     )
 

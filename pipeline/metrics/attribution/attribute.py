@@ -215,5 +215,5 @@ def check_attribution(movement: pl.LazyFrame, attribution: pl.LazyFrame) -> pl.D
         .filter(pl.col("expected") != pl.col("found"))
         .select("month", "account_id", "expected", "found")
         .sort("month", "account_id")
-        .collect()
+        .collect(engine="streaming")
     )

@@ -101,6 +101,7 @@ def _shares(evidence: Evidence, at_once: int) -> Iterator[Evidence]:
 
 
 def _sorted(table: Table, parts: list[pl.DataFrame]) -> pl.DataFrame:
-    (first, *more) = parts
-    rows = pl.concat([first, *more]) if more else first
-    return rows.select(table.names).sort(table.key)
+    """All of them in the order of their key; the parts are let go, they may be large."""
+    rows = pl.concat(parts).select(table.names)
+    parts.clear()
+    return rows.sort(table.key)
