@@ -78,6 +78,14 @@ def test_a_price_that_does_not_say_what_it_charges(whole: Json, path: str, value
     assert told("price", changed(whole, path, value)) == (["p"], "bounded")
 
 
+@pytest.mark.parametrize("path", ["recurring.interval_count", "transform_quantity.divide_by"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_price_by_a_number_that_cannot_be(path: str, value: int) -> None:
+    whole = price("p", 10_000) | {"transform_quantity": {"divide_by": 5, "round": "up"}}
+    assert told("price", whole) == ([], "exact")
+    assert told("price", changed(whole, path, value)) == (["p"], "bounded")
+
+
 @pytest.mark.parametrize("path", ["tiers.0.flat_amount_decimal", "tiers.1.unit_amount_decimal"])
 def test_an_amount_that_is_no_number(path: str) -> None:
     assert told("price", changed(TIERED, path, "x")) == (["p"], "bounded")

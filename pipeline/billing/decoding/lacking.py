@@ -42,6 +42,11 @@ def _other(name: str, *words: str) -> pl.Expr:
     return pl.col(name).is_in(words).not_().fill_null(value=False)
 
 
+def _below_one(*names: str) -> pl.Expr:
+    """Whether any column has a number that nothing can be divided by or counted in."""
+    return pl.any_horizontal((pl.col(name) < 1).fill_null(value=False) for name in names)
+
+
 def _no_id(name: str, prefix: str) -> pl.Expr:
     """Whether a column names something else than an object of a kind."""
     return pl.col(name).str.starts_with(prefix).not_().fill_null(value=False)
@@ -106,6 +111,7 @@ WANTING: tuple[tuple[Table, pl.Expr], ...] = (
             | (_null("tiers_mode") & TIERED)
             | _null_inside("tiers", "unit", "flat")
             | _other("interval", *INTERVALS)
+            | _below_one("interval_count", "divide_by")
             | _other("usage_type", "licensed", "metered")
             | _other("billing_scheme", "per_unit", "tiered")
             | _other("tiers_mode", "graduated", "volume")
