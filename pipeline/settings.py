@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
@@ -17,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipeline.config import Config, Schedule, load_config, refused
+from pipeline.config.section import is_address
 from pipeline.errors import ConfigError
 from pipeline.months import Calendar, key_of
 
@@ -148,7 +148,14 @@ def _planned(cron: str) -> bool:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    values = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    try:
+        values = (
+            dotenv_values(path, interpolate=False, encoding="utf-8-sig") if path.is_file() else {}
+        )
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not UTF-8 at byte {error.start + 1}. Save it as UTF-8."
+        ) from None
     return {name: value for name, value in values.items() if value}
 
 
@@ -205,12 +212,7 @@ def _base(environ: Environ, name: str) -> str | None:
         raise ConfigError(
             f'{name} is "{value}"; write an address that begins with https:// or http://.'
         )
-    try:
-        parsed = urlsplit(value)
-        usable = bool(parsed.hostname) and parsed.port != 0 and "@" not in parsed.netloc
-    except ValueError:
-        usable = False
-    if not usable:
+    if not is_address(value):
         raise ConfigError(
             f"{name} is no address. Write it as https://host or https://host:port, without a user or password."
         )
@@ -241,7 +243,12 @@ def _instant(value: str | None) -> datetime | None:
 
 def _under(here: Path, path: str) -> Path:
     """The path, from `here` on unless it begins elsewhere: shells read `~` on a command line, nobody does in `.env`."""
-    return here / Path(path).expanduser()
+    try:
+        return here / Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{path} begins with a home folder that there is none of. Write the whole path."
+        ) from None
 
 
 def _refuse_socks(environ: Environ) -> None:

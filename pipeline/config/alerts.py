@@ -156,7 +156,8 @@ class AlertRule(Section):
     @classmethod
     def _filled(cls, given: Any) -> Any:
         """The kind's own defaults; a key of another kind is refused."""
-        keys = KIND_KEYS.get(given.get("kind", "")) if isinstance(given, dict) else None
+        kind = given.get("kind") if isinstance(given, dict) else None
+        keys = KIND_KEYS.get(kind) if isinstance(kind, str) else None
         if keys is None:
             return given
         foreign = [

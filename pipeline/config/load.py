@@ -47,12 +47,16 @@ def load_config(path: Path | None) -> Config:
     if path is None or not path.exists():
         return Config()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read(path)
         given = tomllib.loads(text, parse_float=Decimal)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    except (ValueError, ArithmeticError):
+        raise ConfigError(f"{path} has a number with more digits than can be read.") from None
+    except RecursionError:
+        raise ConfigError(f"{path} nests brackets too deep to be read.") from None
     try:
         return Config.model_validate(given, context={"directory": path.resolve().parent})
     except ValidationError as error:
@@ -71,7 +75,12 @@ def refused(path: Path, location: Location, advice: str) -> ConfigError:
         location: the parts of the key.
         advice: what is wrong, and what to write instead.
     """
-    return ConfigError(_sentence(path, path.read_text(encoding="utf-8"), location, advice))
+    return ConfigError(_sentence(path, _read(path), location, advice))
+
+
+def _read(path: Path) -> str:
+    """The text, without the mark that Windows' editor puts before it."""
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _sentence(path: Path, text: str, location: Location, advice: str) -> str:

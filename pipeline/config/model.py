@@ -15,7 +15,7 @@ from pipeline.config.benchmarks import Benchmarks
 from pipeline.config.crm_files import CrmFiles
 from pipeline.config.policy import Mrr
 from pipeline.config.readiness import Readiness
-from pipeline.config.section import Currency, FilePath, Month, Once, Section
+from pipeline.config.section import Address, Currency, FilePath, Month, Once, Section
 from pipeline.config.slack import Alerting, Slack
 
 AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
@@ -57,7 +57,7 @@ class Fx(Section):
     """CSV or Parquet month,currency,rate: the reporting currency for one unit."""
     rates: dict[Currency, Decimal] = Field(default_factory=dict)
     """The reporting currency for one unit: with `fixed` all of them, else those that the source does not quote."""
-    url: str | None = None
+    url: Address | None = None
     """Where the ECB's history is downloaded from; null: the ECB."""
 
     @model_validator(mode="after")
@@ -67,8 +67,6 @@ class Fx(Section):
         wrong = [currency for currency, rate in self.rates.items() if rate <= 0]
         if wrong:
             raise ValueError(f"the rate of {wrong[0]} must be greater than 0")
-        if self.url is not None and not self.url.startswith(("http://", "https://")):
-            raise ValueError("url must begin with https:// or http://")
         return self
 
 

@@ -8,6 +8,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
@@ -17,6 +18,9 @@ from pipeline.months import month_of
 CODE_LENGTH = 3
 EARLIEST = 2000
 """The year with which histories begin at the earliest."""
+LATEST = 2100
+"""The year with which plans end at the latest."""
+MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 CHANNEL = re.compile(r"#[^\s#<>&|]{1,80}|[A-Z][A-Z0-9]{6,}")
 
 
@@ -27,19 +31,23 @@ class Section(BaseModel):
 
 
 def _resolved(path: Path, info: ValidationInfo) -> Path:
+    if not path.name or "\0" in str(path):
+        raise ValueError("write a file's path in quotes")
     base = (info.context or {}).get("directory")
     return path if base is None else Path(base) / path
 
 
 def _month(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+    if not isinstance(value, str) or not MONTH.fullmatch(value):
+        raise ValueError('write a month as "2024-01"')
     try:
         month = month_of(value)
     except UnknownMonth:
         raise ValueError('write a month as "2024-01"') from None
     if month.year < EARLIEST:
         raise ValueError(f'write a month from "{EARLIEST}-01" on')
+    if month.year > LATEST:
+        raise ValueError(f'write a month until "{LATEST}-12"')
     return month
 
 
@@ -63,6 +71,28 @@ def _once(named: tuple[object, ...]) -> tuple[object, ...]:
     return named
 
 
+def is_address(value: str) -> bool:
+    """Whether it is the address of a host, without a user or password: errors and events show it."""
+    try:
+        parsed = urlsplit(value)
+        return (
+            parsed.scheme in {"http", "https"}
+            and bool(parsed.hostname)
+            and parsed.port != 0
+            and "@" not in parsed.netloc
+        )
+    except ValueError:
+        return False
+
+
+def _address(value: str) -> str:
+    if not is_address(value):
+        raise ValueError(
+            "write an address that begins with https:// or http://, without a user or password"
+        )
+    return value
+
+
 Once = AfterValidator(_once)
 """Of a list: nothing stands in it twice."""
 
@@ -71,6 +101,9 @@ FilePath = Annotated[Path, AfterValidator(_resolved)]
 
 Month = Annotated[date, BeforeValidator(_month)]
 """A month written as "2024-01"; its first day."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""The address of a host; an error does not show it, for a password may stand in it."""
 
 Currency = Annotated[str, AfterValidator(_currency)]
 """A three-letter currency code, lower case."""

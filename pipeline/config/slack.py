@@ -3,9 +3,9 @@
 Belongs here: keys and defaults. Does not belong here: a rule (`pipeline.config.alerts`), secrets (`pipeline.settings`).
 """
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from pipeline.config.section import Channel, Section
+from pipeline.config.section import Address, Channel, Section
 
 
 class Slack(Section):
@@ -19,20 +19,13 @@ class Slack(Section):
     """Who gets it; empty: `channel`."""
     restatement_bound: float = Field(default=0.01, ge=0)
     """A closed month's headline that moves by more than this share of itself is told in `channel`."""
-    dagster_url: str | None = None
+    dagster_url: Address | None = None
     """Where Dagster's pages are: messages link their run."""
 
     @property
     def digests(self) -> tuple[str, ...]:
         """The channels that get the monthly digest."""
         return (self.digest_channels or (self.channel,)) if self.digest else ()
-
-    @field_validator("dagster_url")
-    @classmethod
-    def _address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("dagster_url must begin with https:// or http://")
-        return value
 
 
 class Alerting(Section):

@@ -86,11 +86,30 @@ WRONG = {
     "preset": ('[mrr]\npolicy = "baremetrics"\n', "line 2", "'default', 'stripe' or 'chartmogul'"),
     "number": ('[publish]\nitem_months = "many"\n', "line 2", "write a whole number"),
     "month": ('[company]\nfirst_month = "May 2024"\n', "line 2", '"2024-01"'),
+    "day": ("[company]\nfirst_month = 2026-01-15\n", "line 2", '"2024-01"'),
+    "day long ago": ("[company]\nfirst_month = 1900-01-01\n", "line 2", '"2024-01"'),
+    "no month": ("[company]\nfirst_month = 0\n", "line 2", '"2024-01"'),
+    "month as number": ("[company]\nfirst_month = -0.0\n", "line 2", '"2024-01"'),
+    "digits of another script": (
+        '[company]\nfirst_month = "\u0662\u0660\u0662\u0664-\u0660\u0661"\n',
+        "line 2",
+        '"2024-01"',
+    ),
+    "month of a program": (
+        '[[readiness.programs]]\nname = "a"\ncost = 1\nmonth = 2026-01-15\n',
+        "line 4",
+        '"2024-01"',
+    ),
+    "month too late": (
+        '[[readiness.programs]]\nname = "a"\ncost = 1\nmonth = "9999-12"\n',
+        "line 4",
+        'until "2100-12"',
+    ),
     "time zone": ('[company]\ntimezone = "CET/Berlin"\n', "line 2", "Europe/Berlin"),
     "currency": ('[fx]\nsource = "fixed"\nrates = {dollar = 1}\n', "line 3", '"usd"'),
     "negative rate": ("[fx.rates]\neur = -1\n", "line 1", "greater than 0"),
     "cron": ('[schedule]\nnightly = "3am"\n', "line 2", "five cron fields"),
-    "address": ('[fx]\nurl = "ecb.europa.eu"\n', "line 1", "https://"),
+    "address": ('[fx]\nurl = "ecb.europa.eu"\n', "line 2", "https://"),
     "file": ('[fx]\nsource = "file"\n', "line 1", "rates.csv"),
     "bands": (
         '[dimensions.segment]\nbands = [\n  {name = "a"},\n  {name = "b"},\n]\n',
@@ -150,6 +169,46 @@ def test_a_mistake_is_named_with_its_line(
     assert line in message
     assert advice in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[fx]\nurl = "http://me:hidden@127.0.0.1:1/x"\n',
+        '[fx]\nurl = "https://hidden@mirror.example"\n',
+        '[slack]\ndagster_url = "https://me:hidden@dagster.example"\n',
+        '[slack]\ndagster_url = "https://me:hidden@[::1"\n',
+    ],
+)
+def test_an_address_with_a_password_is_refused_without_saying_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 2: .*without a user or password") as told:
+        load(tmp_path, text)
+    assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 5000 + "]" * 5000, "nests brackets too deep"),
+        ("a = " + "9" * 5000, "more digits"),
+        ("a = 1e" + "9" * 30, "more digits"),
+        ('[fx]\nfile = "a\\u0000b"\n', "line 2: fx.file: write a file's path"),
+        ('[crm]\noverride = "\\u0000"\n', "line 2: crm.override: write a file's path"),
+        ('[crm.files]\naccounts = ""\n', "line 2: crm.files.accounts: write a file's path"),
+        ('[[alerts]]\nid = "a"\nkind = ["floor"]\n', "line 3: .*'floor'"),
+    ],
+    ids=["deep", "digits", "exponent", "NUL", "only NUL", "no path", "list of kinds"],
+)
+def test_what_python_cannot_hold_is_told_and_no_traceback(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words) as told:
+        load(tmp_path, text)
+    assert "pipeline.toml" in str(told.value)
+
+
+def test_the_mark_of_a_windows_editor_is_no_mistake(tmp_path: Path) -> None:
+    assert load(tmp_path, '\ufeff[company]\nname = "A"\n').company.name == "A"
 
 
 def test_bands_are_half_open() -> None:

@@ -89,6 +89,21 @@ def test_an_impossible_variable_is_named(tmp_path: Path, environ: dict[str, str]
         Settings.load(environ, tmp_path)
 
 
+def test_a_home_folder_of_nobody_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="~nosuchuser/x begins with a home folder"):
+        Settings.load({"DATA_DIR": "~nosuchuser/x"}, tmp_path)
+
+
+def test_dotenv_is_utf_8_with_or_without_a_mark(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes("\ufeffSTRIPE_ACCOUNT=acct_1\n".encode())
+    assert Settings.load({}, tmp_path).stripe_account == "acct_1"
+    dotenv.write_bytes("# Schlüssel\nSTRIPE_API_KEY=rk_hidden\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"\.env is not UTF-8 at byte 7\.") as told:
+        Settings.load({}, tmp_path)
+    assert "hidden" not in str(told.value)
+
+
 def _with(tmp_path: Path, text: str) -> Settings:
     (tmp_path / "pipeline.toml").write_text(text)
     return Settings.load({"PIPELINE_NOW": "2026-10-31T23:30:00Z"}, tmp_path)
