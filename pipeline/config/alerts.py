@@ -4,14 +4,13 @@ Belongs here: the rule's keys, which kind takes which, and what they are where t
 here: what a kind computes (`pipeline.alerts.kinds`).
 """
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from pipeline.config.section import Channel, Section
+from pipeline.config.section import MOST_MONEY, Channel, Section
 
 Kind = Literal[
     "floor",
@@ -114,7 +113,7 @@ class AlertRule(Section):
     window_months: Literal[1, 3, 12] = 1
     threshold: float | None = None
     """`floor`: the figure must not be under it; other kinds: the size of the deviation that counts."""
-    clear: float | None = Field(default=None, ge=0)
+    clear: float | None = Field(default=None, ge=0, le=MOST_MONEY)
     """An episode ends when the deviation is smaller than this."""
     against: Literal["median", "last_year"] | None = None
     """`drop`: what is usual: the median of the months before, or the same month last year."""
@@ -126,11 +125,11 @@ class AlertRule(Section):
     """Chance alone may explain it with at most this probability."""
     q: float | None = Field(default=None, gt=0, lt=1)
     """`segment_deterioration`: share of false alarms among the members that are reported."""
-    min_events: int | None = Field(default=None, ge=1)
+    min_events: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """So many expanding accounts are usual in the window at least; else nothing is concluded."""
     min_missing_share: float | None = Field(default=None, ge=0, lt=1)
     """The money that is missing in a month matters from this share of the opening MRR on."""
-    min_missing: float | None = Field(default=None, ge=0)
+    min_missing: float | None = Field(default=None, ge=0, le=MOST_MONEY)
     """The money that is missing in a month matters from this amount on, in the reporting currency."""
     periods: int = Field(default=1, ge=1, le=24, alias="for")
     """Closed months in a row."""
@@ -203,7 +202,7 @@ class AlertRule(Section):
     def _in_range(self) -> Self:
         if self.threshold is None:
             return self
-        low, high = RANGES.get(self.kind, (-math.inf, LARGEST.get(self.metric, math.inf)))
+        low, high = RANGES.get(self.kind, (-MOST_MONEY, LARGEST.get(self.metric, MOST_MONEY)))
         if not low <= self.threshold <= high:
             raise ValueError(
                 f"threshold = {self.threshold:g} is not possible; write a number of at most {high:g} "

@@ -5,15 +5,15 @@ Belongs here: bands and their defaults. Bands are half-open: at_least <= value <
 
 from pydantic import Field
 
-from pipeline.config.section import Section
+from pipeline.config.section import Section, Share
 
 
 class Band(Section):
     """One band; values are shares (0.05 = 5%)."""
 
     name: str = ""
-    at_least: float | None = None
-    below: float | None = None
+    at_least: Share | None = None
+    below: Share | None = None
 
     def holds(self, value: float) -> bool:
         """Whether `value` lies in the band."""

@@ -15,11 +15,12 @@ from pipeline.config.benchmarks import Benchmarks
 from pipeline.config.crm_files import CrmFiles
 from pipeline.config.policy import Mrr
 from pipeline.config.readiness import Readiness
-from pipeline.config.section import Address, Currency, FilePath, Month, Once, Section
+from pipeline.config.section import Address, Currency, Days, FilePath, Money, Month, Once, Section
 from pipeline.config.slack import Alerting, Slack
 
 AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
 CRON_FIELDS = 5
+Rate = Annotated[Decimal, Field(ge=Decimal("1e-9"), le=Decimal("1e9"))]
 ItemDimension = Literal["plan", "product", "currency", "interval", "pricing_model"]
 
 
@@ -55,7 +56,7 @@ class Fx(Section):
     source: Literal["ecb", "file", "fixed"] = "ecb"
     file: FilePath | None = None
     """CSV or Parquet month,currency,rate: the reporting currency for one unit."""
-    rates: dict[Currency, Decimal] = Field(default_factory=dict)
+    rates: dict[Currency, Rate] = Field(default_factory=dict)
     """The reporting currency for one unit: with `fixed` all of them, else those that the source does not quote."""
     url: Address | None = None
     """Where the ECB's history is downloaded from; null: the ECB."""
@@ -64,9 +65,6 @@ class Fx(Section):
     def _complete(self) -> Self:
         if self.source == "file" and self.file is None:
             raise ValueError('source = "file" needs a file, for example file = "rates.csv"')
-        wrong = [currency for currency, rate in self.rates.items() if rate <= 0]
-        if wrong:
-            raise ValueError(f"the rate of {wrong[0]} must be greater than 0")
         return self
 
 
@@ -75,7 +73,7 @@ class Stripe(Section):
 
     accounts: tuple[str, ...] = ()
     """Connect or organisation accounts; empty: the key's own."""
-    requests_per_second: float = Field(default=100, gt=0)
+    requests_per_second: float = Field(default=100, ge=0.1, le=10_000)
     """Over all endpoints; one endpoint gets 25 at most."""
     keep_names: bool = True
     """Keep customers' names and e-mails: links to the CRM and messages need them."""
@@ -92,9 +90,9 @@ class DealTypes(Section):
 class AttributionDays(Section):
     """Days around a change in which a deal explains it."""
 
-    before: int = Field(default=45, ge=0)
-    after: int = Field(default=30, ge=0)
-    influence: int = Field(default=90, ge=0)
+    before: Days = 45
+    after: Days = 30
+    influence: Days = 90
 
 
 class Crm(Section):
@@ -127,7 +125,7 @@ class SegmentBand(Section):
     """One segment by annual contract value, `below` exclusive, in the reporting currency's major unit."""
 
     name: str
-    below: Decimal | None = None
+    below: Money | None = None
 
 
 class SegmentDimension(Section):
@@ -179,7 +177,7 @@ class Dimensions(Section):
 class Publish(Section):
     """What the warehouse keeps."""
 
-    item_months: int = Field(default=25, ge=1)
+    item_months: int = Field(default=25, ge=1, le=1200)
     """Months of item snapshots in the warehouse; Parquet keeps all."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import FilePath, Section
+from pipeline.config.section import Days, FilePath, Section
 
 Preset = Literal["default", "stripe", "chartmogul"]
 
@@ -41,12 +41,12 @@ class Mrr(Section):
     discounts: Literal["none", "forever", "recurring", "all"] = "recurring"
     usage: Literal["include", "exclude", "per_day"] = "include"
     past_due: Literal["count", "exclude"] = "count"
-    past_due_days: int = Field(default=0, ge=0)
+    past_due_days: Days = 0
     paused: Literal["exclude", "count"] = "exclude"
     cancellation: Literal["period_end", "request"] = "period_end"
     paid_to_free: Literal["contraction", "churn"] = "contraction"
     reactivation: Literal["separate", "expansion", "new"] = "separate"
-    reactivation_days: int = Field(default=0, ge=0)
+    reactivation_days: Days = 0
     first_paid_on: FilePath | None = None
     """CSV customer_id,date: when customers migrated from another system first paid."""
     plans: dict[str, str] = Field(default_factory=dict)

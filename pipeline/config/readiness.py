@@ -3,28 +3,31 @@
 Belongs here: keys, their defaults, and what is wrong with a value. What the points mean is in docs/readiness.md.
 """
 
-from decimal import Decimal
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import FilePath, Month, Section
+from pipeline.config.section import FilePath, Money, Month, Section
+
+LEAST = 0.01
+"""Points of all groups; less would be lost in rounding when they are brought to 100."""
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
 class Points(Section):
     """Points of each group; they are brought to 100 in all."""
 
-    capacity: float = Field(default=30, ge=0)
-    growth: float = Field(default=15, ge=0)
-    billing: float = Field(default=20, ge=0)
-    fit: float = Field(default=15, ge=0)
-    relationship: float = Field(default=10, ge=0)
-    health: float = Field(default=30, ge=0)
+    capacity: Weight = 30
+    growth: Weight = 15
+    billing: Weight = 20
+    fit: Weight = 15
+    relationship: Weight = 10
+    health: Weight = 30
     """What trouble takes away at most."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        if not self.capacity + self.growth + self.billing + self.fit + self.relationship:
+        if self.capacity + self.growth + self.billing + self.fit + self.relationship < LEAST:
             raise ValueError("give points to one group at least")
         return self
 
@@ -34,7 +37,7 @@ class Program(Section):
 
     name: str
     month: Month
-    cost: Decimal = Field(ge=0)
+    cost: Money
     """In the reporting currency's major unit."""
     experiment: str | None = None
     """The experiment that says what the program added."""

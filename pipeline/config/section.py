@@ -6,11 +6,19 @@ Belongs here: the base model and the field types. Does not belong here: any key.
 import json
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 
 from pipeline.errors import UnknownMonth
 from pipeline.months import month_of
@@ -22,6 +30,11 @@ LATEST = 2100
 """The year with which plans end at the latest."""
 MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 CHANNEL = re.compile(r"#[^\s#<>&|]{1,80}|[A-Z][A-Z0-9]{6,}")
+
+
+MOST_MONEY = 10**12
+"""In a currency's major unit: in micro-units, of which money is made, it leaves room for a sum."""
+MOST_DAYS = 36_500
 
 
 class Section(BaseModel):
@@ -98,6 +111,15 @@ Once = AfterValidator(_once)
 
 FilePath = Annotated[Path, AfterValidator(_resolved)]
 """A file, relative to the folder of `pipeline.toml`."""
+
+Days = Annotated[int, Field(ge=0, le=MOST_DAYS)]
+"""So many days, of which a hundred years are as good as forever."""
+
+Money = Annotated[Decimal, Field(ge=0, le=MOST_MONEY)]
+"""An amount in the reporting currency's major unit."""
+
+Share = Annotated[float, Field(ge=-1000, le=1000)]
+"""A share, 0.05 of 5%."""
 
 Month = Annotated[date, BeforeValidator(_month)]
 """A month written as "2024-01"; its first day."""

@@ -17,7 +17,7 @@ class Slack(Section):
     """The monthly digest is sent."""
     digest_channels: tuple[Channel, ...] = ()
     """Who gets it; empty: `channel`."""
-    restatement_bound: float = Field(default=0.01, ge=0)
+    restatement_bound: float = Field(default=0.01, ge=0, le=100)
     """A closed month's headline that moves by more than this share of itself is told in `channel`."""
     dagster_url: Address | None = None
     """Where Dagster's pages are: messages link their run."""
@@ -33,5 +33,5 @@ class Alerting(Section):
 
     defaults: bool = True
     """The rules that ship are on."""
-    storm: int = Field(default=5, ge=1)
+    storm: int = Field(default=5, ge=1, le=1000)
     """More than so many messages at once become one digest."""

@@ -107,7 +107,7 @@ WRONG = {
     ),
     "time zone": ('[company]\ntimezone = "CET/Berlin"\n', "line 2", "Europe/Berlin"),
     "currency": ('[fx]\nsource = "fixed"\nrates = {dollar = 1}\n', "line 3", '"usd"'),
-    "negative rate": ("[fx.rates]\neur = -1\n", "line 1", "greater than 0"),
+    "negative rate": ("[fx.rates]\neur = -1\n", "line 2", "greater than or equal to 1e-9"),
     "cron": ('[schedule]\nnightly = "3am"\n', "line 2", "five cron fields"),
     "address": ('[fx]\nurl = "ecb.europa.eu"\n', "line 2", "https://"),
     "file": ('[fx]\nsource = "file"\n', "line 1", "rates.csv"),
@@ -184,6 +184,44 @@ def test_an_address_with_a_password_is_refused_without_saying_it(tmp_path: Path,
     with pytest.raises(ConfigError, match=r"line 2: .*without a user or password") as told:
         load(tmp_path, text)
     assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[mrr]\npast_due_days = 1_000_000_000",
+        "[mrr]\nreactivation_days = 9_000_000_000_000",
+        "[publish]\nitem_months = 100_000",
+        "[readiness.points]\nfit = 1e308",
+        "[stripe]\nrequests_per_second = 1e-320",
+        "[stripe]\nrequests_per_second = 1e300",
+        "[stripe]\nrequests_per_second = inf",
+        "[fx.rates]\neur = 1e400",
+        "[fx.rates]\neur = 1e-400",
+        "[crm.attribution_days]\nbefore = 1_000_000_000",
+        "[slack]\nrestatement_bound = 1e308",
+        "[alerting]\nstorm = 1e30",
+        "[dimensions.segment]\nbands = [{name = 'a', below = 1e30}, {name = 'b'}]",
+        "[benchmarks]\nnrr_annual = [{name = 'a', at_least = 1e308}]",
+        "[[readiness.programs]]\ncost = 1e30\nname = 'a'\nmonth = '2026-01'",
+        "[[alerts]]\nmin_events = 1e30\nkind = 'drop'\nid = 'a'",
+        "[[alerts]]\nmin_missing = 1e30\nkind = 'significant_drop'\nid = 'a'",
+    ],
+)
+def test_a_number_that_no_figure_could_follow_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 2: .* is not possible; "):
+        load(tmp_path, text)
+
+
+def test_points_and_thresholds_have_bounds(tmp_path: Path) -> None:
+    groups = ("capacity", "growth", "billing", "fit", "relationship")
+    points = "".join(f"{group} = 1e-320\n" for group in groups)
+    with pytest.raises(ConfigError, match="give points to one group"):
+        load(tmp_path, f"[readiness.points]\n{points}")
+    rule = "[[alerts]]\nid = 'a'\nkind = 'floor'\nmetric = 'expansion_mrr'\nthreshold = "
+    for threshold, words in (("1e30", "at most 1e[+]12"), ("-1e30", "from -1e[+]12 on")):
+        with pytest.raises(ConfigError, match=f"not possible; write a number .*{words}"):
+            load(tmp_path, f"{rule}{threshold}")
 
 
 @pytest.mark.parametrize(
