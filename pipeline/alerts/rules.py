@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 from pipeline.config import AlertRule
 from pipeline.config.alerts import OWN
-from pipeline.errors import ConfigError
-from pipeline.schemas import EXPANSION_METRICS
 
 DEFAULT_RULES = (
     AlertRule(id="expansion-drop", kind="significant_drop"),
@@ -34,17 +32,10 @@ JUDGES = ("kind", "metric", "dimension", "member", "window_months", "threshold",
 def active_rules(
     configured: Sequence[AlertRule], *, defaults: bool = True
 ) -> tuple[AlertRule, ...]:
-    """The rules in force: those that ship (unless `defaults` is false), then the configured ones; the same id replaces.
-
-    Raises:
-        ConfigError: a rule's metric is no figure.
-    """
+    """The rules in force: those that ship, unless `defaults` is false, and the configured ones; one id, one rule."""
     found = {rule.id: rule for rule in DEFAULT_RULES} if defaults else {}
     found |= {rule.id: rule for rule in configured}
-    rules = tuple(rule for rule in found.values() if rule.enabled)
-    for rule in rules:
-        _refuse_impossible(rule)
-    return rules
+    return tuple(rule for rule in found.values() if rule.enabled)
 
 
 def metric_of(rule: AlertRule) -> str:
@@ -69,17 +60,3 @@ def rule_hash(rule: AlertRule) -> str:
 def fingerprint(rule: AlertRule, member: str) -> str:
     """Names one rule on one member: `rule|dimension|member`."""
     return f"{rule.id}|{rule.dimension}|{member}"
-
-
-def _refuse_impossible(rule: AlertRule) -> None:
-    numbers = [column.name for column in EXPANSION_METRICS.columns if _is_number(column.name)]
-    if metric_of(rule) not in numbers:
-        raise ConfigError(
-            f'The alert rule "{rule.id}" watches "{rule.metric}", which is no figure. '
-            f"Use one of: {', '.join(numbers)}."
-        )
-
-
-def _is_number(name: str) -> bool:
-    key = (*EXPANSION_METRICS.key, "version")
-    return name not in key and EXPANSION_METRICS.column(name).dtype.is_numeric()

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pipeline.config.section import MOST_MONEY, Channel, Section
+from pipeline.schemas import EXPANSION_METRICS
 
 Kind = Literal[
     "floor",
@@ -90,6 +91,12 @@ LARGEST: Mapping[str, float] = MappingProxyType(
     {"expansion_rate": 1.0, "grr": 1.0, "logo_retention": 1.0, "nrr": 10.0}
 )
 """A floor of a share that is over this was meant as percent."""
+FIGURES = tuple(
+    column.name
+    for column in EXPANSION_METRICS.columns
+    if column.dtype.is_numeric() and column.name not in (*EXPANSION_METRICS.key, "version")
+)
+"""What `metric` can be."""
 CONCENTRATED = ("top1_share", "top5_share", "top10_share")
 WHOLE = (None, "all")
 """The members of the total."""
@@ -149,6 +156,13 @@ class AlertRule(Section):
                 f"write a name of one line, without | * ~ `, of at most {LONGEST_ID} characters, "
                 'for example id = "expansion-floor"'
             )
+        return value
+
+    @field_validator("metric")
+    @classmethod
+    def _figure(cls, value: str) -> str:
+        if value not in FIGURES:
+            raise ValueError(f'"{value}" is no figure; write one of {", ".join(FIGURES)}')
         return value
 
     @model_validator(mode="before")

@@ -38,19 +38,6 @@ def test_defaults_can_be_switched_off_and_rules_disabled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
-    [
-        (AlertRule(id="x", kind="floor", threshold=1, metric="band"), '"band", which is no figure'),
-        (AlertRule(id="x", kind="floor", threshold=1, metric="window_months"), "no figure"),
-        (AlertRule(id="x", kind="drop", metric="owner"), "no figure"),
-    ],
-)
-def test_a_rule_that_cannot_be_evaluated_is_named(rule: AlertRule, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        active_rules([rule])
-
-
-@pytest.mark.parametrize(
     ("keys", "said"),
     [
         ('kind = "floor"\nthreshold = 0.02\ndeclines = 3', "declines is not for the kind floor"),
@@ -76,6 +63,9 @@ def test_a_rule_that_cannot_be_evaluated_is_named(rule: AlertRule, said: str) ->
         ('kind = "pacing"\nmetric = "nrr"', "the kind pacing does not read metric"),
         ('kind = "data_quality"\nfor = 2', "the kind data_quality does not read for"),
         ('kind = "target"', 'the rule "x" has nothing to reach; write [[targets]] too'),
+        ('kind = "drop"\nmetric = "band"', '"band" is no figure; write one of'),
+        ('kind = "floor"\nthreshold = 1\nmetric = "window_months"', "is no figure"),
+        ('kind = "drop"\nmetric = "owner"', "is no figure"),
         ('kind = "dropp"', '"dropp" is not possible'),
         ('kind = "drop"\nmonths = 1', "1 is not possible"),
     ],

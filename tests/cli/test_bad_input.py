@@ -125,7 +125,8 @@ def test_a_month_is_asked_for(desk: Desk) -> None:
 def test_an_alert_rule_on_what_is_no_figure(worked: Desk) -> None:
     rule = '[[alerts]]\nid = "mix"\nkind = "drop"\nmetric = "band"\n'
     (worked.folder / "pipeline.toml").write_text(CONFIG + rule)
-    _one_line(worked.types("run"), 2, '"mix" watches "band"')
+    _one_line(worked.types("run"), 2, 'metric: "band" is no figure')
+    _one_line(worked.types("doctor"), 2, 'metric: "band" is no figure')
 
 
 def test_a_warehouse_that_is_no_database(worked: Desk) -> None:

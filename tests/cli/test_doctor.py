@@ -91,6 +91,32 @@ def test_what_is_printed(worked: Desk, services: SandboxServer) -> None:
     assert READER not in said.out
 
 
+NAMED = {
+    "Override": ("[crm]\noverride = ", "stripe_customer_id,crm_account_id\ncus_1,ignore\n"),
+    "First paid": ("[mrr]\nfirst_paid_on = ", "customer_id,date\ncus_1,2024-01-31\n"),
+    "Usage": ("[readiness]\nusage = ", "customer_id,day,feature,value\ncus_1,2026-11-01,seats,3\n"),
+    "Limits": ("[readiness]\nlimits = ", "plan,feature,limit\nteam,seats,5\n"),
+    "Program": (
+        "[[readiness.programs]]\nname = 'a'\nmonth = '2026-10'\ncost = 1\naccounts = ",
+        "account_id\nhubspot:1\n",
+    ),
+}
+"""Finding -> what names its file in `pipeline.toml`, and a file of one row."""
+
+
+@pytest.mark.parametrize("what", NAMED)
+def test_a_file_that_a_run_could_not_read_is_told(desk: Desk, what: str) -> None:
+    key, rows = NAMED[what]
+    (desk.folder / "pipeline.toml").write_text(f'{CONFIG}\n{key}"named.csv"\n')
+    missing = Report(desk)
+    assert missing.verdict(what) == "fail"
+    assert "named.csv" in missing.said(what)
+    assert missing.code == 1
+    (desk.folder / "named.csv").write_text(rows)
+    found = Report(desk)
+    assert (found.verdict(what), found.said(what)) == ("ok", "rows: 1")
+
+
 def test_no_key_and_a_wrong_token(desk: Desk) -> None:
     del desk.environment["STRIPE_API_KEY"]
     desk.environment["SLACK_BOT_TOKEN"] = "xoxb-wrong"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.cli import here, terminal
-from pipeline.cli.doctor import figures, place, services
+from pipeline.cli.doctor import figures, files, place, services
 from pipeline.cli.doctor.finding import Found
 from pipeline.settings import Settings
 
@@ -54,6 +54,7 @@ def doctor(as_json: bool) -> None:
 def _parts(settings: Settings, found: list[tuple[str, Found]]) -> Iterator[tuple[str, Look]]:
     """The name of each part and the look at it; `found` holds what was found by then."""
     yield "This machine", lambda: place.looked_at(settings)
+    yield "Files", lambda: files.looked_at(settings)
     # Stripe's SDK takes half a second to load, which only this command should.
     from pipeline.cli.doctor import stripe
 
