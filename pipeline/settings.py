@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
@@ -16,7 +17,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipeline.config import Config, Schedule, load_config, refused
-from pipeline.config.section import is_address
 from pipeline.errors import ConfigError
 from pipeline.months import Calendar, key_of
 
@@ -212,7 +212,12 @@ def _base(environ: Environ, name: str) -> str | None:
         raise ConfigError(
             f'{name} is "{value}"; write an address that begins with https:// or http://.'
         )
-    if not is_address(value):
+    try:
+        parsed = urlsplit(value)
+        usable = bool(parsed.hostname) and parsed.port != 0 and "@" not in parsed.netloc
+    except ValueError:
+        usable = False
+    if not usable:
         raise ConfigError(
             f"{name} is no address. Write it as https://host or https://host:port, without a user or password."
         )

@@ -7,6 +7,7 @@ else: no environment, no secrets (see `pipeline.settings`). The keys are part of
 from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Band, Benchmarks
 from pipeline.config.crm_files import ACCOUNT_COLUMNS, DEAL_COLUMNS, CrmFiles
+from pipeline.config.fx import Fx
 from pipeline.config.load import load_config, refused
 from pipeline.config.model import (
     Company,
@@ -14,7 +15,6 @@ from pipeline.config.model import (
     Crm,
     Dimensions,
     Exclude,
-    Fx,
     Publish,
     Schedule,
     SegmentBand,

@@ -1,26 +1,35 @@
 """The sections of `pipeline.toml` and their defaults.
 
-Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[benchmarks]`, `[crm.files]`,
-`[readiness]`, `[slack]` and `[[alerts]]` have modules of their own.
+Belongs here: keys, types, defaults, and rules between keys of one section. `[mrr]`, `[fx]`, `[benchmarks]`,
+`[crm.files]`, `[readiness]`, `[slack]` and `[[alerts]]` have modules of their own.
 """
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.config.alerts import AlertRule
 from pipeline.config.benchmarks import Benchmarks
 from pipeline.config.crm_files import CrmFiles
+from pipeline.config.fx import Fx
 from pipeline.config.policy import Mrr
 from pipeline.config.readiness import Readiness
-from pipeline.config.section import Address, Currency, Days, FilePath, Money, Month, Once, Section
+from pipeline.config.section import (
+    Currency,
+    Days,
+    FilePath,
+    Money,
+    Month,
+    Once,
+    Said,
+    Section,
+)
 from pipeline.config.slack import Alerting, Slack
 
 AccountDimension = Literal["segment", "owner", "industry", "country", "channel", "cohort"]
 CRON_FIELDS = 5
-Rate = Annotated[Decimal, Field(ge=Decimal("1e-9"), le=Decimal("1e9"))]
 ItemDimension = Literal["plan", "product", "currency", "interval", "pricing_model"]
 
 
@@ -46,32 +55,14 @@ class Company(Section):
 class Exclude(Section):
     """Test and internal customers."""
 
-    customers: tuple[str, ...] = ()
-    email_domains: tuple[str, ...] = ()
-
-
-class Fx(Section):
-    """Where exchange rates come from."""
-
-    source: Literal["ecb", "file", "fixed"] = "ecb"
-    file: FilePath | None = None
-    """CSV or Parquet month,currency,rate: the reporting currency for one unit."""
-    rates: dict[Currency, Rate] = Field(default_factory=dict)
-    """The reporting currency for one unit: with `fixed` all of them, else those that the source does not quote."""
-    url: Address | None = None
-    """Where the ECB's history is downloaded from; null: the ECB."""
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.source == "file" and self.file is None:
-            raise ValueError('source = "file" needs a file, for example file = "rates.csv"')
-        return self
+    customers: tuple[Said, ...] = ()
+    email_domains: tuple[Said, ...] = ()
 
 
 class Stripe(Section):
     """How Stripe is read."""
 
-    accounts: tuple[str, ...] = ()
+    accounts: Annotated[tuple[Said, ...], Once] = ()
     """Connect or organisation accounts; empty: the key's own."""
     requests_per_second: float = Field(default=100, ge=0.1, le=10_000)
     """Over all endpoints; one endpoint gets 25 at most."""
@@ -124,8 +115,15 @@ class Crm(Section):
 class SegmentBand(Section):
     """One segment by annual contract value, `below` exclusive, in the reporting currency's major unit."""
 
-    name: str
+    name: Said
     below: Money | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _of_some(cls, value: str) -> str:
+        if value == "all":
+            raise ValueError('"all" are all accounts; write another name')
+        return value
 
 
 class SegmentDimension(Section):
@@ -167,6 +165,18 @@ class Dimensions(Section):
         ("segment", "owner"),
     )
     segment: SegmentDimension = SegmentDimension()
+
+    @field_validator("crossed")
+    @classmethod
+    def _pairs(
+        cls, crossed: tuple[tuple[AccountDimension, AccountDimension], ...]
+    ) -> tuple[tuple[AccountDimension, AccountDimension], ...]:
+        for one, other in crossed:
+            if one == other:
+                raise ValueError(f'a pair is of two dimensions, and both are "{one}"')
+            if (other, one) in crossed:
+                raise ValueError(f'"{one}" and "{other}" stand twice; write them in one order')
+        return crossed
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -249,6 +259,10 @@ class Config(Section):
     def _aimed(cls, targets: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
         for each in targets:
             _refuse_unknown("a target", each.dimension, info)
+        whose = [(each.metric, each.dimension, each.member) for each in targets]
+        twice = next((each for each in whose if whose.count(each) > 1), None)
+        if twice:
+            raise ValueError(f'"{twice[1]}", "{twice[2]}" has two targets; write one of them')
         return targets
 
     @field_validator("alerts")

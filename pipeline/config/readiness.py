@@ -5,9 +5,9 @@ Belongs here: keys, their defaults, and what is wrong with a value. What the poi
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.section import FilePath, Money, Month, Section
+from pipeline.config.section import FilePath, Money, Month, Said, Section
 
 LEAST = 0.01
 """Points of all groups; less would be lost in rounding when they are brought to 100."""
@@ -35,7 +35,7 @@ class Points(Section):
 class Program(Section):
     """What was spent to make accounts expand."""
 
-    name: str
+    name: Said
     month: Month
     cost: Money
     """In the reporting currency's major unit."""
@@ -63,3 +63,15 @@ class Readiness(Section):
     slack: tuple[str, ...] = ()
     """Owners who want the weekly list, by the name that the CRM has."""
     programs: tuple[Program, ...] = ()
+
+    @field_validator("programs")
+    @classmethod
+    def _apart(cls, programs: tuple[Program, ...]) -> tuple[Program, ...]:
+        """What is known of a program is kept by its name and month."""
+        named = [(each.name, each.month) for each in programs]
+        twice = next((each for each in named if named.count(each) > 1), None)
+        if twice:
+            raise ValueError(
+                f'two programs of one month are named "{twice[0]}"; give each its own name'
+            )
+        return programs

@@ -9,7 +9,6 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +28,10 @@ EARLIEST = 2000
 LATEST = 2100
 """The year with which plans end at the latest."""
 MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+ADDRESS = re.compile(
+    r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]\\]+)(:(?P<port>[0-9]{1,5}))?([/?#]\S*)?"
+)
+LAST_PORT = 65_535
 CHANNEL = re.compile(r"#[^\s#<>&|]{1,80}|[A-Z][A-Z0-9]{6,}")
 
 
@@ -77,40 +80,41 @@ def _channel(value: str) -> str:
     return value
 
 
-def _once(named: tuple[object, ...]) -> tuple[object, ...]:
+def once(named: tuple[object, ...]) -> tuple[object, ...]:
+    """What was given, if nothing stands in it twice.
+
+    Raises:
+        ValueError: something does.
+    """
     twice = [each for each in named if named.count(each) > 1]
     if twice:
         raise ValueError(f"{json.dumps(twice[0])} stands twice; write it once")
     return named
 
 
-def is_address(value: str) -> bool:
-    """Whether it is the address of a host, without a user or password: errors and events show it."""
-    try:
-        parsed = urlsplit(value)
-        return (
-            parsed.scheme in {"http", "https"}
-            and bool(parsed.hostname)
-            and parsed.port != 0
-            and "@" not in parsed.netloc
-        )
-    except ValueError:
-        return False
+def _said(value: str) -> str:
+    if not value.strip("@") or value != value.strip():
+        raise ValueError("write a text that is not empty, without blanks around it")
+    return value
 
 
 def _address(value: str) -> str:
-    if not is_address(value):
+    parts = ADDRESS.fullmatch(value)
+    if not parts or not 0 < int(parts["port"] or 1) <= LAST_PORT:
         raise ValueError(
             "write an address that begins with https:// or http://, without a user or password"
         )
     return value
 
 
-Once = AfterValidator(_once)
+Once = AfterValidator(once)
 """Of a list: nothing stands in it twice."""
 
 FilePath = Annotated[Path, AfterValidator(_resolved)]
 """A file, relative to the folder of `pipeline.toml`."""
+
+Said = Annotated[str, AfterValidator(_said)]
+"""A text that names something."""
 
 Days = Annotated[int, Field(ge=0, le=MOST_DAYS)]
 """So many days, of which a hundred years are as good as forever."""

@@ -143,6 +143,45 @@ WRONG = {
         "line 3",
         'dimensions.crossed: ["segment", "owner"] stands twice',
     ),
+    "pair of one": (
+        '[dimensions]\ncrossed = [["segment", "segment"]]\n',
+        "line 2",
+        'both are "segment"',
+    ),
+    "pair in two orders": (
+        '[dimensions]\ncrossed = [["segment", "owner"], ["owner", "segment"]]\n',
+        "line 2",
+        "write them in one order",
+    ),
+    "rate twice": ("[fx.rates]\nEUR = 1.1\neur = 5\n", "line 1", '"eur" stands twice'),
+    "two targets": (
+        "[[targets]]\nvalue = 0.1\n[[targets]]\nvalue = 0.2\n",
+        "line 1",
+        '"total", "all" has two targets',
+    ),
+    "two programs": (
+        "[readiness]\n" + "[[readiness.programs]]\nname = 'a'\nmonth = '2026-01'\ncost = 1\n" * 2,
+        "line 2",
+        'two programs of one month are named "a"',
+    ),
+    "account twice": (
+        '[stripe]\naccounts = ["acct_1", "acct_1"]\n',
+        "line 2",
+        '"acct_1" stands twice',
+    ),
+    "account without name": ('[stripe]\naccounts = [""]\n', "line 2", "not empty"),
+    "band without name": (
+        '[dimensions.segment]\nbands = [{name = "", below = 1}, {name = "a"}]\n',
+        "line 2",
+        "not empty",
+    ),
+    "band of all": (
+        '[dimensions.segment]\nbands = [{name = "a", below = 1}, {name = "all"}]\n',
+        "line 2",
+        "write another name",
+    ),
+    "no domain": ('[exclude]\nemail_domains = [""]\n', "line 2", "not empty"),
+    "domain with a blank": ('[exclude]\nemail_domains = ["a.example "]\n', "line 2", "blanks"),
     "second rule": (
         '[[alerts]]\nid = "a"\nkind = "floor"\nthreshold = 1\n[[alerts]]\nid = "b"\nkind = "flor"\n',
         "line 7",
@@ -178,6 +217,8 @@ def test_a_mistake_is_named_with_its_line(
         '[fx]\nurl = "https://hidden@mirror.example"\n',
         '[slack]\ndagster_url = "https://me:hidden@dagster.example"\n',
         '[slack]\ndagster_url = "https://me:hidden@[::1"\n',
+        '[slack]\ndagster_url = "https://me:hush@hidden.example"\n',
+        '[slack]\ndagster_url = "https://dagster.hidden:99999"\n',
     ],
 )
 def test_an_address_with_a_password_is_refused_without_saying_it(tmp_path: Path, text: str) -> None:
@@ -243,6 +284,14 @@ def test_what_python_cannot_hold_is_told_and_no_traceback(
     with pytest.raises(ConfigError, match=words) as told:
         load(tmp_path, text)
     assert "pipeline.toml" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8080/x.zip?a=b@c", "https://[::1]:3000", "https://bücher.example#top"],
+)
+def test_an_address_may_have_port_path_and_query(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, f'[fx]\nurl = "{url}"\n').fx.url == url
 
 
 def test_the_mark_of_a_windows_editor_is_no_mistake(tmp_path: Path) -> None:
