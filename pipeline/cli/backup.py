@@ -37,7 +37,12 @@ def backup(folder: Path, lake_only: bool) -> None:
         raise ConfigError(
             f"{folder} is inside the lake. Name a folder outside it, best on another disk."
         )
-    sqlite = make_url(settings.warehouse_url).get_backend_name() == "sqlite"
+    url = make_url(settings.warehouse_url)
+    sqlite = url.get_backend_name() == "sqlite"
+    if _live(folder, lake, url.database if sqlite and not lake_only else None):
+        raise ConfigError(
+            f"{folder} holds the warehouse or the lake itself. Name another folder, best on another disk."
+        )
     if not (sqlite or lake_only):
         raise ConfigError(
             "The warehouse is PostgreSQL: dump it first (pg_dump --format=custom), then type: "
@@ -52,6 +57,14 @@ def backup(folder: Path, lake_only: bool) -> None:
     copied, kept = _objects(lake, folder / "lake")
     (folder / "lake" / MANIFEST).write_bytes(manifest)
     click.echo(f"{folder / 'lake'}: {copied} objects copied, {kept} were there.")
+
+
+def _live(folder: Path, lake: Path, warehouse: str | None) -> bool:
+    """Whether the copy would be written over, into or around what is to be copied."""
+    copy, source = (folder / "lake").resolve(), lake.resolve()
+    if copy.is_relative_to(source) or source.is_relative_to(copy):
+        return True
+    return bool(warehouse) and (folder / "warehouse.db").resolve() == Path(warehouse or "").resolve()
 
 
 def _warehouse(url: str, target: Path) -> int:

@@ -122,3 +122,29 @@ def test_what_cannot_be_copied(desk: Desk, folder: str, said: str) -> None:
     assert refused.code == 2
     assert said in refused.err
     assert not (desk.folder / folder).exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "arguments", "code"),
+    [
+        ("data", (), 2),
+        ("data", ("--lake-only",), 2),
+        ("link", (), 2),
+        ("store", ("--lake-only",), 2),
+        ("beside", (), 2),
+        ("beside", ("--lake-only",), 0),
+    ],
+)
+def test_no_backup_is_written_over_what_it_copies(
+    worked: Desk, folder: str, arguments: tuple[str, ...], code: int
+) -> None:
+    (worked.folder / "link").symlink_to("data")
+    for each in ("store", "beside"):
+        (worked.folder / each).mkdir()
+    (worked.folder / "store/lake").symlink_to("../data/lake")
+    warehouse = worked.folder / "data/warehouse.db"
+    (worked.folder / "beside/warehouse.db").symlink_to(warehouse)
+    before = warehouse.stat().st_ino, warehouse.stat().st_mtime_ns
+    said = worked.types("db", "backup", *arguments, folder)
+    assert (said.code, "holds the warehouse or the lake itself" in said.err) == (code, code == 2)
+    assert (warehouse.stat().st_ino, warehouse.stat().st_mtime_ns) == before
