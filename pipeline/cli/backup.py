@@ -64,7 +64,9 @@ def _live(folder: Path, lake: Path, warehouse: str | None) -> bool:
     copy, source = (folder / "lake").resolve(), lake.resolve()
     if copy.is_relative_to(source) or source.is_relative_to(copy):
         return True
-    return bool(warehouse) and (folder / "warehouse.db").resolve() == Path(warehouse or "").resolve()
+    return (
+        bool(warehouse) and (folder / "warehouse.db").resolve() == Path(warehouse or "").resolve()
+    )
 
 
 def _warehouse(url: str, target: Path) -> int:

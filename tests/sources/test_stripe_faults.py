@@ -1,5 +1,6 @@
 """What Stripe may answer besides data, and what a person then reads."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import pytest
 from pipeline.errors import SourceError
 from pipeline.sources import Covered, Drained, Page, StripeSource
 from pipeline.sources.limits import Patience
+from pipeline.sources.stripe.client import StripeClient
 from tests.sources.service import Answer, Asked, serve
 
 KEY = "rk_test_4eC39HqLyjWDarjtT1zdp7dc"
@@ -89,7 +91,7 @@ def test_a_server_that_is_down() -> None:
         (error(500, "oops"), "HTTP 500"),
         (Answer(b"<html>", 503), "HTTP 503"),
         (error(429, "slow down"), "requests_per_second"),
-        (error(400, f"bad key {KEY}"), ": bad key (key)"),
+        (error(400, f"bad key {KEY}"), "(invalid_request_error)"),
         (
             Answer({"data": [{"id": "evt_1", "data": {"object": {}}}], "has_more": True}),
             "without an end",
@@ -99,6 +101,36 @@ def test_a_server_that_is_down() -> None:
 )
 def test_an_answer_that_is_none(answer: Answer, words: str) -> None:
     assert words in failure(lambda _: answer)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"id": "\xff"}', b'{"id": ' + b"[" * 100_000], ids=["no UTF-8", "deep"]
+)
+def test_one_object_that_is_no_json(body: bytes) -> None:
+    async def asked(base: str) -> None:
+        async with StripeClient(KEY, base=base, patience=QUICK) as client:
+            await client.get("/v1/invoices/in_1")
+
+    with (
+        serve(lambda _: Answer(body)) as service,
+        pytest.raises(SourceError, match="something that is no JSON"),
+    ):
+        asyncio.run(asked(service.base))
+
+
+def test_what_stripe_says_of_a_person_is_not_shown() -> None:
+    told = {
+        "message": "customer jane.doe@example.com bad\n<!channel>",
+        "type": "invalid_request_error",
+        "code": "Jane Doe <jane.doe@example.com>",
+        "param": "created[gte]",
+    }
+    message = failure(lambda _: Answer({"error": told}, 400, {"Request-Id": "req_1a"}))
+    assert "(invalid_request_error, created[gte])" in message
+    assert "https://dashboard.stripe.com/logs/req_1a" in message
+    for word in ("jane", "Jane", "@", "<!"):
+        assert word not in message
+    assert "(HTTP 400)" in failure(lambda _: Answer({"error": "jane.doe@example.com"}, 400))
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ class StripeClient:
             content = orjson.loads(body) if refused else decode(body)
         except msgspec.ValidationError as error:
             return Refusal(response.status, response.headers, str(error))
-        except (orjson.JSONDecodeError, msgspec.DecodeError):
+        except (orjson.JSONDecodeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Refusal(response.status, response.headers)
         return Refusal(response.status, response.headers, content) if refused else content
 

@@ -12,9 +12,12 @@ from typing import Any
 from pipeline.errors import SourceDown, SourceError
 
 PERMISSION = re.compile(r"'(rak_\w+)'")
-KEY = re.compile(r"\b[sr]k_\w+[*\w]*")
+NAME = re.compile(r"(?![sr]k_)[A-Za-z0-9_.\[\]-]{1,60}")
+"""A word of Stripe's own, or the name of a parameter."""
+REQUEST = re.compile(r"req_[A-Za-z0-9]{1,40}")
 REDIRECT, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 300, 401, 403, 404
 CONFLICT, TOO_MANY, SERVER = 409, 429, 500
+LOGS = "the logs of its dashboard (Developers, Logs)."
 ADDRESS = "Check STRIPE_API_BASE; if it is right, try again later."
 
 
@@ -61,8 +64,21 @@ class Refusal:
 
     @property
     def message(self) -> str:
-        """Stripe's own words, without anything that looks like a key."""
-        return KEY.sub("(key)", str(self._error("message") or "no reason given"))
+        """Stripe's own words, not to be shown: they may hold a key, a name or an address."""
+        return str(self._error("message") or "")
+
+    @property
+    def reason(self) -> str:
+        """What kind of error Stripe calls it, and the parameter that it is about."""
+        told = [self._error(name) for name in ("type", "code", "param")]
+        named = [each for each in told if isinstance(each, str) and NAME.fullmatch(each)]
+        return ", ".join(named) or f"HTTP {self.status}"
+
+    @property
+    def log(self) -> str | None:
+        """Where whoever may open the account reads the request and Stripe's words."""
+        found = REQUEST.fullmatch(self.headers.get("Request-Id", ""))
+        return f"https://dashboard.stripe.com/logs/{found[0]}" if found else None
 
     @property
     def param(self) -> str | None:
@@ -111,7 +127,9 @@ def _failure(answer: Refusal, base: str, path: str) -> str:
             f"Lower stripe.requests_per_second in pipeline.toml, or stop other programs that use the account."
         )
     if answer.status < SERVER:
-        return f"Stripe refuses {path}: {answer.message}"
+        return (
+            f"Stripe refuses {path} ({answer.reason}). Its own words stand in {answer.log or LOGS}"
+        )
     return f"Stripe at {base} fails on {path} (HTTP {answer.status}). Try again later."
 
 
