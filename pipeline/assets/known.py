@@ -61,6 +61,16 @@ def there(place: Place, table: Table, months: Sequence[date]) -> pl.LazyFrame:
     return place.lake.scan(table, keys) if keys else table.empty().lazy()
 
 
+def strangers(place: Place) -> int:
+    """How many customers and accounts the file of usage names that nobody knows."""
+    who = pl.coalesce("account_id", "customer_id").alias("who")
+    told = read_usage(place.settings.config.readiness.usage).select(who).unique()
+    accounts = place.lake.scan(ACCOUNT).select(who="account_id")
+    customers = place.lake.scan(ACCOUNT_LINK).select(who="customer_id")
+    known = pl.concat([accounts, customers])
+    return told.join(known, on="who", how="anti").collect().height
+
+
 def _usage(place: Place) -> pl.LazyFrame:
     """By account; of one account with several customers, a day's values are summed."""
     links = place.lake.scan(ACCOUNT_LINK).select("customer_id", linked="account_id")

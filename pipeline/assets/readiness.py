@@ -51,6 +51,8 @@ def readiness_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinitio
         month = scored_month(place, months_in(context))
         frames = {} if month is None else scores(place, month)
         if month is not None:
+            if unknown := known.strangers(place):
+                context.log.warning("%s", _unknown(place, unknown))
             staged = [
                 each
                 for table, frame in frames.items()
@@ -63,6 +65,13 @@ def readiness_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinitio
             yield _result(context, table, month, frames.get(table, table.empty()))
 
     return [readiness_score]
+
+
+def _unknown(place: Place, count: int) -> str:
+    return (
+        f"{place.settings.config.readiness.usage} (readiness.usage) names {count:,} customers or accounts that nobody "
+        f"knows; their usage is left out."
+    )
 
 
 def scored_month(place: Place, wanted: Sequence[date]) -> date | None:

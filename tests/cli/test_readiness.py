@@ -78,7 +78,10 @@ def test_usage_and_limits_come_from_files(worked: Desk) -> None:
     scores = worked.published("readiness_score").filter(pl.col("blocked").is_null())
     one = scores.join(customers, on="account_id").sort("account_id").row(0, named=True)
     days = "\n".join(f"{one['customer_id']},2026-10-{day:02},api_calls,950" for day in range(1, 32))
-    (worked.folder / "usage.csv").write_text(f"customer_id,day,feature,value\n{days}\n")
+    strangers = "\n".join(f"cus_of_{each},2026-10-31,api_calls,9" for each in "ab")
+    (worked.folder / "usage.csv").write_text(
+        f"customer_id,day,feature,value\n{days}\n{strangers}\n"
+    )
     plans = worked.published("mrr_snapshot")["plan"].unique().drop_nulls()
     limits = "\n".join(f'"{plan}",api_calls,1000' for plan in plans)
     (worked.folder / "limits.csv").write_text(f"plan,feature,limit\n{limits}\n")
@@ -88,6 +91,7 @@ def test_usage_and_limits_come_from_files(worked: Desk) -> None:
     )
     said = worked.types("backfill", "--from", "2026-10", "--to", "2026-10")
     assert said.code == 0, said
+    assert "names 2 customers or accounts that nobody knows" in said.err
     reasons = worked.published("readiness_reason").filter(account_id=one["account_id"])
     assert "95% of 1000 api_calls used" in reasons["words"].to_list()
 
