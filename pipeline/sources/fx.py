@@ -80,7 +80,7 @@ def look_up(fx: Fx, reporting_currency: str) -> Lookup:
     if fx.source == "fixed":
         return Lookup(_none, "[fx.rates] in pipeline.toml")
     if fx.source == "file" and fx.file is not None:
-        return Lookup(_from_file(fx.file), str(fx.file))
+        return Lookup(_from_file(fx.file, reporting_currency), str(fx.file))
     try:
         history = ecb.downloaded(fx.url)
     except SourceError as error:
@@ -179,8 +179,14 @@ def _fixed_where_absent(fx: Fx, currency: str, quote: Quote | None) -> Quote | N
     return quote
 
 
-def _from_file(path: Path) -> Find:
+def _from_file(path: Path, reporting: str) -> Find:
     known = rate_file.read(path)
+    own = [month for month, rate in known.get(reporting, {}).items() if rate != 1]
+    if own:
+        raise SourceError(
+            f"{path} has a rate of {reporting} in {_span(sorted(own))}, but {reporting} is the reporting currency. "
+            f"Remove its lines; the others say how much {reporting} one unit is worth."
+        )
     months = {currency: sorted(rates) for currency, rates in known.items()}
 
     def find(currency: str, day: date) -> Quote | None:

@@ -104,7 +104,18 @@ WRONG = {
     "no heading": ("2026-03,eur,1\n", "has no column month, currency, rate"),
     "no column": ("month,rate\n2026-03,1\n", "has no column currency"),
     "nothing": ("", "has no column"),
-    "quotes": ('month,currency,rate\n"2026-03,eur,1\n', "cannot be read"),
+    "quotes": ('month,currency,rate\n"2026-03,eur,1\n', "line 2: no CSV"),
+    "a cell too many": ("month,currency,rate\n2026-03,eur,1,08\n", "line 2: 4 cells"),
+    "a column twice": ("month,currency,rate,rate\n2026-03,eur,1,2\n", "column rate twice"),
+    "an underscore": ("month,currency,rate\n2026-03,eur,1_0\n", "line 2"),
+    "signs": ("month,currency,rate\n2026-03,€€€,1\n", "line 2"),
+    "a week": ("month,currency,rate\n2026-W10,eur,1\n", "line 2"),
+    "too large": ("month,currency,rate\n2026-03,eur,1e400\n", "line 2"),
+    "too small": ("month,currency,rate\n2026-03,eur,5e-13\n", "line 2"),
+    "the reporting currency": (
+        "month,currency,rate\n2026-03,eur,1\n2026-04,usd,0.9\n",
+        "has a rate of usd in 2026-04",
+    ),
 }
 
 
@@ -128,8 +139,29 @@ def test_a_parquet_file_names_its_row(tmp_path: Path) -> None:
         found(Fx(source="file", file=path), "usd", "eur")
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "damaged.parquet"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+def test_semicolons_separate_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("month;currency;rate\n2026-03;eur;1.1\n2026-03;usd;1\n")
+    result = found(Fx(source="file", file=path), "usd", "eur", months=(MARCH,))
+    assert table(result)[MARCH, "eur"] == 1_100_000_000_000
+
+
+def test_a_line_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_bytes(b"month,currency,rate\n2026-03,\xa4,1\n")
+    with pytest.raises(SourceError, match=r"rates\.csv, line 2: not encoded as UTF-8"):
+        found(Fx(source="file", file=path), "usd", "eur")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("absent.csv", "cannot be read: .* Check fx.file"),
+        ("absent.parquet", "cannot be read: .* Check fx.file"),
+        ("damaged.parquet", "cannot be read as Parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "damaged.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(SourceError, match=rf"{name} cannot be read: .* Check fx.file"):
+    with pytest.raises(SourceError, match=rf"{name} {said}"):
         found(Fx(source="file", file=tmp_path / name), "usd", "eur")

@@ -1,6 +1,7 @@
 """A file as a header and rows: CSV with commas, semicolons or tabs, or Parquet.
 
-Belongs here: opening a file, and saying what is wrong with it as a whole. Which columns are wanted is in `columns`.
+Belongs here: opening a file, and saying what is wrong with it as a whole. Which columns of a CRM are wanted is in
+`columns`.
 """
 
 import csv
@@ -16,7 +17,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from pipeline.errors import SourceError
-from pipeline.sources.files.values import Cell
+from pipeline.sources.files.values import Cell, text
 
 DELIMITERS = (",", ";", "\t", "|")
 PARQUET, ZIPPED = b"PAR1", b"PK\x03\x04"
@@ -27,12 +28,51 @@ Row = tuple[str, Sequence[Cell]]
 """Where it stands (`line 4`), and its cells; the first row is the header."""
 
 
-def rows(path: Path, key: str) -> Iterator[Row]:
+CHECK = "accounts and deals under [crm.files]"
+
+
+def named(
+    path: Path, columns: Sequence[str], check: str, optional: Sequence[str] = ()
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each row stands, and its cells as text by our names of the columns; other columns are not looked at.
+
+    Args:
+        path: the file.
+        columns: those that it must have.
+        check: the key of `pipeline.toml` that names it.
+        optional: those that it may have.
+
+    Raises:
+        SourceError: it cannot be read, a column is missing or stands twice, or a row has more cells than columns.
+    """
+    lines = rows(path, columns[0], check)
+    header = [text(cell) for cell in next(lines, ("", ()))[1]]
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise SourceError(
+            f"{path} has no column {', '.join(missing)}. Write {','.join([*columns, *optional])} in its first line."
+        )
+    twice = [name for name in (*columns, *optional) if header.count(name) > 1]
+    if twice:
+        raise SourceError(f"{path} has the column {twice[0]} twice. Rename one of them.")
+    for place, cells in lines:
+        told = [text(cell) for cell in cells]
+        if any(told[len(header) :]):
+            raise SourceError(
+                f"{path}, {place}: {len(told)} cells where the file has {len(header)} columns. Write numbers with a "
+                f"decimal point, and quotes around what holds a comma."
+            )
+        found = dict(zip(header, told, strict=False))
+        yield place, {name: found.get(name, "") for name in (*columns, *optional)}
+
+
+def rows(path: Path, key: str, check: str = CHECK) -> Iterator[Row]:
     """The header and the rows of a file; blank lines are left out.
 
     Args:
         path: the file.
         key: what its key column is called, by which the delimiter is found.
+        check: what in `pipeline.toml` names it.
 
     Raises:
         SourceError: it cannot be read; names the file, and the line where there is one.
@@ -47,9 +87,7 @@ def rows(path: Path, key: str) -> Iterator[Row]:
         else:
             yield from _csv(path, key)
     except OSError as error:
-        raise SourceError(
-            f"{path} cannot be read: {error.strerror}. Check accounts and deals under [crm.files]."
-        ) from None
+        raise SourceError(f"{path} cannot be read: {error.strerror}. Check {check}.") from None
     except UnicodeDecodeError:
         raise SourceError(_encoding(path, begin)) from None
     except PolarsError as error:
@@ -67,7 +105,7 @@ def _csv(path: Path, key: str) -> Iterator[Row]:
             delimiter, said, before = named[-1], chain(lines), len(begin)
         else:
             delimiter, said, before = _delimiter(first, key), chain(begin, lines), 0
-        reader = csv.reader(said, delimiter=delimiter, strict=True)
+        reader = csv.reader(said, delimiter=delimiter, skipinitialspace=True, strict=True)
         try:
             for cells in reader:
                 if any(cell.strip() for cell in cells):
