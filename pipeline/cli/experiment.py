@@ -22,6 +22,8 @@ from pipeline.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
+MOST = 10_000_000
+
 
 @click.group()
 def experiment() -> None:
@@ -37,15 +39,15 @@ def experiment() -> None:
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the accounts that nobody asks.",
 )
-@click.option("--first", type=click.IntRange(min=2), help="Only so many accounts, the readiest.")
+@click.option("--first", type=click.IntRange(2, MOST), help="Only so many accounts, the readiest.")
 @click.option("--month", help="The month whose scores choose, as 2026-10; default: the newest.")
 @as_json
 def create(name: str, share: float, first: int | None, month: str | None, as_json: bool) -> None:
     """Draw who is not asked in the experiment NAME, and say which difference it can find."""
+    wanted = month_of(month) if month else None
     with here.reading(Settings.load()) as place:
-        row = experiments.create(
-            place, name, share, first, month_of(month) if month else None
-        ).to_dicts()[0]
+        here.refuse_outside(place.calendar(), wanted)
+        row = experiments.create(place, name, share, first, wanted).to_dicts()[0]
     if as_json:
         click.echo(json_module.dumps(_plain(row)))
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from pipeline.cli import here
+from pipeline.cli import here, outside
 from pipeline.errors import ConfigError, UnknownMonth
 from pipeline.months import month_of
 from pipeline.publish import export as exported
@@ -48,9 +48,11 @@ def export(table: str | None, target: Path | None, first: str | None, last: str 
     with here.reading(Settings.load()) as place:
         rows = exported.export(place.lake, place.engine, TABLES[table], *months)
         if target is None:
-            _print(exported.as_text(rows))
+            with outside.writing(None):
+                _print(exported.as_text(rows))
             return
-        exported.write(rows, target, form)
+        with outside.writing(target):
+            exported.write(rows, target, form)
     count = (
         pl.scan_parquet(target) if form == "parquet" else pl.scan_csv(target, infer_schema=False)
     )

@@ -8,12 +8,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from pipeline.assets.place import Place
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, UnknownMonth
+from pipeline.months import Calendar, key_of
 from pipeline.settings import Settings
 
 PROGRAM = "expansion"
@@ -59,6 +61,21 @@ def no_history(settings: Settings) -> ConfigError:
     if (DEMO / "env").is_file() and not _of_demo(settings):
         said += f". The demo's is read with: env $(cat {DEMO}/env) {typed()} ..."
     return ConfigError(said)
+
+
+def refuse_outside(calendar: Calendar, *months: date | None) -> None:
+    """Refuse months that no run can compute, where there is a history; null is none.
+
+    Raises:
+        UnknownMonth: names the months that there are.
+    """
+    first = calendar.first_month
+    for month in months:
+        if month is not None and first is not None and not first <= month <= calendar.current:
+            raise UnknownMonth(
+                f"{key_of(month)} is outside the history. Choose months from {key_of(first)} to "
+                f"{key_of(calendar.current)}."
+            )
 
 
 def refuse_demo(settings: Settings) -> None:

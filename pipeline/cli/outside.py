@@ -4,8 +4,12 @@ Belongs here: the one line for an error that is not the pipeline's own. None mea
 whose traceback is wanted.
 """
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -17,6 +21,8 @@ from pipeline.settings import Settings
 
 FIRST_NOW, LAST_NOW = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Instants between which every month of a history can be computed with."""
+NUMBER = re.compile(r"\(os error (\d+)\)(?:: (.+))?")
+"""How Polars tells an error of the system, and perhaps of which file."""
 
 
 def explained(error: Exception) -> PipelineError | None:
@@ -28,6 +34,38 @@ def explained(error: Exception) -> PipelineError | None:
     if isinstance(error, OSError):
         return _system(error)
     return _clock()
+
+
+@contextmanager
+def writing(target: Path | None) -> Iterator[None]:
+    """Tell of a place that cannot be written by the name that was typed; null: what is printed.
+
+    Raises:
+        PipelineError: it cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        found = NUMBER.search(str(error))
+        said = os.strerror(int(found[1])) if found else error.strerror
+        named = error.filename or (found and found[2])
+        elsewhere = named and not (target and _of(Path(named).absolute(), target.absolute()))
+        if said is None or elsewhere:
+            raise
+        raise PipelineError(
+            f"{target} cannot be written: {said}. Check that its folder exists, has room and may be written, or name "
+            f"another place with --to."
+            if target
+            else f"The output cannot be written: {said}. Check where it goes."
+        ) from None
+
+
+def _of(path: Path, target: Path) -> bool:
+    """Whether a path is the target, above or within it, or what it is written as until it is whole."""
+    part = target.with_name(f".{target.name}.part")
+    return path in {target, part} or path in target.parents or target in path.parents
 
 
 def _system(error: OSError) -> PipelineError:

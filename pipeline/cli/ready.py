@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from pipeline.cli import here, terminal
+from pipeline.cli import here, outside, terminal
 from pipeline.database import reading
 from pipeline.errors import ConfigError
 from pipeline.months import key_of, month_of
@@ -24,6 +24,7 @@ HEAD = (
     *("month", "rank", "account_id", "crm", "crm_id", "account", "owner", "score", "probability"),
     *("motion", "mrr", *(f"reason_{number + 1}" for number in range(REASONS))),
 )
+MOST = 10_000_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would compute if a cell began with it."""
 
@@ -35,7 +36,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
     "--first",
     default=20,
     show_default=True,
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST),
     help="So many accounts; 0: all.",
 )
 @click.option(
@@ -53,7 +54,8 @@ def ready(
     if as_json:
         click.echo(json_module.dumps(asdict(listed) | {"month": key_of(listed.month)}))
     elif target is not None:
-        _write(listed, target)
+        with outside.writing(target):
+            _write(listed, target)
         click.echo(
             f"{target}: {len(listed.accounts):,} accounts, scored in {key_of(listed.month)}."
         )
@@ -64,6 +66,7 @@ def ready(
 def _read(month: str | None, owner: str | None, first: int | None, *, quiet: bool) -> Listed:
     wanted = month_of(month) if month else None
     with here.reading(Settings.load()) as place, reading(place.engine) as connection:
+        here.refuse_outside(place.calendar(), wanted)
         chosen = wanted or newest(connection)
         found = None if chosen is None else read_ready(connection, chosen, first, owner)
         known = [] if chosen is None or owner is None else owners(connection, chosen)

@@ -5,13 +5,14 @@ Belongs here: which months, where the files go, and opening one of them. What is
 
 import json as json_module
 import webbrowser
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
 import click
 
 from pipeline.assets import report as pages
-from pipeline.cli import here
+from pipeline.cli import here, outside
 from pipeline.errors import UnknownMonth
 from pipeline.months import key_of, month_of
 from pipeline.publish.page import Written, write_report
@@ -46,7 +47,9 @@ def report(month: str | None, opened: bool, target: Path | None, as_json: bool) 
 
 def written(settings: Settings, target: Path | None = None, month: date | None = None) -> Written:
     """Write the page of `month` (null: of all months) to `target` (null: the usual folder)."""
-    with here.reading(settings) as place:
+    named = outside.writing(target) if target else nullcontext()
+    with here.reading(settings) as place, named:
+        here.refuse_outside(place.calendar(), month)
         return write_report(
             place.engine,
             target or pages.folder(place),

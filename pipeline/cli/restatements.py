@@ -58,6 +58,7 @@ def restatements(month: str | None, everything: bool, as_json: bool) -> None:
 
 def _read(month: date | None) -> pl.DataFrame:
     with here.reading(Settings.load()) as place:
+        here.refuse_outside(place.calendar(), month)
         return publish.published(place.engine, RESTATEMENT.name, [month] if month else None)
 
 

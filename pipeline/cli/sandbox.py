@@ -22,8 +22,20 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--customers", default=400, show_default=True, help="Accounts that sign up.")
-@click.option("--months", default=24, show_default=True, help="Months of history.")
+@click.option(
+    "--customers",
+    default=400,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Accounts that sign up.",
+)
+@click.option(
+    "--months",
+    default=24,
+    show_default=True,
+    type=click.IntRange(1, 240),
+    help="Months of history.",
+)
 @click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
 @click.option(
     "--crm",

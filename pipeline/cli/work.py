@@ -5,7 +5,6 @@ Belongs here: which runs a command makes, and what it prints of them.
 
 import json as json_module
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from pipeline import database, publish
 from pipeline.assets import answered, night
 from pipeline.cli import failing, here, running, terminal
 from pipeline.errors import UnknownMonth
-from pipeline.months import Calendar, key_of, month_of
+from pipeline.months import key_of, month_of
 from pipeline.publish.render import render
 from pipeline.settings import Settings
 
@@ -125,16 +124,7 @@ def _refuse_unknown(settings: Settings, wanted: night.Range) -> None:
         raise UnknownMonth(
             f"--from {key_of(wanted.first)} is later than --to {key_of(wanted.last)}. Swap them."
         )
-    for month in (wanted.first, wanted.last):
-        _refuse_outside(month, calendar, calendar.first_month)
-
-
-def _refuse_outside(month: date, calendar: Calendar, first: date) -> None:
-    if not first <= month <= calendar.current:
-        raise UnknownMonth(
-            f"{key_of(month)} is outside the history. Choose months from {key_of(first)} to "
-            f"{key_of(calendar.current)}."
-        )
+    here.refuse_outside(calendar, wanted.first, wanted.last)
 
 
 def _synced(found: running.Ran) -> dict[str, Any]:

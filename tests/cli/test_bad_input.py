@@ -111,6 +111,65 @@ def test_an_unknown_month(worked: Desk, first: str, last: str, words: tuple[str,
     assert worked.manifest == before
 
 
+@pytest.mark.parametrize(
+    "command", [("report",), ("ready",), ("restatements", "--json"), ("experiment", "create", "x")]
+)
+@pytest.mark.parametrize("month", ["2019-01", "2099-01"])
+def test_a_month_that_no_run_can_compute(
+    worked: Desk, command: tuple[str, ...], month: str
+) -> None:
+    said = worked.types(*command, "--month", month)
+    _one_line(said, 2, f"{month} is outside the history", "to 2026-11")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ready", "--first", "99999999999999999999"),
+        ("experiment", "create", "x", "--first", "99999999999999999999"),
+        ("demo", "--customers", "-5"),
+        ("demo", "--months", "0"),
+        ("demo", "--customers", "1", "--months", "99999"),
+        ("sandbox", "serve", "--months", "0"),
+    ],
+)
+def test_a_number_that_is_out_of_range(worked: Desk, command: tuple[str, ...]) -> None:
+    said = worked.types(*command)
+    assert (said.code, said.out) == (2, "")
+    assert "is not in the range" in said.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "account", "--to", "none/account.csv"),
+        ("export", "account", "--to", "none/account.parquet"),
+        ("ready", "--to", "none/list.csv"),
+        ("report", "--to", "pipeline.toml/none"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(worked: Desk, command: tuple[str, ...]) -> None:
+    said = worked.types(*command)
+    _one_line(said, 1, f"{command[-1]} cannot be written: No", "with --to")
+    assert "DATA_DIR" not in said.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_an_output_that_is_full(worked: Desk) -> None:
+    with Path("/dev/full").open("wb") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli.main", "export", "expansion_metrics"],
+            cwd=worked.folder,
+            env={**os.environ, **worked.environment, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 1
+    assert said.stderr.startswith("expansion: The output cannot be written: No space left")
+
+
 def test_a_backfill_before_the_first_night(desk: Desk) -> None:
     said = desk.types("backfill", "--from", "2026-10", "--to", "2026-10")
     _one_line(said, 2, "no history yet", "expansion run")

@@ -118,7 +118,7 @@ def test_proofs_come_from_the_lake(worked: Desk) -> None:
     assert any(f"<code>{prefix}_" in page for prefix in ("evt", "il", "sync"))
 
 
-@pytest.mark.parametrize(("month", "told"), [("2019-01", "no figures of 2019-01"), ("x", "month")])
+@pytest.mark.parametrize(("month", "told"), [("2019-01", "outside the history"), ("x", "month")])
 def test_a_month_that_is_not_there(worked: Desk, month: str, told: str) -> None:
     said = worked.types("report", "--month", month)
     assert said.code == 2
