@@ -64,7 +64,7 @@ class Stripe(Section):
 
     accounts: Annotated[tuple[Said, ...], Once] = ()
     """Connect or organisation accounts; empty: the key's own."""
-    requests_per_second: float = Field(default=100, ge=0.1, le=10_000)
+    requests_per_second: float = Field(default=100, ge=0.1, le=1_000_000)
     """Over all endpoints; one endpoint gets 25 at most."""
     keep_names: bool = True
     """Keep customers' names and e-mails: links to the CRM and messages need them."""
