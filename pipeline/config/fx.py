@@ -10,7 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.section import Address, Currency, FilePath, Section, once
 
-Rate = Annotated[Decimal, Field(ge=Decimal("1e-9"), le=Decimal("1e9"))]
+Rate = Annotated[Decimal, Field(gt=Decimal("5e-13"), lt=Decimal(9_000_000))]
+"""A rate is kept with 12 decimals, in 64 bits."""
 
 
 class Fx(Section):

@@ -107,7 +107,7 @@ WRONG = {
     ),
     "time zone": ('[company]\ntimezone = "CET/Berlin"\n', "line 2", "Europe/Berlin"),
     "currency": ('[fx]\nsource = "fixed"\nrates = {dollar = 1}\n', "line 3", '"usd"'),
-    "negative rate": ("[fx.rates]\neur = -1\n", "line 2", "greater than or equal to 1e-9"),
+    "negative rate": ("[fx.rates]\neur = -1\n", "line 2", "greater than 5e-13"),
     "cron": ('[schedule]\nnightly = "3am"\n', "line 2", "five cron fields"),
     "address": ('[fx]\nurl = "ecb.europa.eu"\n', "line 2", "https://"),
     "file": ('[fx]\nsource = "file"\n', "line 1", "rates.csv"),

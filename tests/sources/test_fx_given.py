@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from pipeline.config import Fx
 from pipeline.errors import SourceError
@@ -30,7 +31,9 @@ def test_a_currency_without_a_fixed_rate_is_named() -> None:
 
 @pytest.mark.parametrize("rate", ["0.0000000000001", "10000000", "1e400"])
 def test_a_rate_that_twelve_decimals_cannot_hold_is_refused(rate: str) -> None:
-    fx = Fx(source="fixed", rates={"xyz": Decimal(rate)})
+    with pytest.raises(ValidationError, match=r"rates\.xyz"):
+        Fx(source="fixed", rates={"xyz": Decimal(rate)})
+    fx = Fx.model_construct(source="fixed", rates={"xyz": Decimal(rate)})
     with pytest.raises(SourceError, match="for xyz in 2026-03 cannot be kept"):
         found(fx, "usd", "xyz")
 
