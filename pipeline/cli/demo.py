@@ -15,6 +15,7 @@ import httpx
 
 from pipeline.cli import here, terminal
 from pipeline.cli.here import DEMO
+from pipeline.cli.sandbox import of_company
 from pipeline.months import add_months, key_of, months_between
 from pipeline.settings import Settings
 
@@ -45,21 +46,7 @@ EURO_LOW, EURO_STEPS = 10_600, (0, 40, 95, 60, 130, 180, 150, 90, 20, -35, 10, 7
 
 
 @click.command()
-@click.option(
-    "--customers",
-    default=400,
-    show_default=True,
-    type=click.IntRange(1, 1_000_000),
-    help="Accounts that sign up.",
-)
-@click.option(
-    "--months",
-    default=24,
-    show_default=True,
-    type=click.IntRange(1, 240),
-    help="Months of history.",
-)
-@click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
+@of_company
 @click.option("--serve", is_flag=True, help="Keep the simulated services running until Ctrl-C.")
 @click.option("--open", "opened", is_flag=True, help="Open the report in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

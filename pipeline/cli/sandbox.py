@@ -5,8 +5,9 @@ Belongs here: starting it and saying how to reach it.
 
 import signal
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -14,6 +15,27 @@ if TYPE_CHECKING:
     from pipeline.sandbox.server import Crm
 
 PORT = 12111
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def of_company(command: F) -> F:
+    """The options that say which company is simulated: `--customers`, `--months`, `--seed`."""
+    customers = click.option(
+        "--customers",
+        default=400,
+        show_default=True,
+        type=click.IntRange(1, 1_000_000),
+        help="Accounts that sign up.",
+    )
+    months = click.option(
+        "--months",
+        default=24,
+        show_default=True,
+        type=click.IntRange(1, 240),
+        help="Months of history.",
+    )
+    seed = click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
+    return customers(months(seed(command)))
 
 
 @click.group()
@@ -22,21 +44,7 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option(
-    "--customers",
-    default=400,
-    show_default=True,
-    type=click.IntRange(1, 1_000_000),
-    help="Accounts that sign up.",
-)
-@click.option(
-    "--months",
-    default=24,
-    show_default=True,
-    type=click.IntRange(1, 240),
-    help="Months of history.",
-)
-@click.option("--seed", default=7, show_default=True, help="Everything follows from it.")
+@of_company
 @click.option(
     "--crm",
     type=click.Choice(["hubspot", "salesforce", "both", "none"]),

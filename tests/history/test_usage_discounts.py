@@ -14,7 +14,13 @@ from tests.history.discounted import (
     february,
     line,
 )
-from tests.history.stripe_json import History, coupon, discount, item, price, state
+from tests.history.stripe_json import History, Json, coupon, discount, item, price, state
+
+
+def of_calls(usage: Json) -> None:
+    """Make a line one of the usage of `si_calls`."""
+    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
+    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
 
 
 def test_usage_has_the_discounts_of_its_own_bill() -> None:
@@ -26,8 +32,7 @@ def test_usage_has_the_discounts_of_its_own_bill() -> None:
     history.records("coupon", coupon("HALF", percent_off=50.0))
     history.records("discount", discount("di_half", "HALF", MARCH))
     _, usage = line("calls", FEBRUARY, MARCH, 5_000)
-    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    of_calls(usage)
     billed(history, (MARCH, usage))
     found = history.snapshot(date(2026, 3, 1))["si_calls"]
     assert (found["mrr_native"], found["evidence"]) == (50_000_000, "exact")
@@ -62,8 +67,7 @@ def test_usage_without_a_bill_takes_part_in_what_is_off_its_subscription(
     bills = [(at, first)]
     if billed_before:
         _, usage = line("calls", JANUARY, FEBRUARY, 0)
-        usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-        usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+        of_calls(usage)
         bills.append((FEBRUARY, usage))
     billed(history, *bills)
     timeline = history.folded().item_timeline.filter(subscription_item_id="si_calls")
@@ -85,8 +89,7 @@ def test_usage_left_with_nothing_has_the_discounts_that_its_invoice_names() -> N
     history.records("coupon", coupon("TEN", amount_off=1_200, currency="usd"))
     history.records("discount", discount("di_ten", "TEN", FEBRUARY))
     _, usage = line("calls", FEBRUARY, MARCH, 0)
-    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    of_calls(usage)
     at, first = line("plan", FEBRUARY, FEBRUARY.replace(year=2027), 120_000, di_ten=1_200)
     billed(history, (at, first), (MARCH, usage))
     assert february(history) == (99_000_000, "exact")
@@ -105,8 +108,7 @@ def test_what_an_unlisted_coupon_took_off_a_few_cents_leaves_no_trace(
     history.records("coupon", coupon("SIX", percent_off=6.0, embedded=True))
     history.records("discount", discount("di_six", "SIX", FEBRUARY))
     _, usage = line("calls", FEBRUARY, MARCH, cents)
-    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    of_calls(usage)
     billed(history, (MARCH, usage), above=["di_six"])
     found = history.snapshot(date(2026, 3, 1))["si_calls"]
     assert (found["mrr_native"], found["evidence"]) == (cents * 10_000, grade)
@@ -132,8 +134,7 @@ def test_a_line_names_its_own_discount_that_took_nothing_off_a_few_cents(
     history.records("discount", discount("di_six", "SIX", FEBRUARY, subscription_item="si_calls"))
     _, usage = line("calls", FEBRUARY, MARCH, cents)
     usage["discounts"] = ["di_six"]
-    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    of_calls(usage)
     billed(history, (MARCH, usage))
     row = history.snapshot(date(2026, 3, 1))["si_calls"]
     assert (row["mrr_native"], row["evidence"]) == found
@@ -150,8 +151,7 @@ def test_an_amount_off_an_item_shows_on_its_line_whatever_others_cost(others: in
     history.records("discount", discount("di_one", "ONE", FEBRUARY, subscription_item="si_calls"))
     _, usage = line("calls", FEBRUARY, MARCH, 5)
     usage["discounts"] = ["di_one"]
-    usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-    usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+    of_calls(usage)
     _, plan = line("plan", MARCH, APRIL, others)
     billed(history, (MARCH, usage))
     for row in history.rows:
@@ -181,8 +181,7 @@ def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
         line("march", MARCH, APRIL, 5_000, di_fifth=1_000),
     ]
     for _, usage in bills:
-        usage["pricing"]["price_details"] = {"price": "calls", "product": "prod_c"}
-        usage["parent"]["subscription_item_details"]["subscription_item"] = "si_calls"
+        of_calls(usage)
     billed(history, (MARCH, bills[0][1]), (APRIL, bills[1][1]))
     charges = history.folded().usage_charge.sort("period_end")
     given = [[each["discount_id"] for each in ids] for ids in charges["discounts"]]
