@@ -64,11 +64,11 @@ def history(seed: int, accounts: int, months: int) -> dict[schemas.Table, pl.Dat
         schemas.PRODUCT: _products(),
         schemas.COUPON: _coupons(),
         schemas.FX_RATE: _rates(time),
+        schemas.CUSTOMER: _customers(timeline),
         **_accounts(seed, accounts, began, span),
         **{
             table: table.empty()
             for table in (
-                schemas.CUSTOMER,
                 schemas.DISCOUNT,
                 schemas.USAGE_CHARGE,
                 schemas.ACCOUNT_LINK,
@@ -190,6 +190,22 @@ def _timeline(seed: int, accounts: int, began: int, span: int) -> pl.DataFrame:
         closed_by=pl.when(lasts.not_()).then(pl.format("evt_{}", pl.col("span") + 1)),
     )
     return schemas.ITEM_TIMELINE.conform(rows).collect()
+
+
+def _customers(timeline: pl.DataFrame) -> pl.DataFrame:
+    customer = pl.col("customer_id")
+    rows = timeline.lazy().select(customer.unique(maintain_order=True)).select(
+        customer,
+        source_account=pl.lit(""),
+        name=pl.format("Customer {}", customer.str.tail(8)),
+        email=pl.format("billing@{}.example", customer.str.tail(8)),
+        country=pl.lit("US"),
+        currency=pl.lit("usd"),
+        created=pl.lit(NOW),
+        deleted=pl.lit(value=False),
+        metadata=pl.lit("{}"),
+    )  # fmt: skip
+    return schemas.CUSTOMER.conform(rows).collect()
 
 
 def _phases(seed: int, timeline: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,8 @@ Usage: python -m bench.history [--accounts 1000000] [--months 60] [--folder FOLD
 Beside it, in the same run: the floor, which writes the same rows as files; the usual way, a spine of customers and
 months in SQL on DuckDB, which gives totals only; the metrics of all months, in all dimensions, with cohorts; the
 current month alone, computed as a night does; and the same with all else that follows a sync: attribution, scores, the
-warehouse (SQLite), the report. Each in a process of its own. The result goes to bench/results/.
+warehouse (SQLite), the report; last, the step of a sync that looks at every customer's whole history. Each in a process
+of its own. The result goes to bench/results/.
 """
 
 import argparse
@@ -42,7 +43,7 @@ from pipeline.schemas import (
 from pipeline.settings import Settings
 
 SEED = 1
-STEPS = ("build", "product", "floor", "spine", "metrics", "night", "whole_night")
+STEPS = ("build", "product", "floor", "spine", "metrics", "night", "whole_night", "accounts")
 COMPUTED = (
     "mrr_snapshot",
     "mrr_scheduled",
@@ -168,6 +169,14 @@ def whole_night(folder: Path, months: int) -> dict[str, Any]:
     return _current_month(folder, months, None)
 
 
+def accounts(folder: Path, months: int) -> dict[str, Any]:
+    """The step of a sync that links customers to accounts and finds out since when each pays."""
+    told: dict[str, Any] = {}
+    with timed(told, "run"):
+        running.fold(settings_in(folder), Watch(), only=["accounts"])
+    return told
+
+
 def _current_month(folder: Path, months: int, only: Sequence[str] | None) -> dict[str, Any]:
     told: dict[str, Any] = {}
     settings, current = settings_in(folder), calendar(months).months[-1]
@@ -245,6 +254,7 @@ def main(arguments: list[str]) -> None:
             "metrics": figures,
             "night": one_night,
             "whole_night": whole_night,
+            "accounts": accounts,
         }
         memory = Together()
         memory.start()

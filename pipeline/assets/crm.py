@@ -4,8 +4,7 @@ Belongs here: linking, and remembering the months that another link or another h
 current link holds for all of them.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
@@ -13,7 +12,9 @@ from sqlalchemy import Connection
 
 from pipeline import crm, mrr
 from pipeline.assets import covered, dimensions, forgotten, inputs, night, relinked, shown, touches
+from pipeline.assets.fan_out import fan_out
 from pipeline.assets.place import Place
+from pipeline.assets.shares import Share, shares
 from pipeline.schemas import (
     ACCOUNT,
     ACCOUNT_ALIAS,
@@ -23,12 +24,13 @@ from pipeline.schemas import (
     CRM_DEAL,
     CRM_DEAL_HISTORY,
     CUSTOMER,
-    MRR_SNAPSHOT,
     RAW_RECORD,
 )
 from pipeline.sources.override_file import read_overrides
 
 GROUP = "crm"
+NEVER = pl.Schema({"customer_id": pl.String(), "first_paid_month": pl.Date()})
+NOTHING = pl.Schema({"customer_id": pl.String(), "mrr": pl.Int64()})
 
 
 def crm_assets() -> list[dg.AssetsDefinition]:
@@ -58,10 +60,8 @@ def crm_assets() -> list[dg.AssetsDefinition]:
             forgotten.kept_links(place),
         )
         calendar = place.calendar()
-        mrr_now = _mrr(place, [calendar.current]).collect().lazy()
-        account = crm.with_first_paid(
-            found.account, _mrr(place, calendar.months), found.account_link.lazy()
-        )
+        first, mrr_now = paying(place)
+        account = crm.with_first_paid(found.account, first, found.account_link.lazy())
         changes = relinked.changes(place, found.account_link, mrr_now)
         moved = changes.select(month="first_month", id="customer_id")
         other = dimensions.touched(place, found.account_history, found.account_link)
@@ -122,13 +122,24 @@ def told(place: Place) -> list[tuple[str, crm.Told]]:
     ]
 
 
-def _mrr(place: Place, months: Sequence[date]) -> pl.LazyFrame:
-    """Each customer's closing MRR of these months: `month, customer_id, mrr`, micro-units."""
+def paying(place: Place) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """`customer_id, first_paid_month` of who ever had closing MRR, and `customer_id, mrr` of who has some now.
+
+    MRR in micro-units. Customers are looked at in shares: all months of all may not fit into memory.
+    """
     calendar = place.calendar()
     if calendar.first_month is None:
-        return MRR_SNAPSHOT.empty().lazy().select("month", "customer_id", "mrr")
-    return (
-        mrr.snapshot(inputs.book(place), calendar, months, place.policy)
-        .group_by("month", "customer_id")
-        .agg(pl.col("mrr").sum())
-    )
+        return NEVER.to_frame().lazy(), NOTHING.to_frame().lazy()
+    with shares(place, calendar.months) as held:
+        found = list(fan_out(_paying, held, place.settings.ray_address))
+    first, now = (pl.concat(frames).lazy() for frames in zip(*found, strict=True))
+    return first, now
+
+
+def _paying(share: Share) -> tuple[pl.DataFrame, pl.DataFrame]:
+    book, calendar = share.accounts, share.calendar
+    spans = mrr.worth(book, share.policy).collect().lazy()
+    first = mrr.first_months(spans, calendar, share.months)
+    items = mrr.snapshot_of(spans, book.fx_rate, calendar, [calendar.current], share.policy)
+    now = items.group_by("customer_id").agg(pl.col("mrr").sum())
+    return first.collect(), now.collect()

@@ -171,9 +171,9 @@ def sync(settings: Settings, watch: Watch, *, full: bool = False) -> Ran:
     return _run(settings, watch, "sync", {PURPOSE: NIGHTLY}, {"ops": ops})
 
 
-def fold(settings: Settings, watch: Watch) -> Ran:
-    """The steps of a sync that ask neither Stripe nor the CRM: what is known already is folded."""
-    return _run(settings, watch, "sync", {}, {}, only=FOLD)
+def fold(settings: Settings, watch: Watch, only: Sequence[str] = FOLD) -> Ran:
+    """The steps of a sync that ask neither Stripe nor the CRM, or some of them: what is known already is folded."""
+    return _run(settings, watch, "sync", {}, {}, only)
 
 
 def due(settings: Settings) -> night.Range | None:

@@ -103,24 +103,23 @@ def accounts(
     return Accounts(found, aliases, history, link, deal, deal_history, missing, several, bool(told))
 
 
-def with_first_paid(account: pl.DataFrame, mrr: pl.LazyFrame, links: pl.LazyFrame) -> pl.DataFrame:
+def with_first_paid(
+    account: pl.DataFrame, first: pl.LazyFrame, links: pl.LazyFrame
+) -> pl.DataFrame:
     """`account` with the month of each account's first closing MRR.
 
     Args:
         account: ACCOUNT.
-        mrr: `month, customer_id, mrr` of the whole history, micro-units.
+        first: `customer_id, first_paid_month` of each customer who ever had MRR.
         links: ACCOUNT_LINK; a customer without one is its own account.
     """
     whose = links.select("customer_id", "account_id")
-    first = (
-        mrr.join(whose, on="customer_id", how="left")
-        .group_by("month", pl.coalesce("account_id", "customer_id").alias("account_id"))
-        .agg(paid=pl.col("mrr").sum() > 0)
-        .filter("paid")
-        .group_by("account_id")
-        .agg(first_paid_month=pl.col("month").min())
+    of_account = (
+        first.join(whose, on="customer_id", how="left")
+        .group_by(pl.coalesce("account_id", "customer_id").alias("account_id"))
+        .agg(pl.col("first_paid_month").min())
     )
-    joined = account.lazy().drop("first_paid_month").join(first, on="account_id", how="left")
+    joined = account.lazy().drop("first_paid_month").join(of_account, on="account_id", how="left")
     return ACCOUNT.conform(joined).sort("account_id").collect()
 
 

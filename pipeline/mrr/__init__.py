@@ -16,7 +16,7 @@ from pipeline.mrr.parts import SPANS, packed, parts, shares
 from pipeline.mrr.past import first_paid
 from pipeline.mrr.policy import Policy
 from pipeline.mrr.scheduled import scheduled
-from pipeline.mrr.snapshot import history_of, snapshot, snapshot_of
+from pipeline.mrr.snapshot import first_months, history_of, snapshot, snapshot_of
 from pipeline.mrr.valued import Valued
 from pipeline.mrr.within import within
 from pipeline.mrr.worth import worth
@@ -39,6 +39,7 @@ __all__ = [
     "Valued",
     "empty_links",
     "first_month",
+    "first_months",
     "first_paid",
     "history_of",
     "mapped_plan",

@@ -111,6 +111,21 @@ def snapshot_of(
     )
 
 
+def first_months(
+    valued_spans: pl.LazyFrame, calendar: Calendar, months: Sequence[date]
+) -> pl.LazyFrame:
+    """`customer_id, first_paid_month`: the first of `months`, which follow each other, at whose end a customer had MRR.
+
+    A customer who never had any has no row.
+    """
+    paid = valued_spans.filter(pl.col("mrr_native") > 0)
+    ends = calendar.ends(months).get_column("boundary").to_list()
+    held = spanned(paid.select("customer_id", "valid_from", "valid_to"), ends)
+    first = held.group_by("customer_id").agg(pl.col("first").min())
+    month = pl.lit(pl.Series(months, dtype=pl.Date)).gather(pl.col("first"))
+    return first.select("customer_id", first_paid_month=month)
+
+
 def history_of(
     valued_spans: pl.LazyFrame, calendar: Calendar, months: Sequence[date]
 ) -> pl.LazyFrame:

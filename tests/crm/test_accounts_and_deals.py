@@ -177,16 +177,21 @@ def test_history_is_the_crm_s_own_and_else_what_the_nights_saw() -> None:
     ]
 
 
-def test_the_first_paid_month_is_that_of_the_first_closing_mrr() -> None:
-    found = joined(raw(), customers("cus_1", "cus_2"))
-    mrr = pl.LazyFrame(
-        [
-            (date(2026, 3, 1), "cus_1", 5),
-            (date(2026, 2, 1), "cus_1", 7),
-            (date(2026, 1, 1), "cus_1", 0),
-        ],
-        schema={"month": pl.Date, "customer_id": pl.String, "mrr": pl.Int64},
-        orient="row",
+def test_the_first_paid_month_of_an_account_is_the_first_of_its_customers() -> None:
+    found = joined(raw(), customers("cus_1", "cus_2", "cus_3", "cus_4"))
+    links = found.account_link.filter(pl.col("customer_id") != "cus_3").with_columns(
+        account_id=pl.col("customer_id").replace("cus_2", "cus_1")
     )
-    paid = with_first_paid(found.account, mrr, found.account_link.lazy())
-    assert paid["first_paid_month"].to_list() == [date(2026, 2, 1), None]
+    first = pl.LazyFrame(
+        {
+            "customer_id": ["cus_1", "cus_2", "cus_3"],
+            "first_paid_month": [date(2026, month, 1) for month in (3, 2, 1)],
+        }
+    )
+    paid = with_first_paid(found.account, first, links.lazy())
+    assert dict(paid.select("account_id", "first_paid_month").iter_rows()) == {
+        "cus_1": date(2026, 2, 1),
+        "cus_2": None,
+        "cus_3": date(2026, 1, 1),
+        "cus_4": None,
+    }
