@@ -21,7 +21,7 @@ import polars as pl
 from bench.lake import lake_in
 from bench.measuring import apart, keep, peak_mebibytes, timed
 from bench.records import copies, simulated
-from pipeline.assets import evidence, inputs
+from pipeline.assets import evidence, folded
 from pipeline.assets.evidence import Decoded
 from pipeline.lake import Lake, StagedObject
 from pipeline.schemas import COVERAGE, RAW_RECORD
@@ -87,26 +87,22 @@ def scan(folder: Path) -> dict[str, Any]:
 
 
 def fold(folder: Path) -> dict[str, Any]:
-    """Fold everything from decoded evidence, and show it."""
+    """Fold everything from decoded evidence, write it, and show it."""
     told: dict[str, Any] = {}
     decoded = _decoded(folder)
+    lake = decoded.lake
     with timed(told, "fold"):
-        found = evidence.fold(decoded, None)
-    with timed(told, "write"):
-        lake = decoded.lake
-        staged = [lake.write(table, getattr(found.billing, table.name)) for table in inputs.BILLING]
-        lake.commit([*decoded.staged, *staged], run_id="bench", also=decoded.remember)
-    told["timeline_rows"] = found.billing.item_timeline.height
-    told["customers"] = found.customers
-    return told
+        found = folded.write(lake, folded.fold(decoded, None))
+    lake.commit([*decoded.staged, *found.staged], run_id="bench", also=decoded.remember)
+    return told | _counted(found)
 
 
 def refold(folder: Path) -> dict[str, Any]:
-    """Fold everything once more; nothing is shown."""
+    """Fold and write everything once more; nothing is shown."""
     told: dict[str, Any] = {}
     decoded = _decoded(folder)
     with timed(told, "fold"):
-        evidence.fold(decoded, None)
+        folded.write(decoded.lake, folded.fold(decoded, None))
     return told
 
 
@@ -116,16 +112,15 @@ def night(folder: Path) -> dict[str, Any]:
     lake = lake_in(folder)
     with timed(told, "decode"):
         decoded = evidence.decode_new(lake)
-    with timed(told, "read_before"):
-        before = inputs.billing(lake)
     with timed(told, "fold"):
-        found = evidence.fold(decoded, before)
-    with timed(told, "write"):
-        staged = [lake.write(table, getattr(found.billing, table.name)) for table in inputs.BILLING]
+        found = folded.write(lake, folded.fold(decoded, folded.before(lake)))
     told["evidence_rows"] = sum(each.rows for each in decoded.staged)
-    told["customers"] = found.customers
-    told["timeline_rows"] = sum(each.rows for each in staged if each.table == "item_timeline")
-    return told
+    return told | _counted(found)
+
+
+def _counted(found: folded.Written) -> dict[str, int]:
+    rows = sum(each.rows for each in found.staged if each.table == "item_timeline")
+    return {"timeline_rows": rows, "customers": found.customers, "shares": len(found.shares)}
 
 
 def _decoded(folder: Path) -> Decoded:

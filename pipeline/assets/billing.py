@@ -3,7 +3,7 @@
 Belongs here: folding, showing the fold under a new generation, and remembering which months it touches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,11 +12,20 @@ import polars as pl
 from sqlalchemy import Connection, insert
 
 from pipeline import billing, mrr
-from pipeline.assets import checked, evidence, inputs, night, shown, touches
+from pipeline.assets import checked, evidence, folded, inputs, night, shown, touches
 from pipeline.assets.place import Place
 from pipeline.database import table_of
+from pipeline.lake import StagedObject
 from pipeline.months import Calendar, months_between
-from pipeline.schemas import DATA_QUALITY, ITEM_TIMELINE
+from pipeline.schemas import (
+    COUPON,
+    CUSTOMER,
+    DATA_QUALITY,
+    ITEM_TIMELINE,
+    PRICE,
+    PRODUCT,
+    USAGE_CHARGE,
+)
 
 GROUP = "billing"
 AMOUNTS = dg.AssetCheckSpec(
@@ -49,12 +58,11 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         lake, in_force = place.lake, night.fingerprint(place.settings.config)
         generation = lake.generation(night.TIMELINE)
         decoded = evidence.decode_new(lake)
-        found = evidence.fold(decoded, inputs.billing(lake))
-        folded, since = found.billing, found.since
-        staged = [lake.write(table, getattr(folded, table.name)) for table in inputs.BILLING]
+        found = folded.write(lake, folded.fold(decoded, folded.before(lake)))
+        since = billing.since(found.changes)
         new_settings = night.settings_changed(place.engine, in_force)
-        months = touched(place, folded, since)
-        settings = touched(place, folded, ALWAYS) if new_settings else []
+        months = touched(place, found, since)
+        settings = touched(place, found, ALWAYS) if new_settings else []
         if not decoded.before:
             # Another version of the code folds everything anew: what differs then is its doing, and no record's.
             months, settings = [], settings or months
@@ -62,7 +70,9 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         by = touches.of(found.changes, "at", "proof", place.calendar())
 
         looked = [
-            amounts_known(folded, context.run.run_id, place.calendar()),
+            amounts_known(
+                found.scan(ITEM_TIMELINE), found.scan(PRICE), context.run.run_id, place.calendar()
+            ),
             readable(decoded, context.run.run_id, place.calendar()),
         ]
 
@@ -74,7 +84,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             connection.execute(insert(table_of(DATA_QUALITY)), [row for _, row in looked])
 
         lake.commit(
-            [*decoded.staged, *staged],
+            [*decoded.staged, *found.staged],
             run_id=context.run.run_id,
             expect=(night.TIMELINE, generation),
             bump=night.TIMELINE if moved else None,
@@ -86,11 +96,13 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         yield dg.MaterializeResult(
             check_results=[result for result, _ in looked],
             metadata={
-                **{f"{each.table} rows": each.rows for each in staged},
+                **{f"{name} rows": rows for name, rows in _rows(found.staged).items()},
                 "customers folded": found.customers,
-                "evidence": _evidence(folded.item_timeline),
+                "evidence": _evidence(found.scan(ITEM_TIMELINE)),
                 "touched since": since.isoformat() if since else "nothing",
-                "preview": shown.rows(folded.item_timeline, ITEM_TIMELINE),
+                "preview": shown.rows(
+                    found.scan(ITEM_TIMELINE).head(shown.PREVIEW).collect(), ITEM_TIMELINE
+                ),
             },
         )
 
@@ -98,19 +110,20 @@ def billing_assets() -> list[dg.AssetsDefinition]:
 
 
 def amounts_known(
-    folded: billing.Billing, run_id: str, calendar: Calendar
+    timeline: pl.LazyFrame, price: pl.LazyFrame, run_id: str, calendar: Calendar
 ) -> tuple[dg.AssetCheckResult, dict[str, Any]]:
     """Which prices in use have amounts that no list gives: a warning, and a row of `data_quality`.
 
     Items that ended count as nothing too, but nobody can move them to another price: they do not warn for ever.
     """
-    unknown = folded.price.filter(pl.col("amount_known").not_()).select("price_id", "currency")
+    unknown = price.filter(pl.col("amount_known").not_()).select("price_id", "currency")
     used = (
-        folded.item_timeline.filter(pl.col("valid_to").is_null())
+        timeline.filter(pl.col("valid_to").is_null())
         .join(unknown, on=["price_id", "currency"])
         .group_by("price_id", "currency")
         .agg(items=pl.col("subscription_item_id").n_unique())
         .sort("price_id", "currency")
+        .collect()
     )
     figures = {"prices": used.height, "items": int(used.get_column("items").sum())}
     examples = [
@@ -161,12 +174,12 @@ def readable(
     return result, checked.noted(result, run_id, calendar.current, figures, examples)
 
 
-def touched(place: Place, folded: billing.Billing, since: datetime | None) -> list[date]:
+def touched(place: Place, found: folded.Written, since: datetime | None) -> list[date]:
     """The months whose figures may differ because something is new from `since` on."""
     if since is None:
         return []
     calendar = place.calendar()
-    first = place.settings.config.company.first_month or _first_paid(place, folded, calendar)
+    first = place.settings.config.company.first_month or _first_paid(place, found, calendar)
     if first is None:
         return []
     from_month = first
@@ -175,21 +188,38 @@ def touched(place: Place, folded: billing.Billing, since: datetime | None) -> li
     return months_between(from_month, calendar.current)
 
 
-def _first_paid(place: Place, folded: billing.Billing, calendar: Calendar) -> date | None:
-    frames = {
-        name: getattr(folded, name).lazy()
-        for name in ("item_timeline", "usage_charge", "price", "coupon", "product")
-    }
-    book = mrr.Book(
-        **frames,
-        account_link=mrr.empty_links(),
-        fx_rate=pl.LazyFrame(),
-        plans=place.settings.config.mrr.plans,
-        excluded=inputs.excluded(place, folded.customer.lazy()),
-    )
-    return mrr.first_month(book, place.policy, calendar)
+def _first_paid(place: Place, found: folded.Written, calendar: Calendar) -> date | None:
+    """The month of the first counted MRR, looked for share by share."""
+    excluded = inputs.excluded(place, found.scan(CUSTOMER))
+    firsts = [
+        mrr.first_month(
+            mrr.Book(
+                item_timeline=found.scan(ITEM_TIMELINE, share),
+                usage_charge=found.scan(USAGE_CHARGE, share),
+                price=found.scan(PRICE),
+                coupon=found.scan(COUPON),
+                product=found.scan(PRODUCT),
+                account_link=mrr.empty_links(),
+                fx_rate=pl.LazyFrame(),
+                plans=place.settings.config.mrr.plans,
+                excluded=excluded,
+            ),
+            place.policy,
+            calendar,
+        )
+        for share in found.shares
+    ]
+    return min((first for first in firsts if first), default=None)
 
 
-def _evidence(timeline: pl.DataFrame) -> dict[str, int]:
-    counted = timeline.group_by("evidence").len().sort("evidence")
+def _rows(staged: Sequence[StagedObject]) -> dict[str, int]:
+    """How many rows each table has."""
+    rows: dict[str, int] = {}
+    for each in staged:
+        rows[each.table] = rows.get(each.table, 0) + each.rows
+    return rows
+
+
+def _evidence(timeline: pl.LazyFrame) -> dict[str, int]:
+    counted = timeline.group_by("evidence").len().sort("evidence").collect()
     return dict(counted.iter_rows())

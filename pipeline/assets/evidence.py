@@ -22,8 +22,10 @@ from pipeline.lake import Lake, LiveObject, StagedObject, ledger
 from pipeline.schemas import COVERAGE, OBSERVED, OBSERVED_SUBSCRIPTION, RAW_RECORD, Table
 
 COUNTER = "billing"
-AT_ONCE = 400_000
-"""Raw records that are decoded together."""
+AT_ONCE = 150_000
+"""Raw records that are decoded together: the text of more needs more memory."""
+TOGETHER = 400_000
+"""Raw records whose evidence is one object of each table: a fold opens all of them for each group of customers."""
 ROW_GROUP = 10_000
 """Rows of evidence stored together, in the order of their customers: who reads some customers skips the rest."""
 
@@ -108,8 +110,8 @@ def decode_new(lake: Lake, at_once: int = AT_ONCE, code: str | None = None) -> D
     spans = [each for each in live if each.table == COVERAGE.name]
     staged = [
         _write(lake, table, frame, code)
-        for objects in _batches([each for each in raw if each.position > before], at_once)
-        for table, frame in _decoded(lake, objects)
+        for objects in _batches([each for each in raw if each.position > before], TOGETHER)
+        for table, frame in _decoded(lake, objects, at_once).items()
         if frame.height
     ]
     until = max((each.position for each in (*raw, *spans)), default=before)
@@ -164,18 +166,6 @@ def forget(connection: Connection) -> None:
         ledger.retire(connection, table.name, partitions)
 
 
-def fold(decoded: Decoded, before: billing.Billing | None) -> billing.Night:
-    """Fold what is new into what was folded before; everything, where this code has not folded yet."""
-    if before is not None and decoded.before:
-        return billing.fold_night(
-            before, decoded.known(), decoded.fresh(), decoded.covered(), decoded.coverage()
-        )
-    everything = billing.fold_evidence(decoded.fresh(), decoded.coverage())
-    return billing.Night(
-        everything, billing.changes(before, everything), everything.customer.height
-    )
-
-
 def fingerprint() -> str:
     """Changes when the code of `pipeline.billing`, its schemas, or Polars do."""
     told = hashlib.blake2b(pl.__version__.encode(), digest_size=8)
@@ -206,10 +196,14 @@ def _batches(objects: Sequence[LiveObject], at_once: int) -> Iterator[list[LiveO
         yield batch
 
 
-def _decoded(lake: Lake, objects: Sequence[LiveObject]) -> Iterator[tuple[Table, pl.DataFrame]]:
-    found = billing.decode(lake.read(RAW_RECORD, [each.path for each in objects]))
-    for table in OBSERVED:
-        yield table, found.frame(table).collect()
+def _decoded(lake: Lake, objects: Sequence[LiveObject], at_once: int) -> dict[Table, pl.DataFrame]:
+    """What some objects of the raw store say, by table."""
+    parts: dict[Table, list[pl.DataFrame]] = {table: [] for table in OBSERVED}
+    for several in _batches(objects, at_once):
+        found = billing.decode(lake.read(RAW_RECORD, [each.path for each in several]))
+        for table, frames in parts.items():
+            frames.append(found.frame(table).collect())
+    return {table: pl.concat(frames) for table, frames in parts.items()}
 
 
 def _write(lake: Lake, table: Table, frame: pl.DataFrame, code: str) -> StagedObject:

@@ -12,14 +12,12 @@ import polars as pl
 from pipeline import mrr
 from pipeline.assets.migrated import first_paid_on
 from pipeline.assets.place import Place
-from pipeline.billing import Billing
 from pipeline.lake import Lake
 from pipeline.months import key_of
 from pipeline.schemas import (
     ACCOUNT_LINK,
     COUPON,
     CUSTOMER,
-    DISCOUNT,
     FX_RATE,
     ITEM_TIMELINE,
     MRR_MOVEMENT,
@@ -31,30 +29,11 @@ from pipeline.schemas import (
     Table,
 )
 
-BILLING = (
-    CUSTOMER,
-    PRODUCT,
-    PRICE,
-    COUPON,
-    DISCOUNT,
-    SUBSCRIPTION_PHASE,
-    ITEM_TIMELINE,
-    USAGE_CHARGE,
-)
-
 
 def raw_of(lake: Lake, source: str) -> pl.LazyFrame:
     """Every raw record of one source."""
     streams = [name for name in lake.partitions(RAW_RECORD) if name.startswith(f"{source}.")]
     return lake.scan(RAW_RECORD, streams)
-
-
-def billing(lake: Lake) -> Billing | None:
-    """What was folded last; None before the first sync."""
-    if not lake.partitions(ITEM_TIMELINE):
-        return None
-    found = pl.collect_all([lake.scan(table) for table in BILLING])
-    return Billing(**{table.name: frame for table, frame in zip(BILLING, found, strict=True)})
 
 
 def book(place: Place) -> mrr.Book:

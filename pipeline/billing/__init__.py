@@ -1,27 +1,43 @@
 """Billing: raw Stripe records become what the evidence says, before any policy.
 
 Belongs here: dimensions, the item timeline and usage charges; pure, frames in and frames out. `fold` is the door; those
-who keep decoded evidence use `decode`, `fold_evidence` and `fold_night`.
+who keep decoded evidence use `decode`, `fold_all` and `fold_new`, which are read share by share.
 Does not belong here: MRR, policies, accounts, exchange rates.
 """
 
 from pipeline.billing.decoding import Evidence, decode
-from pipeline.billing.folding import (
+from pipeline.billing.folding import DIMENSIONS, FOLDED, Folded
+from pipeline.billing.missed import missed
+from pipeline.billing.nights import SHARE, Before, Changes, Fold, fold_all, fold_new, since
+from pipeline.billing.whole import (
     Billing,
+    Night,
+    changes,
     fold,
     fold_evidence,
+    fold_night,
+    whole,
 )
-from pipeline.billing.missed import missed
-from pipeline.billing.nights import Night, changes, fold_night
 
 __all__ = [
+    "DIMENSIONS",
+    "FOLDED",
+    "SHARE",
+    "Before",
     "Billing",
+    "Changes",
     "Evidence",
+    "Fold",
+    "Folded",
     "Night",
     "changes",
     "decode",
     "fold",
+    "fold_all",
     "fold_evidence",
+    "fold_new",
     "fold_night",
     "missed",
+    "since",
+    "whole",
 ]

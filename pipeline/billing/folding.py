@@ -2,11 +2,11 @@
 
 Belongs here: what is folded together. A customer's items depend on the customer's own records, on the dimensions they
 refer to, and on the coverage of events, so customers are folded in groups, each small enough for memory. The result is
-that of folding everything at once.
+that of folding everything at once. Does not belong here: what was folded before (`nights`).
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,7 +16,7 @@ import polars as pl
 from pipeline import schemas
 from pipeline.billing import dimensions, discounts, invoices, prices, schedules, taxes, timeline
 from pipeline.billing.coverage import spans
-from pipeline.billing.decoding import Evidence, decode
+from pipeline.billing.decoding import Evidence
 from pipeline.billing.ids import numbered
 from pipeline.billing.unreadable import doubted, uncounted
 
@@ -40,15 +40,9 @@ FOLDED = (schemas.ITEM_TIMELINE, schemas.USAGE_CHARGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Billing:
-    """What billing evidence says; each frame has the schema of the table of its name."""
+class Folded:
+    """What the evidence of some customers says; each frame has the schema of the table of its name."""
 
-    customer: pl.DataFrame
-    product: pl.DataFrame
-    price: pl.DataFrame
-    coupon: pl.DataFrame
-    discount: pl.DataFrame
-    subscription_phase: pl.DataFrame
     item_timeline: pl.DataFrame
     usage_charge: pl.DataFrame
 
@@ -61,25 +55,6 @@ class Shared:
     """By the name of their table, sorted by key."""
     tax_rates: pl.DataFrame
     """As `taxes.tax_rates`."""
-
-
-def fold(raw: pl.LazyFrame, coverage: pl.LazyFrame) -> Billing:
-    """Every frame of billing from the raw records (RAW_RECORD) and the coverage of events (COVERAGE)."""
-    return fold_evidence(decode(raw), coverage)
-
-
-def fold_evidence(evidence: Evidence, coverage: pl.LazyFrame, together: int = TOGETHER) -> Billing:
-    """Every frame of billing from decoded records and the coverage of events (COVERAGE).
-
-    The result depends on the set of records alone: replaying them in another order or twice changes nothing.
-
-    Args:
-        evidence: the decoded records.
-        coverage: over which spans every event is known.
-        together: how many rows of evidence are folded at once, at least one customer's.
-    """
-    shared = what_is_shared(evidence, coverage)
-    return put_together(shared, in_groups(evidence, coverage, shared, together))
 
 
 def what_is_shared(evidence: Evidence, coverage: pl.LazyFrame) -> Shared:
@@ -112,6 +87,18 @@ def of_customers(evidence: Evidence, whose: pl.Expr) -> Evidence:
 
 def groups(evidence: Evidence, together: int) -> Iterator[Evidence]:
     """The evidence in groups of whole customers, of about so many rows each; what names no customer is in the first."""
+    ranges = customers(evidence, together)
+    if len(ranges) == 1:
+        yield evidence
+        return
+    yield from (of_customers(evidence, whose) for whose in ranges)
+
+
+def customers(evidence: Evidence, together: int) -> list[pl.Expr]:
+    """Which customers (`customer_id`) belong together, so that they have about so many rows of evidence: ranges of ids.
+
+    Everybody is in one of them, also who has no evidence; nobody is in the first.
+    """
     counted = (
         pl.concat([getattr(evidence, name).select("customer_id") for name in OWN])
         .drop_nulls()
@@ -124,24 +111,23 @@ def groups(evidence: Evidence, together: int) -> Iterator[Evidence]:
         .sort("group")
         .collect()
     )
-    ends = counted.get_column("customer_id").to_list()
     customer = pl.col("customer_id")
-    if len(ends) <= 1:
-        yield evidence
-        return
-    yield of_customers(evidence, customer.is_null() | (customer <= ends[0]))
-    for start, end in pairwise(ends):
-        yield of_customers(evidence, (customer > start) & (customer <= end))
+    ends = counted.get_column("customer_id").to_list()[:-1]
+    if not ends:
+        return [pl.lit(value=True)]
+    return [
+        customer.is_null() | (customer <= ends[0]),
+        *((customer > start) & (customer <= end) for start, end in pairwise(ends)),
+        customer > ends[-1],
+    ]
 
 
-def in_groups(
-    evidence: Evidence, coverage: pl.LazyFrame, shared: Shared, together: int
-) -> list[tuple[pl.DataFrame, ...]]:
-    """What `folded` says of each group of customers, one more at a time than Polars has threads.
+def in_groups(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared, together: int) -> Folded:
+    """What all of the evidence says, folded in groups of customers, one more at a time than Polars has threads.
 
     A group is small and its queries are many: the in-memory engine takes 40% less time than the streaming one.
     """
-    parts: list[tuple[pl.DataFrame, ...]] = []
+    parts: list[Folded] = []
     # Every customer's tax rates are in `shared`.
     own = {name: getattr(evidence, name).drop("tax_rates", strict=False) for name in OWN}
     evidence = replace(evidence, **own)
@@ -149,7 +135,7 @@ def in_groups(
         pl.Config(engine_affinity="in-memory"),
         ThreadPoolExecutor(pl.thread_pool_size() + 1) as pool,
     ):
-        begun: deque[Future[tuple[pl.DataFrame, ...]]] = deque()
+        begun: deque[Future[Folded]] = deque()
         for several in groups(evidence, READ * together):
             # Read while those before are folded, but no further ahead: memory is bounded.
             read = {name: getattr(several, name).collect().rechunk().lazy() for name in OWN}
@@ -158,11 +144,11 @@ def in_groups(
                 if len(begun) > AHEAD * pl.thread_pool_size():
                     parts.append(begun.popleft().result())
         parts += [each.result() for each in begun]
-    return parts
+    return put_together(parts)
 
 
-def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[pl.DataFrame, ...]:
-    """(ITEM_TIMELINE, USAGE_CHARGE) of the customers of `evidence`."""
+def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> Folded:
+    """What the evidence says of its customers, all at once."""
     price, coupon, refs = (
         shared.dimensions[table.name].lazy()
         for table in (schemas.PRICE, schemas.COUPON, schemas.DISCOUNT)
@@ -189,13 +175,14 @@ def folded(evidence: Evidence, coverage: pl.LazyFrame, shared: Shared) -> tuple[
     )
     usage = invoices.usage_charges(lines, price, refs, coupon)
     told, charged = pl.collect_all([items, usage])
-    return doubted(uncounted(told, price), unreadable), doubted(charged, unreadable)
+    return Folded(doubted(uncounted(told, price), unreadable), doubted(charged, unreadable))
 
 
-def put_together(shared: Shared, parts: list[tuple[pl.DataFrame, ...]]) -> Billing:
-    """The billing of several groups of customers, sorted by key."""
-    made = {
-        table.name: pl.concat([part[number] for part in parts]).sort(table.key)
-        for number, table in enumerate(FOLDED)
-    }
-    return Billing(**shared.dimensions, **made)
+def put_together(parts: Sequence[Folded]) -> Folded:
+    """What is folded of several groups of customers, sorted by key."""
+    return Folded(
+        *(
+            pl.concat([getattr(part, table.name) for part in parts]).sort(table.key)
+            for table in FOLDED
+        )
+    )

@@ -1,10 +1,11 @@
 """Nights: new evidence is folded into what was folded before.
 
-Belongs here: which customers new evidence may tell something new of, and from when on the result says something else.
+Belongs here: which customers new evidence may tell something new of, what becomes of them, one share of all customers
+after another, and from when on the result says something else.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -16,9 +17,9 @@ from pipeline.billing.folding import (
     FOLDED,
     OWN,
     TOGETHER,
-    Billing,
+    Folded,
     Shared,
-    fold_evidence,
+    customers,
     in_groups,
     of_customers,
     put_together,
@@ -31,33 +32,136 @@ from pipeline.schemas import ITEM_TIMELINE, SUBSCRIPTION_PHASE, Table
 FROM = "valid_from"
 CATALOGUE = ("price", "coupon", "product")
 CHANGES = pl.Schema({"at": ITEM_TIMELINE.column(FROM).dtype, "proof": pl.String()})
+SHARE = 3_000_000
+"""Rows of evidence whose customers are a share: they have about a tenth as many rows of the timeline, which are in
+memory together, as they were and as they are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
-    """What a night's evidence makes of the billing before it."""
+class Before:
+    """What was folded before: dimensions by the name of their table, and what was folded of all customers."""
 
-    billing: Billing
-    changes: pl.DataFrame
-    """`at, proof`: from when on it says anything else than before, and the id of a record that proves it."""
+    dimensions: Mapping[str, pl.DataFrame]
+    item_timeline: pl.LazyFrame
+    usage_charge: pl.LazyFrame
+
+    def of(self, whose: pl.Expr) -> Folded:
+        """What was folded of some customers."""
+        mine = [getattr(self, table.name).filter(whose) for table in FOLDED]
+        return Folded(*pl.collect_all(mine))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the items of some customers say otherwise than before.
+
+    Attributes:
+        found: CHANGES, one row per difference.
+        begun: where their timelines begin; None where they have none.
+    """
+
+    found: pl.DataFrame
+    begun: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is folded of some customers, sorted by key, and what of it differs from before."""
+
+    folded: Folded
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What evidence makes of the billing before it, folded share by share: all of it may not fit into memory.
+
+    Attributes:
+        shared: the dimensions that it says.
+        customers: how many customers are folded.
+    """
+
+    shared: Shared
     customers: int
-    """How many customers were folded."""
+    _before: Before | None
+    _evidence: Evidence
+    _coverage: pl.LazyFrame
+    _touched: pl.Series | None
+    """The customers that are folded; None: all."""
+    _together: int
+    _ranges: Sequence[pl.Expr]
 
     @property
-    def since(self) -> datetime | None:
-        """The earliest instant from which it says anything else than before; None when nothing differs."""
-        return _earliest(self.changes, "at")
+    def of(self) -> int:
+        """In how many shares all customers are."""
+        return len(self._ranges)
+
+    def share(self, number: int) -> "Share":
+        """Fold a share of the customers, from 0; everybody is in one of them."""
+        whose = self._ranges[number]
+        evidence = of_customers(self._evidence, whose)
+        if self._touched is None or self._before is None:
+            now = self._folded(evidence)
+            old = self._before.of(whose) if self._before else None
+            return Share(now, moved(old, now, now))
+        mine = pl.col("customer_id").is_in(self._touched.implode(), nulls_equal=True)
+        known = self._before.of(whose)
+        kept, old = (
+            Folded(*(getattr(known, table.name).filter(which) for table in FOLDED))
+            for which in (mine.not_(), mine)
+        )
+        new = self._folded(of_customers(evidence, mine))
+        now = put_together([kept, new])
+        return Share(now, moved(old, new, now))
+
+    def changes(self, shares: Sequence[Changes]) -> pl.DataFrame:
+        """What everything says otherwise than before (`changes`), with `shares` those of all shares."""
+        before = self._before.dimensions if self._before else None
+        return changes(before, self.shared.dimensions, shares)
+
+    def _folded(self, evidence: Evidence) -> Folded:
+        return in_groups(evidence, self._coverage, self.shared, self._together)
 
 
-def fold_night(
-    before: Billing,
+def fold_all(
+    before: Before | None,
+    evidence: Evidence,
+    coverage: pl.LazyFrame,
+    together: int = TOGETHER,
+    share: int = SHARE,
+) -> Fold:
+    """Every customer folded anew. The result depends on the set of records alone, in whatever order and however often.
+
+    Args:
+        before: what other code folded before, or of other records; None: nothing.
+        evidence: the decoded records.
+        coverage: COVERAGE: over which spans every event is known.
+        together: how many rows of evidence are folded at once, at least one customer's.
+        share: how many rows of evidence a share's customers have.
+    """
+    shared = what_is_shared(evidence, coverage)
+    return Fold(
+        shared=shared,
+        customers=shared.dimensions["customer"].height,
+        _before=before,
+        _evidence=evidence,
+        _coverage=coverage,
+        _touched=None,
+        _together=together,
+        _ranges=customers(evidence, share),
+    )
+
+
+def fold_new(
+    before: Before,
     known: Evidence,
     fresh: Evidence,
     covered: pl.LazyFrame,
     coverage: pl.LazyFrame,
     together: int = TOGETHER,
-) -> Night:
-    """What folding all evidence returns, folding only the customers that it may say something else of than before.
+    share: int = SHARE,
+) -> Fold:
+    """What folding all evidence says, folding only the customers that it may say something else of than before.
 
     Args:
         before: what was folded of `known`, under the coverage `covered`.
@@ -65,21 +169,28 @@ def fold_night(
         fresh: the records that are new.
         covered: COVERAGE rows known before.
         coverage: COVERAGE rows known now.
-        together: how many rows of evidence are folded at once.
+        together: how many rows of evidence are folded at once, at least one customer's.
+        share: how many rows of evidence a share's customers have.
     """
     evidence = _both(known, fresh)
     shared = what_is_shared(evidence, coverage)
-    whose = _touched(before, shared, known, fresh, covered, coverage)
-    if whose is None:
-        billing = fold_evidence(evidence, coverage, together)
-        return Night(billing, changes(before, billing), billing.customer.height)
-    mine = pl.col("customer_id").is_in(whose.implode(), nulls_equal=True)
-    parts = in_groups(of_customers(evidence, mine), coverage, shared, together)
-    kept = [tuple(getattr(before, table.name).filter(mine.not_()) for table in FOLDED)]
-    billing = put_together(shared, [*kept, *parts])
-    old = replace(before, **{t.name: getattr(before, t.name).filter(mine) for t in FOLDED})
-    differing = changes(old, put_together(shared, parts), _earliest(billing.item_timeline, FROM))
-    return Night(billing, differing, whose.len())
+    touched = _touched(before.dimensions, shared, known, fresh, covered, coverage)
+    everybody = shared.dimensions["customer"].height
+    return Fold(
+        shared=shared,
+        customers=everybody if touched is None else touched.len(),
+        _before=before,
+        _evidence=evidence,
+        _coverage=coverage,
+        _touched=touched,
+        _together=together,
+        _ranges=customers(evidence, share),
+    )
+
+
+def since(changes: pl.DataFrame) -> datetime | None:
+    """The earliest instant from which anything is said otherwise (CHANGES); None when nothing is."""
+    return _earliest(changes, "at")
 
 
 def _both(known: Evidence, fresh: Evidence) -> Evidence:
@@ -88,30 +199,44 @@ def _both(known: Evidence, fresh: Evidence) -> Evidence:
     )
 
 
-def changes(old: Billing | None, new: Billing, begun: datetime | None = None) -> pl.DataFrame:
-    """`at, proof`: one row per difference between `old` and `new`, perhaps none.
+def moved(old: Folded | None, new: Folded, everybody: Folded) -> Changes:
+    """What the items of some customers say otherwise than before.
 
-    `at` is the instant from which `new` says something else: usage counts from the end of its period on, a changed
+    Args:
+        old: what was folded of them before; None: nothing was, of nobody.
+        new: what is folded of them now.
+        everybody: the same of these and others, whose timelines all begin then.
+    """
+    found = [CHANGES.to_frame()]
+    if old is not None:
+        charges = (each.usage_charge.drop("customer_id") for each in (old, new))
+        found = [_moved(ITEM_TIMELINE, old.item_timeline, new.item_timeline), _difference(*charges)]
+    return Changes(pl.concat(found), _earliest(everybody.item_timeline, FROM))
+
+
+def changes(
+    old: Mapping[str, pl.DataFrame] | None,
+    new: Mapping[str, pl.DataFrame],
+    shares: Sequence[Changes],
+) -> pl.DataFrame:
+    """`at, proof` (CHANGES): one row per difference to before, perhaps none.
+
+    `at` is the instant from which something else is said: usage counts from the end of its period on, a changed
     dimension (a price's tiers, a coupon) touches everything. `proof` is the id of the record that shows it; null where
     nothing shows what is gone.
 
     Args:
-        old: what was folded before; null: nothing, so all of `new` differs.
-        new: what is folded now.
-        begun: where everything begins, if `new` is not all that was folded.
+        old: the dimensions before; None: nothing was folded before, so all of it differs.
+        new: the dimensions now.
+        shares: what differs in the items of all customers.
     """
-    begun = begun or _earliest(new.item_timeline, FROM)
+    begun = min((each.begun for each in shares if each.begun), default=None)
     if old is None:
         return _everything(begun, [None])
-    found = [
-        _moved(ITEM_TIMELINE, old.item_timeline, new.item_timeline),
-        _moved(SUBSCRIPTION_PHASE, old.subscription_phase, new.subscription_phase),
-        _difference(old.usage_charge.drop("customer_id"), new.usage_charge.drop("customer_id")),
-    ]
-    if not _same_catalogue(old, new):
-        ids = [
-            _differing(getattr(old, name), getattr(new, name), f"{name}_id") for name in CATALOGUE
-        ]
+    phases = SUBSCRIPTION_PHASE.name
+    found = [*(each.found for each in shares), _moved(SUBSCRIPTION_PHASE, old[phases], new[phases])]
+    if not all(old[name].equals(new[name]) for name in CATALOGUE):
+        ids = [_differing(old[name], new[name], f"{name}_id") for name in CATALOGUE]
         found.append(_everything(begun, [None, *pl.concat(ids).sort()]))
     return pl.concat(found)
 
@@ -122,7 +247,7 @@ def _everything(begun: datetime | None, proofs: Sequence[str | None]) -> pl.Data
 
 
 def _touched(
-    before: Billing,
+    before: Mapping[str, pl.DataFrame],
     shared: Shared,
     known: Evidence,
     fresh: Evidence,
@@ -135,15 +260,15 @@ def _touched(
     if reached is None or doubtful is None:
         return None
     now = shared.dimensions
-    coupons = _differing(before.coupon, now["coupon"], "coupon_id")
-    changed = _differing(before.discount, now["discount"], "discount_id")
-    given = pl.concat([before.discount, now["discount"]]).filter(
+    coupons = _differing(before["coupon"], now["coupon"], "coupon_id")
+    changed = _differing(before["discount"], now["discount"], "discount_id")
+    given = pl.concat([before["discount"], now["discount"]]).filter(
         pl.col("coupon_id").is_in(coupons.implode())
         | pl.col("discount_id").is_in(changed.implode())
     )
     if given.get_column("customer_id").has_nulls():
         return None
-    prices = _differing(before.price, now["price"], "price_id")
+    prices = _differing(before["price"], now["price"], "price_id")
     rates = _differing(tax_rates(known).collect(), shared.tax_rates, "tax_rate_id")
     named = pl.element().struct
     at_price = named.field("price_id").is_in(prices.implode())
@@ -190,10 +315,6 @@ def _differing(old: pl.DataFrame, new: pl.DataFrame, column: str) -> pl.Series:
     """The ids in `column` of the rows that only one of the frames has."""
     both = pl.concat([old, new]).with_columns(seen=pl.struct(pl.all()).hash())
     return both.filter(pl.len().over("seen") == 1).get_column(column).unique()
-
-
-def _same_catalogue(old: Billing, new: Billing) -> bool:
-    return all(getattr(old, name).equals(getattr(new, name)) for name in CATALOGUE)
 
 
 def _earliest(frame: pl.DataFrame, column: str) -> datetime | None:

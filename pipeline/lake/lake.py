@@ -48,6 +48,8 @@ class Lake:
         partition: str | None = None,
         *,
         row_group: int | None = None,
+        share: int = 0,
+        shares: int = 1,
     ) -> StagedObject:
         """Write one object of `table`; readers see it after `commit`.
 
@@ -56,12 +58,16 @@ class Lake:
             frame: the rows.
             partition: the part of the table; none if the table has no others.
             row_group: rows that are stored together, for readers that want few of them; by default all.
+            share: which accounts' or customers' rows they are: those of this share, from 0.
+            shares: in how many shares they are written.
 
         Raises:
             SchemaMismatch: a column of the table is missing.
         """
         rows = table.conform(frame.lazy()).collect()
-        return write_object(self.storage, table.name, partition or WHOLE, rows, row_group)
+        return write_object(
+            self.storage, table.name, partition or WHOLE, rows, row_group, share, shares
+        )
 
     def write_partitions(
         self, table: Table, frame: pl.LazyFrame | pl.DataFrame, partitions: Sequence[str]

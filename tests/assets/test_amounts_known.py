@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -9,6 +10,11 @@ from pipeline.assets.billing import amounts_known
 from tests.history.stripe_json import CALENDAR, History, item, price, state
 
 BEGUN = datetime(2026, 1, 10, 8, tzinfo=UTC)
+
+
+def looked(history: History) -> tuple[dg.AssetCheckResult, dict[str, Any]]:
+    folded = history.folded()
+    return amounts_known(folded.item_timeline.lazy(), folded.price.lazy(), "run", CALENDAR)
 
 
 def test_they_are_counted_and_named() -> None:
@@ -23,7 +29,7 @@ def test_they_are_counted_and_named() -> None:
     for customer in ("a", "b"):
         shown = item(f"si_{customer}", "p_gone") | {"price": gone}
         history.states((BEGUN, state(shown, item(f"si_{customer}2", "p"))), customer=customer)
-    result, row = amounts_known(history.folded(), "run", CALENDAR)
+    result, row = looked(history)
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "1 (p_gone usd). Their 2 items count as nothing, inferred." in str(result.description)
     assert (row["run_id"], row["check"]) == ("run", "item_timeline amounts_known")
@@ -34,7 +40,7 @@ def test_they_are_counted_and_named() -> None:
 
 def test_without_any_the_check_holds() -> None:
     history = History([price("p", 1_000)]).states((BEGUN, state(item("si", "p"))))
-    result, row = amounts_known(history.folded(), "run", CALENDAR)
+    result, row = looked(history)
     assert (result.passed, row["passed"], row["severity"]) == (True, True, "info")
 
 
@@ -48,5 +54,5 @@ def test_what_has_ended_does_not_warn_for_ever() -> None:
     history = History([price("p", 1_000)]).states(
         (BEGUN, state(shown)), (BEGUN.replace(month=3), state(shown, status="canceled"))
     )
-    result, _ = amounts_known(history.folded(), "run", CALENDAR)
+    result, _ = looked(history)
     assert result.passed

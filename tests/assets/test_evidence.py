@@ -10,13 +10,16 @@ from polars.testing import assert_frame_equal
 
 import pipeline
 from pipeline import billing
-from pipeline.assets import evidence, inputs
+from pipeline.assets import evidence, folded
 from pipeline.database import engine, upgrade
 from pipeline.errors import StaleGeneration
 from pipeline.lake import Lake, compaction
+from pipeline.lake.lake import WHOLE
 from pipeline.sandbox.company import Company
 from pipeline.schemas import (
     COVERAGE,
+    CUSTOMER,
+    ITEM_TIMELINE,
     OBSERVED,
     OBSERVED_PRICE,
     OBSERVED_SUBSCRIPTION,
@@ -37,10 +40,10 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 
 class Nights:
-    """A company that is landed sync by sync."""
+    """A company that is landed sync by sync, and folded in shares of so many rows of evidence."""
 
-    def __init__(self, lake: Lake) -> None:
-        self.lake = lake
+    def __init__(self, lake: Lake, share: int = billing.SHARE) -> None:
+        self.lake, self.share = lake, share
         self.company = Company(seed=11, customers=30, months=6, end=END)
         self.records = Evidence()
         self.landed = 0
@@ -57,33 +60,32 @@ class Nights:
         ]
         self.lake.commit([*staged, self.lake.write(COVERAGE, coverage[-1])], run_id="sync")
 
-    def fold(self, code: str | None = None) -> tuple[evidence.Decoded, billing.Night]:
+    def fold(self, code: str | None = None) -> tuple[evidence.Decoded, folded.Written]:
         decoded = evidence.decode_new(self.lake, at_once=500, code=code)
-        night = evidence.fold(decoded, inputs.billing(self.lake))
-        return decoded, night
+        found = folded.fold(decoded, folded.before(self.lake), self.share)
+        return decoded, folded.write(self.lake, found)
 
-    def show(self, decoded: evidence.Decoded, night: billing.Night) -> None:
-        folded = [
-            self.lake.write(table, getattr(night.billing, table.name)) for table in inputs.BILLING
-        ]
-        self.lake.commit([*decoded.staged, *folded], run_id="fold", also=decoded.remember)
+    def show(self, decoded: evidence.Decoded, night: folded.Written) -> None:
+        self.lake.commit([*decoded.staged, *night.staged], run_id="fold", also=decoded.remember)
 
 
 def assert_complete(nights: Nights) -> None:
-    shown = inputs.billing(nights.lake)
     everything = billing.fold(*nights.records.frames())
-    for table in inputs.BILLING:
-        assert_frame_equal(getattr(shown, table.name), getattr(everything, table.name))
+    for table in (*billing.DIMENSIONS, *billing.FOLDED):
+        shown = nights.lake.scan(table).collect().sort(table.key)
+        assert_frame_equal(shown, getattr(everything, table.name))
 
 
-def test_nights_fold_some_customers_and_show_what_everything_says(lake: Lake) -> None:
-    nights = Nights(lake)
+@pytest.mark.parametrize("share", [billing.SHARE, 60])
+def test_nights_fold_some_customers_and_show_what_everything_says(lake: Lake, share: int) -> None:
+    nights = Nights(lake, share)
     nights.land(100)
     nights.show(*nights.fold())
+    assert (len(lake.paths(ITEM_TIMELINE, WHOLE)) > 3) == (share == 60)
     for _ in range(4):
         nights.land(2)
         decoded, night = nights.fold()
-        assert 0 < night.customers < night.billing.customer.height
+        assert 0 < night.customers < night.scan(CUSTOMER).collect().height
         nights.show(decoded, night)
         assert_complete(nights)
 
@@ -94,7 +96,7 @@ def test_each_record_is_decoded_once(lake: Lake) -> None:
     nights.show(*nights.fold())
     decoded, night = nights.fold()
     assert decoded.staged == []
-    assert (night.customers, night.since) == (0, None)
+    assert (night.customers, night.changes.height) == (0, 0)
 
 
 def test_of_two_runs_that_fold_the_same_night_one_is_shown(lake: Lake) -> None:
@@ -113,8 +115,8 @@ def test_other_code_decodes_and_folds_everything_anew(lake: Lake) -> None:
     nights.show(*nights.fold())
     known = lake.scan(OBSERVED_SUBSCRIPTION).collect().height
     decoded, night = nights.fold("other")
-    assert night.customers == night.billing.customer.height
-    assert night.since is None
+    assert night.customers == night.scan(CUSTOMER).collect().height
+    assert night.changes.is_empty()
     nights.show(decoded, night)
     assert {part for table in OBSERVED for part in lake.partitions(table)} == {"other"}
     assert lake.scan(OBSERVED_SUBSCRIPTION).collect().height == known
@@ -158,7 +160,7 @@ def test_merged_objects_are_neither_decoded_again_nor_missed(lake: Lake) -> None
         nights.land(days)
         lake.merge(compaction.plan(lake.live(), evidence.decoded_until(lake), few=2), run_id="tidy")
         decoded, night = nights.fold()
-        assert night.customers < night.billing.customer.height
+        assert night.customers < night.scan(CUSTOMER).collect().height
         nights.show(decoded, night)
         lake.merge(compaction.plan(lake.live(), evidence.decoded_until(lake), few=2), run_id="tidy")
         assert_complete(nights)

@@ -63,15 +63,21 @@ def test_a_night_says_what_folding_everything_says(seed: int) -> None:
     nights = sorted(draw.sample(instants, min(NIGHTS, len(instants))))
     known, covered = observed_by(histories, nights[0])
     told = billing.fold_evidence(known, covered)
-    folded, held = 0, 0
+    folded, held, last, share = 0, 0, told, billing.SHARE
     for instant in nights[1:]:
         evidence, coverage = observed_by(histories, instant)
-        night = billing.fold_night(told, known, without(evidence, known), covered, coverage)
+        share = draw.choice((1, 50, billing.SHARE))
+        night = billing.fold_night(
+            told, known, without(evidence, known), covered, coverage, share=share
+        )
         everything = billing.fold_evidence(evidence, coverage)
         assert_equal(night.billing, everything)
         assert_frame_equal(night.changes, billing.changes(told, everything), check_row_order=False)
         folded, held = folded + night.customers, held + everything.customer.height
-        known, covered, told = evidence, coverage, night.billing
+        last, known, covered, told = told, evidence, coverage, night.billing
+    anew = billing.whole(billing.fold_all(last.before(), known, covered, share=share))
+    assert_equal(anew.billing, told)
+    assert_frame_equal(night.changes, anew.changes, check_row_order=False)
     assert folded <= held
 
 
@@ -83,4 +89,5 @@ def test_customers_are_folded_in_groups_of_any_size(seed: int) -> None:
     evidence, coverage = observed_by(histories, histories.calendar.now)
     once = billing.fold_evidence(evidence, coverage)
     for together in (1, draw.randint(20, 400)):
-        assert_equal(once, billing.fold_evidence(evidence, coverage, together))
+        share = draw.choice((1, 100, billing.SHARE))
+        assert_equal(once, billing.fold_evidence(evidence, coverage, together, share))
