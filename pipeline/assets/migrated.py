@@ -22,7 +22,7 @@ def first_paid_on(path: Path | None) -> dict[str, str]:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = [(row["customer_id"], row["date"]) for row in csv.DictReader(lines)]
         return {customer: date.fromisoformat(day).isoformat() for customer, day in rows}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, csv.Error, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{path} (mrr.first_paid_on) cannot be used: {error}. Write the columns customer_id,date "
             f"with dates as 2024-01-31."

@@ -18,6 +18,8 @@ from pipeline.config.model import Config
 from pipeline.errors import ConfigError
 
 Location = tuple[str | int, ...]
+LARGEST = 10**40
+"""Numbers beyond are not shown: Python refuses to write one of thousands of digits."""
 
 PLAIN = {
     "int_type": "write a whole number",
@@ -114,6 +116,8 @@ def _shown(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        return "so large a number"
     return str(value)
 
 

@@ -54,16 +54,17 @@ def downloaded(url: str | None, total_seconds: float = TOTAL_SECONDS) -> History
     import httpx  # noqa: PLC0415 - takes long to load, and only a sync asks
 
     address = url or ECB_URL
+    shown = address.partition("?")[0]  # a query may hold a token
     try:
         return parsed(_content(address, total_seconds))
     except httpx.HTTPStatusError as error:
         raise SourceError(
-            f"{address} does not answer (status {error.response.status_code})"
+            f"{shown} does not answer (status {error.response.status_code})"
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceError(f"{address} does not answer ({type(error).__name__})") from None
+        raise SourceError(f"{shown} does not answer ({type(error).__name__})") from None
     except UNREADABLE as error:
-        raise SourceError(f"{address} sent no history of rates ({type(error).__name__})") from None
+        raise SourceError(f"{shown} sent no history of rates ({type(error).__name__})") from None
 
 
 def _content(address: str, total_seconds: float) -> bytes:

@@ -86,6 +86,8 @@ def _opened(path: Path, key: str) -> pl.DataFrame:
             f"{path} ({key}) cannot be read: {type(error).__name__}. Write CSV in UTF-8 with commas, as many cells in "
             f"each line as in the first, or Parquet."
         ) from None
+    if len(found.columns) == 1 and ";" in found.columns[0]:
+        raise ConfigError(f"{path} ({key}) is divided by semicolons. Write CSV with commas.")
     # What Polars calls the second of two columns of one name.
     twice = [name for name in found.columns if f"{name}_duplicated_0" in found.columns]
     if twice:

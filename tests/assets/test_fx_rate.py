@@ -202,9 +202,10 @@ def test_another_reporting_currency_replaces_frozen_rates_and_says_so(bench: Ben
 
 
 def test_a_bank_that_does_not_answer_is_told(bench: Bench) -> None:
-    bench.config('[fx]\nurl = "http://127.0.0.1:9/"\n')
+    bench.config('[fx]\nurl = "http://127.0.0.1:9/?token=hush"\n')
     bench.night("2026-05-06")
     assert "http://127.0.0.1:9/ does not answer" in bench.warnings[0]
+    assert "hush" not in bench.warnings[0]
     with bench.place("2026-05-06") as place:
         sources = place.lake.scan(FX_RATE).filter(pl.col("currency") == "eur").collect()["source"]
     assert sources.to_list()[:2] == ["package 2026-03-31", "package 2026-04-30"]

@@ -297,6 +297,8 @@ def test_a_file_of_first_payments_that_cannot_be_used(worked: Desk) -> None:
     (worked.folder / "pipeline.toml").write_text(f'{CONFIG}[mrr]\nfirst_paid_on = "paid.csv"\n')
     (worked.folder / "paid.csv").write_text("customer_id,date\ncus_a,31.01.2024\n")
     _one_line(worked.types("run"), 2, "paid.csv (mrr.first_paid_on)", "31.01.2024", "2024-01-31")
+    (worked.folder / "paid.csv").write_text(f"customer_id,date\n{'a' * 200_000},2024-01-31\n")
+    _one_line(worked.types("run"), 2, "paid.csv (mrr.first_paid_on)", "field larger than")
 
 
 def test_init_replaces_nothing_unasked(desk: Desk) -> None:

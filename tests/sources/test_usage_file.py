@@ -46,6 +46,7 @@ def test_a_value_that_is_none_is_refused_with_its_row(tmp_path: Path, value: str
         (HEAD + ROW + ROW.replace("cus_1", " "), "row 2 after the header: nobody is named"),
         (HEAD + ROW * 3, "row 2 after the header: its customer, day and feature stood before; 1 "),
         ("customer_id,day,feature,value,value\n", "has the column value twice"),
+        ((HEAD + ROW).replace(",", ";"), "is divided by semicolons. Write CSV with commas."),
         (HEAD + ROW.replace("3\n", "1,5\n"), "as many cells in each line as in the first"),
     ],
 )
