@@ -3,7 +3,9 @@
 Usage: python -m bench.fixed [--customers 400] [--months 60] [--times 3]
 
 A simulated company is read once. Then each command runs in a process of its own, from shell to shell, and the median
-of its times is kept beside the target. The result goes to bench/results/fixed.json.
+of its times is kept beside the target. Beside them, in the same run: Dagster alone, which does nothing with as many
+steps, assets and months (`bench.bare`): machines differ, and it says how fast this one is. The result goes to
+bench/results/fixed.json.
 """
 
 import argparse
@@ -123,6 +125,9 @@ def run(customers: int, months: int, times: int) -> Told:
         place = Place(Path(folder), server.environment())
         told["first night"] = measured(lambda: place.expansion("run", "--json"), 1)
         span = ("--from", key_of(add_months(last, 1 - months)), "--to", key_of(last))
+        told["Dagster alone"] = measured(
+            lambda: place.python("-m", "bench.bare", str(months)), times
+        )
         told["backfill"] = measured(lambda: place.expansion("backfill", *span), times)
         told["night without changes"] = measured(lambda: place.expansion("run", "--json"), times)
         told["loading"] = measured(lambda: float(place.python("-c", LOADING)), times)
