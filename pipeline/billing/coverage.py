@@ -24,7 +24,8 @@ def spans(coverage: pl.LazyFrame) -> pl.LazyFrame:
 def found_again(coverage: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
     """The syncs that found events missing: each listed every subscription (`pipeline.sources.stripe`).
 
-    One row per source account and span but the first: found_at (the sync's watermark), sync_id.
+    One row per source account and span but the first: found_at (the sync's watermark), sync_id, and resumed_at, from
+    when on events are known again.
     """
     later = covered.filter(
         pl.col("covered_from") > pl.col("covered_from").min().over("source_account")
@@ -38,5 +39,5 @@ def found_again(coverage: pl.LazyFrame, covered: pl.LazyFrame) -> pl.LazyFrame:
         .sort("covered_to", "sync_id")
         .group_by("source_account", "covered_from")
         .agg(found_at=pl.col("covered_to").first(), sync_id=pl.col("sync_id").first())
-        .drop("covered_from")
+        .rename({"covered_from": "resumed_at"})
     )

@@ -105,7 +105,7 @@ def points(
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
     and the state after is the one that no other of them starts from; where one is passed twice, the one that more of
     them start from, or reach. If they come back to where they began, that is the state of before, or if that is not
-    known, of after. A listing at the same instant comes last.
+    known, or events are missing since, of after. A listing at the same instant comes last.
 
     Args:
         observed: subscriptions without their lists (`apart`).
@@ -174,7 +174,7 @@ def points(
         for which in (after_side, before_side)
     )
     first = (
-        firsts.join(_states_around(circles, ended, began, lists), on=links, how="left")
+        firsts.join(_states_around(circles, ended, began, lists, found), on=links, how="left")
         .sort(
             *POINT_KEY, "rank", "middle", pl.col("begins").not_(), "continues", "proof",
             nulls_last=True,
@@ -217,31 +217,51 @@ def _surplus(before: pl.LazyFrame, after: pl.LazyFrame, links: list[str]) -> pl.
 
 
 def _states_around(
-    circles: pl.LazyFrame, after: pl.LazyFrame, before: pl.LazyFrame, lists: pl.LazyFrame
+    circles: pl.LazyFrame,
+    after: pl.LazyFrame,
+    before: pl.LazyFrame,
+    lists: pl.LazyFrame,
+    found: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """The state of before each circle, as one that `continues`; where none is known, that of after it.
+    """The states before and after each circle, which it `continues`: the lower the number, the surer.
+
+    The state of before comes first, unless events are missing in between.
 
     Args:
         circles: the points.
         after: what events and lists leave behind, of the same subscriptions.
         before: what they start from.
         lists: the lists of items.
+        found: `coverage.found_again`.
     """
 
-    def states(rows: pl.LazyFrame) -> pl.LazyFrame:
-        content = rows.join(lists, on="record").select(
-            *ON, "proof", beside="at", content=state_key()
+    def nearest(rows: pl.LazyFrame, *, earlier: bool) -> pl.LazyFrame:
+        beside = pl.col("beside") < pl.col("at") if earlier else pl.col("beside") > pl.col("at")
+        states = rows.join(lists, on="record").select(
+            *ON, "proof", beside="at", content=state_key(), later=pl.lit(not earlier)
         )
-        return circles.select(POINT_KEY).join(content, on=ON)
+        return (
+            circles.select(POINT_KEY)
+            .join(states, on=ON)
+            .filter(beside)
+            .sort("beside", "proof", descending=earlier)
+            .group_by(POINT_KEY, maintain_order=True)
+            .first()
+        )
 
-    apart = pl.col("beside") - pl.col("at")
-    earlier = states(after).filter(apart < pl.duration()).sort("beside", "proof", descending=True)
-    later = states(before).filter(apart > pl.duration()).sort("beside", "proof")
+    states = pl.concat([nearest(after, earlier=True), nearest(before, earlier=False)])
+    first, last = (each("at", "beside") for each in (pl.min_horizontal, pl.max_horizontal))
+    apart = (
+        states.join(found.select("source_account", "resumed_at"), on="source_account")
+        .filter((pl.col("resumed_at") > first) & (pl.col("resumed_at") <= last))
+        .select(*POINT_KEY, "later", apart=pl.lit(2))
+        .unique()
+    )
     return (
-        pl.concat([earlier, later])
-        .group_by(POINT_KEY, maintain_order=True)
-        .first()
-        .select(*POINT_KEY, "content", continues=pl.lit(value=True))
+        states.join(apart, on=[*POINT_KEY, "later"], how="left")
+        .with_columns(continues=pl.col("apart").fill_null(0) + pl.col("later").cast(pl.Int32))
+        .group_by(*POINT_KEY, "content")
+        .agg(pl.col("continues").min())
     )
 
 

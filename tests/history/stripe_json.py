@@ -73,9 +73,10 @@ def discount(discount_id: str, coupon_id: str, start: datetime, **more: Any) -> 
 
 
 class History:
-    """Events of subscriptions, all known since the start of 2026."""
+    """Events of subscriptions, all known since the start of 2026, or in `spans` of time."""
 
     def __init__(self, prices: Sequence[dict[str, Any]]) -> None:
+        self.spans = [(START, NOW)]
         self.rows = [_row("price", each, NOW) for each in prices]
         products = {each["product"] for each in prices}
         self.rows += [_row("product", {"id": each, "name": each}, NOW) for each in sorted(products)]
@@ -232,10 +233,18 @@ class History:
 
     def folded(self) -> billing.Billing:
         """What billing makes of it."""
-        coverage = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
+        coverage = [
+            {
+                "source_account": "",
+                "covered_from": since,
+                "covered_to": until,
+                "sync_id": f"s{place}",
+            }
+            for place, (since, until) in enumerate(self.spans)
+        ]
         return billing.fold(
             pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
-            pl.LazyFrame([coverage], schema=schemas.COVERAGE.schema),
+            pl.LazyFrame(coverage, schema=schemas.COVERAGE.schema),
         )
 
     def mrr_book(self) -> mrr.Book:

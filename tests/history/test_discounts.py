@@ -207,6 +207,23 @@ def test_the_customer_s_taken_away_in_the_second_of_a_renewal_may_have_counted()
     assert march(history) == (100_000_000, "bounded")
 
 
+@pytest.mark.parametrize("kind", ["created", "updated", "deleted"])
+def test_an_event_of_a_customer_shows_the_discount_that_it_has(kind: str) -> None:
+    """No list shows it: it was given while events were missing, and its customer deleted before the next sync."""
+    since, gone = MARCH.replace(day=2), MARCH.replace(day=20)
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))),
+        (MARCH, state(item("si", "plan"), period=MARCH)),
+        (gone.replace(month=4), state(item("si", "plan"), status="canceled")),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    own = discount("di_own", "HALF", since.replace(month=2), subscription=None)
+    customer = {"id": "cus_a", "object": "customer", "discount": own}
+    history.event(f"customer.{kind}", int(gone.timestamp()), {"object": customer})
+    history.event("customer.updated", int(gone.timestamp()), {"object": {"id": "cus_b"}})
+    assert march(history) == (50_000_000, "exact")
+
+
 def test_another_order_in_the_second_of_a_renewal_leaves_it_open() -> None:
     """$10 off $100 and then half is 45, the other way round 40."""
     history = History(PRICES).states(

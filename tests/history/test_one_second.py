@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from tests.history.discounted import FEBRUARY, MARCH, PRICES, march
-from tests.history.stripe_json import History, coupon, discount, item, state
+from tests.history.stripe_json import START, History, coupon, discount, item, state
 
 GIVEN = datetime(2026, 2, 20, tzinfo=UTC)
 
@@ -49,6 +50,31 @@ def test_where_nothing_is_known_of_before_it_is_as_after(exchanged: bool) -> Non
     for month in (FEBRUARY, MARCH):
         found = history.snapshot(month.date().replace(day=1))["si"]
         assert (found["quantity"], found["mrr"]) == (1, 100_000_000)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+@pytest.mark.parametrize("items", [1, 2])
+def test_where_events_are_missing_since_it_is_as_after(items: int, exchanged: bool) -> None:
+    """An item for a second, in the first events after a gap in which the seats changed, or such an item left."""
+    day = MARCH.replace(day=12)
+    known = [item("si", "plan", 3), item("si_more", "plan", 1)]
+    before = known if items == 2 else [item("si", "plan", 1)]
+    history = History(PRICES).states(
+        (FEBRUARY, state(*before)),
+        (FEBRUARY.replace(day=25), state(known[0])),
+        (day, state(*known)),
+        (day, state(known[0])),
+        (day + timedelta(days=30), state(item("si", "plan", 4))),
+        missed=[1],
+    )
+    resumed = MARCH.replace(day=5)
+    history.spans = [(START, FEBRUARY.replace(day=22)), (resumed, resumed + timedelta(days=90))]
+    if exchanged:
+        renumbered(history, "evt_0002", "evt_0003")
+    found = history.snapshot(MARCH.date().replace(day=1))
+    assert {name: row["quantity"] for name, row in found.items()} == {"si": 3}
+    timeline = history.folded().item_timeline.filter(subscription_item_id="si_more")
+    assert timeline.filter(pl.col("valid_from") >= resumed).is_empty()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ DISCOUNTED = ("subscription", "subscription_item", "invoice", "invoice_item")
 FLOAT_ERROR = 1e-6
 """A percentage arrives as a float: what differs from a whole millionth by less is one."""
 SEEN = ("observed_at", "hash")
+OF_CUSTOMERS = ("customer.created", "customer.updated", "customer.deleted")
+"""Events with a whole customer, and with it the customer's own discount."""
 
 
 def customers(raw: pl.LazyFrame) -> pl.LazyFrame:
@@ -98,7 +100,8 @@ def coupons(raw: pl.LazyFrame, currencies: Sequence[str]) -> pl.LazyFrame:
 def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
     """OBSERVED_DISCOUNT, from objects inside others and from events.
 
-    An event that switches a customer's discount says of the old one that it is gone.
+    An event that switches a customer's discount says of the old one that it is gone. An event of a customer shows the
+    discount that the customer has: of one that was deleted before anybody listed it, nothing else does.
     """
     deleted = pl.col("event_type") == "customer.discount.deleted"
     old = (pl.col("stream") == "event") & (pl.col("api_version") < ALL_TOLD_SINCE)
@@ -108,6 +111,17 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
     )
     said = _said(told, "discount", "customer.discount.", p.DISCOUNT, "says_on_what").with_columns(
         gone_at=pl.when(deleted).then("created")
+    )
+    customer = pl.Struct({"discount": p.DISCOUNT})
+    held = (
+        p.events_of(
+            told,
+            OF_CUSTOMERS,
+            pl.Struct({"type": pl.String, "data": pl.Struct({"object": customer})}),
+        )
+        .with_columns(o=p.field("data", "object", "discount"))
+        .with_columns(id=p.field("id"))
+        .filter(pl.col("id").is_not_null())
     )
     switched = (
         said.filter(pl.col("event_type") == "customer.discount.updated")
@@ -134,17 +148,18 @@ def discounts(raw: pl.LazyFrame) -> pl.LazyFrame:
         ),
         "start": p.instant(p.field("start")),
     }
+    ends = dict.fromkeys(("end", "announced_end"), p.instant(p.field("end")))
     return pl.concat(
         [
             said.select(
                 *SEEN,
                 "gone_at",
                 **fields,
-                end=p.instant(p.field("end")),
-                announced_end=p.instant(p.field("end")),
+                **ends,
                 said_at="created",
             ),
             switched.select(*SEEN, "gone_at", **fields, said_at="created"),
+            held.select(*SEEN, **fields, **ends, said_at="created"),
         ],
         how="diagonal",
     )
