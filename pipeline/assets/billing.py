@@ -61,8 +61,9 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         found = folded.write(lake, folded.fold(decoded, folded.before(lake)))
         since = billing.since(found.changes)
         new_settings = night.settings_changed(place.engine, in_force)
-        months = touched(place, found, since)
-        settings = touched(place, found, ALWAYS) if new_settings else []
+        first = first_month(place, found) if since or new_settings else None
+        months = touched(place, first, since)
+        settings = touched(place, first, ALWAYS) if new_settings else []
         if not decoded.before:
             # Another version of the code folds everything anew: what differs then is its doing, and no record's.
             months, settings = [], settings or months
@@ -75,6 +76,15 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             ),
             readable(decoded, context.run.run_id, place.calendar()),
         ]
+        metadata: dict[str, Any] = {
+            **{f"{name} rows": rows for name, rows in _rows(found.staged).items()},
+            "customers folded": found.customers,
+            "evidence": _evidence(found.scan(ITEM_TIMELINE)),
+            "touched since": since.isoformat() if since else "nothing",
+            "preview": shown.rows(
+                found.scan(ITEM_TIMELINE).head(shown.PREVIEW).collect(), ITEM_TIMELINE
+            ),
+        }
 
         def remember(connection: Connection) -> None:
             decoded.remember(connection)
@@ -94,16 +104,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             if not result.passed:
                 context.log.warning("%s", result.description)
         yield dg.MaterializeResult(
-            check_results=[result for result, _ in looked],
-            metadata={
-                **{f"{name} rows": rows for name, rows in _rows(found.staged).items()},
-                "customers folded": found.customers,
-                "evidence": _evidence(found.scan(ITEM_TIMELINE)),
-                "touched since": since.isoformat() if since else "nothing",
-                "preview": shown.rows(
-                    found.scan(ITEM_TIMELINE).head(shown.PREVIEW).collect(), ITEM_TIMELINE
-                ),
-            },
+            check_results=[result for result, _ in looked], metadata=metadata
         )
 
     return [item_timeline]
@@ -174,40 +175,47 @@ def readable(
     return result, checked.noted(result, run_id, calendar.current, figures, examples)
 
 
-def touched(place: Place, found: folded.Written, since: datetime | None) -> list[date]:
-    """The months whose figures may differ because something is new from `since` on."""
-    if since is None:
+def touched(place: Place, first: date | None, since: datetime | None) -> list[date]:
+    """The months, from the first one on, whose figures may differ because something is new from `since` on."""
+    if since is None or first is None:
         return []
     calendar = place.calendar()
-    first = place.settings.config.company.first_month or _first_paid(place, found, calendar)
-    if first is None:
-        return []
     from_month = first
     if since > calendar.start(first):
         from_month = Calendar(now=since, timezone=calendar.timezone).current
     return months_between(from_month, calendar.current)
 
 
-def _first_paid(place: Place, found: folded.Written, calendar: Calendar) -> date | None:
-    """The month of the first counted MRR, looked for share by share."""
+def first_month(place: Place, found: folded.Written, spans: int = mrr.SPANS) -> date | None:
+    """The first month of the history: that of the configuration, else that of the first counted MRR.
+
+    Args:
+        place: where.
+        found: what is folded; it is valued in parts.
+        spans: the most rows of the timeline of a part.
+    """
+    if place.settings.config.company.first_month:
+        return place.settings.config.company.first_month
     excluded = inputs.excluded(place, found.scan(CUSTOMER))
-    firsts = [
-        mrr.first_month(
-            mrr.Book(
-                item_timeline=found.scan(ITEM_TIMELINE, share),
-                usage_charge=found.scan(USAGE_CHARGE, share),
-                price=found.scan(PRICE),
-                coupon=found.scan(COUPON),
-                product=found.scan(PRODUCT),
-                account_link=mrr.empty_links(),
-                fx_rate=pl.LazyFrame(),
-                plans=place.settings.config.mrr.plans,
-                excluded=excluded,
-            ),
-            place.policy,
-            calendar,
+    books = [
+        mrr.Book(
+            item_timeline=found.scan(ITEM_TIMELINE, share),
+            usage_charge=found.scan(USAGE_CHARGE, share),
+            price=found.scan(PRICE),
+            coupon=found.scan(COUPON),
+            product=found.scan(PRODUCT),
+            account_link=mrr.empty_links(),
+            fx_rate=pl.LazyFrame(),
+            plans=place.settings.config.mrr.plans,
+            excluded=excluded,
         )
         for share in found.shares
+    ]
+    firsts = [
+        mrr.first_month(book.share(number, of), place.policy, place.calendar())
+        for book in books
+        for of in [mrr.shares(book, spans)]
+        for number in range(of)
     ]
     return min((first for first in firsts if first), default=None)
 

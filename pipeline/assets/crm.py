@@ -29,8 +29,10 @@ from pipeline.schemas import (
 from pipeline.sources.override_file import read_overrides
 
 GROUP = "crm"
-NEVER = pl.Schema({"customer_id": pl.String(), "first_paid_month": pl.Date()})
-NOTHING = pl.Schema({"customer_id": pl.String(), "mrr": pl.Int64()})
+BEGUN = pl.Schema({"customer_id": pl.String(), "first_paid_month": pl.Date()})
+"""One row per customer who ever had closing MRR, with the first month."""
+HELD = pl.Schema({"customer_id": pl.String(), "mrr": pl.Int64()})
+"""One row per customer with items now: their MRR in micro-units of the reporting currency."""
 
 
 def crm_assets() -> list[dg.AssetsDefinition]:
@@ -122,24 +124,29 @@ def told(place: Place) -> list[tuple[str, crm.Told]]:
     ]
 
 
-def paying(place: Place) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """`customer_id, first_paid_month` of who ever had closing MRR, and `customer_id, mrr` of who has some now.
+def paying(place: Place, spans: int = mrr.SPANS) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Who ever had closing MRR and since when (BEGUN), and who has how much now (HELD).
 
-    MRR in micro-units. Customers are looked at in shares: all months of all may not fit into memory.
+    Customers are looked at in shares: all months of all may not fit into memory. A sync asks no cluster.
+
+    Args:
+        place: where.
+        spans: the most rows of the timeline of a share.
     """
     calendar = place.calendar()
     if calendar.first_month is None:
-        return NEVER.to_frame().lazy(), NOTHING.to_frame().lazy()
-    with shares(place, calendar.months) as held:
-        found = list(fan_out(_paying, held, place.settings.ray_address))
-    first, now = (pl.concat(frames).lazy() for frames in zip(*found, strict=True))
-    return first, now
+        return BEGUN.to_frame().lazy(), HELD.to_frame().lazy()
+    with shares(place, calendar.months, spans) as several:
+        found = list(fan_out(_paying, several))
+    begun, held = (pl.concat(frames).lazy() for frames in zip(*found, strict=True))
+    return begun, held
 
 
 def _paying(share: Share) -> tuple[pl.DataFrame, pl.DataFrame]:
-    book, calendar = share.accounts, share.calendar
-    spans = mrr.worth(book, share.policy).collect().lazy()
-    first = mrr.first_months(spans, calendar, share.months)
-    items = mrr.snapshot_of(spans, book.fx_rate, calendar, [calendar.current], share.policy)
-    now = items.group_by("customer_id").agg(pl.col("mrr").sum())
-    return first.collect(), now.collect()
+    calendar, policy = share.calendar, share.policy
+    book = share.accounts.since(calendar.boundary(share.months[0]))
+    spans = mrr.worth(book, policy).collect().lazy()
+    begun = mrr.first_months(spans, calendar, share.months)
+    items = mrr.snapshot_of(spans, book.fx_rate, calendar, [calendar.current], policy)
+    held = items.group_by("customer_id").agg(pl.col("mrr").sum())
+    return begun.collect(), held.collect()

@@ -23,7 +23,7 @@ from pipeline.schemas import COVERAGE, OBSERVED, OBSERVED_SUBSCRIPTION, RAW_RECO
 
 COUNTER = "billing"
 AT_ONCE = 150_000
-"""Raw records that are decoded together: the text of more needs more memory."""
+"""Raw records that are decoded together, or one object with more: the text of more needs more memory."""
 TOGETHER = 400_000
 """Raw records whose evidence is one object of each table: a fold opens all of them for each group of customers."""
 ROW_GROUP = 10_000
@@ -91,13 +91,16 @@ class Decoded:
         return billing.Evidence(*(rows(table) for table in OBSERVED))
 
 
-def decode_new(lake: Lake, at_once: int = AT_ONCE, code: str | None = None) -> Decoded:
+def decode_new(
+    lake: Lake, at_once: int = AT_ONCE, code: str | None = None, together: int = TOGETHER
+) -> Decoded:
     """Decode the raw records of Stripe that `code` has not decoded yet; readers see them once they are committed.
 
     Args:
         lake: holds the raw records.
         at_once: how many are decoded together.
         code: what decodes and folds, by default the `fingerprint` of this code.
+        together: of how many raw records the evidence is one object of each table.
     """
     code = code or fingerprint()
     before = lake.generation(f"{COUNTER}/{code}")
@@ -110,7 +113,7 @@ def decode_new(lake: Lake, at_once: int = AT_ONCE, code: str | None = None) -> D
     spans = [each for each in live if each.table == COVERAGE.name]
     staged = [
         _write(lake, table, frame, code)
-        for objects in _batches([each for each in raw if each.position > before], TOGETHER)
+        for objects in _batches([each for each in raw if each.position > before], together)
         for table, frame in _decoded(lake, objects, at_once).items()
         if frame.height
     ]

@@ -176,9 +176,10 @@ def metric_assets(months: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         generation = place.lake.generation(night.TIMELINE)
         wanted, calendar = months_in(context), place.calendar()
         history = months_between(calendar.first_month or min(wanted), max(wanted))
-        with shares(place, history) as held:
+        address = place.settings.ray_address
+        with shares(place, history, address=address) as held:
             jobs = [(share, tuple(wanted)) for share in held]
-            found = list(fan_out(cohorts, jobs, place.settings.ray_address))
+            found = list(fan_out(cohorts, jobs, address))
         sums, growths = zip(*found, strict=True)
         frames = {
             EXPANSION_COHORT: metrics.cohorts_of(sums),

@@ -100,8 +100,9 @@ def movements(
 def together(place: Place, work: Callable[[Share], Computed], months: Sequence[date]) -> Computed:
     """What `work` makes of all shares."""
     written, violations = Parts(place.lake.root), []
-    with shares(place, months) as jobs:
-        for part, found in fan_out(work, jobs, place.settings.ray_address):
+    address = place.settings.ray_address
+    with shares(place, months, address=address) as jobs:
+        for part, found in fan_out(work, jobs, address):
             written.take(part)
             violations.append(found)
     return written, _each(violations)

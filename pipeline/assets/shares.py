@@ -66,14 +66,21 @@ class Share:
 
 
 @contextmanager
-def shares(place: Place, months: Sequence[date], spans: int = mrr.SPANS) -> Iterator[list[Share]]:
+def shares(
+    place: Place, months: Sequence[date], spans: int = mrr.SPANS, address: str | None = None
+) -> Iterator[list[Share]]:
     """All accounts: one share for a small company here, more for a large one or on a cluster.
 
     Several shares on this machine are files of their own while they are worked on, so that the timeline is read once
     and not once for each. On a cluster, of which machines share nothing but the lake, each reads what it needs.
+
+    Args:
+        place: where they are.
+        months: what is computed of them, ascending.
+        spans: the most rows of the timeline of a share.
+        address: of the Ray cluster that works on them; None: this machine does.
     """
-    book, address = inputs.book(place), place.settings.ray_address
-    calendar, policy = place.calendar(), place.policy
+    book, calendar, policy = inputs.book(place), place.calendar(), place.policy
 
     whole = Share(book, policy, calendar, tuple(months), place.lake.root, number=0, of=1)
     of = mrr.shares(book.since(whole.since), spans, processors(address))

@@ -1,7 +1,7 @@
 """Billing: raw Stripe records become what the evidence says, before any policy.
 
-Belongs here: dimensions, the item timeline and usage charges; pure, frames in and frames out. `fold` is the door; those
-who keep decoded evidence use `decode`, `fold_all` and `fold_new`, which are read share by share.
+Belongs here: dimensions, the item timeline and usage charges; pure, frames in and frames out. The pipeline decodes with
+`decode` and folds with `fold_all` and `fold_new`, which are read share by share; `fold` does all of it in memory.
 Does not belong here: MRR, policies, accounts, exchange rates.
 """
 

@@ -87,17 +87,17 @@ def of_customers(evidence: Evidence, whose: pl.Expr) -> Evidence:
 
 def groups(evidence: Evidence, together: int) -> Iterator[Evidence]:
     """The evidence in groups of whole customers, of about so many rows each; what names no customer is in the first."""
-    ranges = customers(evidence, together)
-    if len(ranges) == 1:
+    found = ranges(evidence, together)
+    if len(found) == 1:
         yield evidence
         return
-    yield from (of_customers(evidence, whose) for whose in ranges)
+    yield from (of_customers(evidence, whose) for whose in found)
 
 
-def customers(evidence: Evidence, together: int) -> list[pl.Expr]:
-    """Which customers (`customer_id`) belong together, so that they have about so many rows of evidence: ranges of ids.
+def ranges(evidence: Evidence, together: int) -> list[pl.Expr]:
+    """Ranges of `customer_id`, so that the customers of each have about so many rows of evidence.
 
-    Everybody is in one of them, also who has no evidence; nobody is in the first.
+    Every id is in one of them, also that of a customer without evidence; rows without a customer are in the first.
     """
     counted = (
         pl.concat([getattr(evidence, name).select("customer_id") for name in OWN])

@@ -19,10 +19,10 @@ from pipeline.billing.folding import (
     TOGETHER,
     Folded,
     Shared,
-    customers,
     in_groups,
     of_customers,
     put_together,
+    ranges,
     tax_rates,
     what_is_shared,
 )
@@ -96,7 +96,7 @@ class Fold:
         """In how many shares all customers are."""
         return len(self._ranges)
 
-    def share(self, number: int) -> "Share":
+    def share(self, number: int) -> Share:
         """Fold a share of the customers, from 0; everybody is in one of them."""
         whose = self._ranges[number]
         evidence = of_customers(self._evidence, whose)
@@ -148,7 +148,7 @@ def fold_all(
         _coverage=coverage,
         _touched=None,
         _together=together,
-        _ranges=customers(evidence, share),
+        _ranges=ranges(evidence, share),
     )
 
 
@@ -184,7 +184,7 @@ def fold_new(
         _coverage=coverage,
         _touched=touched,
         _together=together,
-        _ranges=customers(evidence, share),
+        _ranges=ranges(evidence, share),
     )
 
 

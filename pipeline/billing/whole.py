@@ -1,7 +1,7 @@
 """All of a fold in memory at once.
 
-Belongs here: what is folded as frames, for a company that is small, or looked at as a whole. The pipeline reads a
-`nights.Fold` share by share.
+Belongs here: what is folded as frames, for who looks at all of a small company: tests, a notebook. The pipeline reads
+a `nights.Fold` share by share.
 """
 
 from dataclasses import dataclass

@@ -36,9 +36,9 @@ class StagedObject:
     bytes: int
     hash: str
     share: int = 0
-    """Which accounts it holds: those of this share, from 0."""
+    """Which accounts or customers it holds: those of this share, from 0."""
     shares: int = 1
-    """In how many shares the accounts were written."""
+    """In how many shares they were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class LiveObject:
     position: int
     """Its place in the order of commits."""
     share: int = 0
-    """Which accounts it holds: those of this share, from 0."""
+    """Which accounts or customers it holds: those of this share, from 0."""
     shares: int = 1
-    """In how many shares the accounts were written."""
+    """In how many shares they were written."""
 
 
 def write_object(
@@ -76,8 +76,8 @@ def write_object(
         partition: of which these are rows.
         frame: the rows.
         row_group: rows that are stored together.
-        share: which accounts' rows they are: those of this share, from 0.
-        shares: in how many shares the accounts are written.
+        share: which accounts' or customers' rows they are: those of this share, from 0.
+        shares: in how many shares they are written.
     """
 
     def write(part: Path) -> int:

@@ -61,7 +61,7 @@ class Nights:
         self.lake.commit([*staged, self.lake.write(COVERAGE, coverage[-1])], run_id="sync")
 
     def fold(self, code: str | None = None) -> tuple[evidence.Decoded, folded.Written]:
-        decoded = evidence.decode_new(self.lake, at_once=500, code=code)
+        decoded = evidence.decode_new(self.lake, at_once=500, code=code, together=1_500)
         found = folded.fold(decoded, folded.before(self.lake), self.share)
         return decoded, folded.write(self.lake, found)
 

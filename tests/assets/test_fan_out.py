@@ -20,10 +20,12 @@ from polars.testing import assert_frame_equal
 from ray.cluster_utils import Cluster
 
 from bench.generated import NOW, calendar, history
-from pipeline import metrics
-from pipeline.assets import inputs, night
+from pipeline import billing, metrics
+from pipeline.assets import crm as crm_steps
+from pipeline.assets import folded, inputs, night
 from pipeline.assets import metrics as metrics_steps
 from pipeline.assets import mrr as mrr_steps
+from pipeline.assets.billing import first_month
 from pipeline.assets.fan_out import AT_ONCE, UNWANTED, fan_out, processors
 from pipeline.assets.parts import Parts
 from pipeline.assets.place import Place
@@ -31,7 +33,7 @@ from pipeline.assets.shares import Share
 from pipeline.assets.shares import shares as split
 from pipeline.errors import ConfigError, ProcessKilled
 from pipeline.months import key_of
-from pipeline.schemas import MRR_MOVEMENT, Table
+from pipeline.schemas import ITEM_TIMELINE, MRR_MOVEMENT, Table
 from pipeline.settings import Settings
 from tests.interrupted import hearing
 
@@ -108,6 +110,32 @@ def test_shares_that_are_files_say_what_one_says(place: Place) -> None:
         apart = rows(place, fan_out(mrr_steps.computed, jobs))
     for table, expected in one.items():
         assert_frame_equal(apart[table], expected)
+
+
+def test_shares_say_together_who_pays_and_since_when(place: Place) -> None:
+    one = [frame.collect().sort("customer_id") for frame in crm_steps.paying(place)]
+    several = [frame.collect().sort("customer_id") for frame in crm_steps.paying(place, spans=20)]
+    begun, held = one
+    assert begun.height > held.height > 100
+    assert [frame.schema for frame in one] == [crm_steps.BEGUN, crm_steps.HELD]
+    for all_together, in_shares in zip(one, several, strict=True):
+        assert_frame_equal(in_shares, all_together)
+
+
+def test_the_first_month_of_the_history_is_found_part_by_part(place: Place) -> None:
+    lake, of = place.lake, 4
+    frames = {table: lake.scan(table).collect() for table in (*billing.DIMENSIONS, *billing.FOLDED)}
+    timeline = frames.pop(ITEM_TIMELINE)
+    third = timeline.get_column("customer_id").hash() % (of - 1)
+    shared = [lake.write(table, frame) for table, frame in frames.items()]
+    parts = [
+        lake.write(ITEM_TIMELINE, timeline.filter(third == number), share=number, shares=of)
+        for number in range(of - 1)
+    ]
+    several = folded.Written(lake, [*shared, *parts], pl.DataFrame(), 0)
+    whole = folded.Written(lake, [*shared, lake.write(ITEM_TIMELINE, timeline)], pl.DataFrame(), 0)
+    assert len(several.shares) == of
+    assert first_month(place, several, spans=20) == first_month(place, whole) == EVERY[0]
 
 
 def commit(place: Place, spans: int, months: Sequence[date] = WANTED) -> None:
