@@ -1,7 +1,7 @@
 """Billing: raw Stripe records become what the evidence says, before any policy.
 
 Belongs here: dimensions, the item timeline and usage charges; pure, frames in and frames out. The pipeline decodes with
-`decode` and folds with `fold_all` and `fold_new`, which are read share by share; `fold` does all of it in memory.
+`decode` and folds with `fold_all` and `fold_new`, which are read share by share.
 Does not belong here: MRR, policies, accounts, exchange rates.
 """
 
@@ -9,35 +9,19 @@ from pipeline.billing.decoding import Evidence, decode
 from pipeline.billing.folding import DIMENSIONS, FOLDED, Folded
 from pipeline.billing.missed import missed
 from pipeline.billing.nights import SHARE, Before, Changes, Fold, fold_all, fold_new, since
-from pipeline.billing.whole import (
-    Billing,
-    Night,
-    changes,
-    fold,
-    fold_evidence,
-    fold_night,
-    whole,
-)
 
 __all__ = [
     "DIMENSIONS",
     "FOLDED",
     "SHARE",
     "Before",
-    "Billing",
     "Changes",
     "Evidence",
     "Fold",
     "Folded",
-    "Night",
-    "changes",
     "decode",
-    "fold",
     "fold_all",
-    "fold_evidence",
     "fold_new",
-    "fold_night",
     "missed",
     "since",
-    "whole",
 ]

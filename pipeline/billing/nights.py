@@ -78,11 +78,9 @@ class Fold:
 
     Attributes:
         shared: the dimensions that it says.
-        customers: how many customers are folded.
     """
 
     shared: Shared
-    customers: int
     _before: Before | None
     _evidence: Evidence
     _coverage: pl.LazyFrame
@@ -90,6 +88,13 @@ class Fold:
     """The customers that are folded; None: all."""
     _together: int
     _ranges: Sequence[pl.Expr]
+
+    @property
+    def customers(self) -> int:
+        """How many customers are folded."""
+        if self._touched is None:
+            return self.shared.dimensions["customer"].height
+        return self._touched.len()
 
     @property
     def of(self) -> int:
@@ -140,16 +145,7 @@ def fold_all(
         share: how many rows of evidence a share's customers have.
     """
     shared = what_is_shared(evidence, coverage)
-    return Fold(
-        shared=shared,
-        customers=shared.dimensions["customer"].height,
-        _before=before,
-        _evidence=evidence,
-        _coverage=coverage,
-        _touched=None,
-        _together=together,
-        _ranges=ranges(evidence, share),
-    )
+    return Fold(shared, before, evidence, coverage, None, together, ranges(evidence, share))
 
 
 def fold_new(
@@ -175,17 +171,7 @@ def fold_new(
     evidence = _both(known, fresh)
     shared = what_is_shared(evidence, coverage)
     touched = _touched(before.dimensions, shared, known, fresh, covered, coverage)
-    everybody = shared.dimensions["customer"].height
-    return Fold(
-        shared=shared,
-        customers=everybody if touched is None else touched.len(),
-        _before=before,
-        _evidence=evidence,
-        _coverage=coverage,
-        _touched=touched,
-        _together=together,
-        _ranges=ranges(evidence, share),
-    )
+    return Fold(shared, before, evidence, coverage, touched, together, ranges(evidence, share))
 
 
 def since(changes: pl.DataFrame) -> datetime | None:

@@ -25,6 +25,7 @@ from pipeline.schemas import (
     OBSERVED_SUBSCRIPTION,
     RAW_RECORD,
 )
+from tests import in_memory
 from tests.history.records import Evidence
 
 END = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -70,7 +71,7 @@ class Nights:
 
 
 def assert_complete(nights: Nights) -> None:
-    everything = billing.fold(*nights.records.frames())
+    everything = in_memory.fold(*nights.records.frames())
     for table in (*billing.DIMENSIONS, *billing.FOLDED):
         shown = nights.lake.scan(table).collect().sort(table.key)
         assert_frame_equal(shown, getattr(everything, table.name))

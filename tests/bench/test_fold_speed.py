@@ -11,6 +11,7 @@ from bench.records import copies, simulated
 from pipeline import billing
 from pipeline.billing.decoding import Evidence
 from pipeline.schemas import OBSERVED
+from tests import in_memory
 
 ACCOUNTS, MONTHS, COPIES = 100, 12, 40
 SHARE = 0.45
@@ -47,7 +48,7 @@ def test_a_night_of_one_percent_costs_a_fraction_of_everything() -> None:
     decoded = reduce(joined, (billing.decode(part.lazy()) for part in copies(old, COPIES)))
     known = Evidence(*(decoded.frame(table).collect().lazy() for table in OBSERVED))
     covered = coverage.filter(pl.col("covered_to") < last).lazy()
-    told = billing.fold_evidence(known, covered)
+    told = in_memory.fold_evidence(known, covered)
 
     customers = told.customer.get_column("customer_id")
     whose = customers.sample(len(customers) // 100, seed=1)
@@ -67,8 +68,8 @@ def test_a_night_of_one_percent_costs_a_fraction_of_everything() -> None:
         }
     )
 
-    night = billing.fold_night(told, known, fresh, covered, coverage.lazy())
+    night = in_memory.fold_night(told, known, fresh, covered, coverage.lazy())
     assert 0 < night.customers <= len(whose)
-    whole = cheapest(lambda: billing.fold_evidence(known, covered))
-    part = cheapest(lambda: billing.fold_night(told, known, fresh, covered, coverage.lazy()))
+    whole = cheapest(lambda: in_memory.fold_evidence(known, covered))
+    part = cheapest(lambda: in_memory.fold_night(told, known, fresh, covered, coverage.lazy()))
     assert part < SHARE * whole, (part, whole)

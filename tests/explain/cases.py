@@ -6,9 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import billing, mrr, schemas
+from pipeline import mrr, schemas
 from pipeline.explain import Account, Basis, Component, Explanation, Proof, explain
 from pipeline.months import months_between
+from tests import in_memory
 from tests.history.records import book
 from tests.history.stripe_json import CALENDAR, NOW, START, History, item, price
 
@@ -53,7 +54,7 @@ def explained(
     """Why account `cus_a` moved in a month of 2026."""
     raw = pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema)
     coverage = pl.LazyFrame(covered, schema=schemas.COVERAGE.schema)
-    folded = billing.fold(raw, coverage)
+    folded = in_memory.fold(raw, coverage)
     basis = Basis(
         book=book(folded, MONTHS),
         raw=raw,

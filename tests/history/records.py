@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from pipeline import billing, schemas
+from pipeline import schemas
 from pipeline.money import RATE_SCALE
 from pipeline.months import Calendar, add_months
 from pipeline.mrr import Book, empty_links
@@ -27,6 +27,7 @@ from pipeline.sources.stripe import COUPONS, LISTS
 from pipeline.sources.stripe.named import Named
 from pipeline.sources.stripe.plan import KEPT, OVERLAP, Plan
 from pipeline.sources.stripe.streams import Stream
+from tests import in_memory
 
 STREAMS = tuple(
     stream
@@ -339,9 +340,9 @@ class Histories:
         """COVERAGE rows."""
         return [row for evidence in self.evidence for row in evidence.coverage]
 
-    def folded(self, rows: Sequence[dict[str, Any]] | None = None) -> billing.Billing:
+    def folded(self, rows: Sequence[dict[str, Any]] | None = None) -> in_memory.Billing:
         """What billing says of these rows; of all if none are given."""
-        return billing.fold(
+        return in_memory.fold(
             pl.LazyFrame(self.rows if rows is None else rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame(self.coverage, schema=schemas.COVERAGE.schema),
         )

@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import billing, mrr, schemas
+from pipeline import mrr, schemas
 from pipeline.months import Calendar, add_months
+from tests import in_memory
 from tests.history.records import _row, book
 
 NOW = datetime(2026, 7, 10, tzinfo=UTC)
@@ -231,7 +232,7 @@ class History:
         }
         self.rows.append(_row("event", record, NOW))
 
-    def folded(self) -> billing.Billing:
+    def folded(self) -> in_memory.Billing:
         """What billing makes of it."""
         coverage = [
             {
@@ -242,7 +243,7 @@ class History:
             }
             for place, (since, until) in enumerate(self.spans)
         ]
-        return billing.fold(
+        return in_memory.fold(
             pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame(coverage, schema=schemas.COVERAGE.schema),
         )

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipeline import billing, crm, mrr
+from pipeline import crm, mrr
 from pipeline.billing import schedules
 from pipeline.database import engine as open_engine
 from pipeline.database import upgrade
@@ -28,6 +28,7 @@ from pipeline.schemas import COVERAGE, EXPANSION_ATTRIBUTION, RAW_RECORD
 from pipeline.settings import Settings
 from pipeline.sources import crm_sources
 from pipeline.sources.stripe import StripeSource
+from tests import in_memory
 from tests.history.records import book, rate
 from tests.history.test_truth_over_http import END, FAST, STEP, WIDE
 
@@ -53,7 +54,7 @@ class Lived:
     company: Company
     settings: Settings
     stripe: pl.LazyFrame
-    folded: billing.Billing
+    folded: in_memory.Billing
     accounts: crm.Accounts
     links: Links
 
@@ -79,7 +80,7 @@ def lived(
             company.advance(now)
             night(server, lake, settings, now)
     stripe, raw = records(lake, "stripe"), records(lake, name)
-    folded = billing.fold(stripe, lake.scan(COVERAGE))
+    folded = in_memory.fold(stripe, lake.scan(COVERAGE))
     told = crm.CRMS[name].told(raw, crm.fields_of(settings.config))
     rules = crm.LinkRules.of(settings.config)
     accounts = crm.accounts([(name, told)], folded.customer.lazy(), rules)

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import billing, schemas
 from pipeline.billing import invoices
+from tests import in_memory
 from tests.history.records import _row
 from tests.history.stripe_json import NOW, START, History, coupon, discount, item, price, state
 from tests.history.test_taxes import BEGUN, COMPUTED, invoice, line, micro, rate, told, under
@@ -145,8 +146,8 @@ def test_a_night_with_nothing_but_the_event_folds_its_customer() -> None:
     known = billing.decode(pl.LazyFrame(history.rows, schema=schemas.RAW_RECORD.schema))
     row = _row("event", event("voided", LATE, bill | {"status": "void"}), NOW + timedelta(days=1))
     fresh = billing.decode(pl.LazyFrame([row], schema=schemas.RAW_RECORD.schema))
-    told_before = billing.fold_evidence(known, before)
-    night = billing.fold_night(told_before, known, fresh, before, after)
+    told_before = in_memory.fold_evidence(known, before)
+    night = in_memory.fold_night(told_before, known, fresh, before, after)
     assert night.customers == 1
     assert night.since == first(3)
     assert night.changes.rows() == [(first(3), "in_2")], "proved by the bill that is void"

@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 from pipeline import billing
 from pipeline.billing.decoding import Evidence
 from pipeline.schemas import COVERAGE, OBSERVED, RAW_RECORD
+from tests import in_memory
 from tests.history.records import Histories
 from tests.history.test_properties import UNSHRUNK, random_histories, seeds
 
@@ -49,8 +50,8 @@ def without(every: Evidence, known: Evidence) -> Evidence:
     )
 
 
-def assert_equal(one: billing.Billing, other: billing.Billing) -> None:
-    for name in billing.Billing.__slots__:
+def assert_equal(one: in_memory.Billing, other: in_memory.Billing) -> None:
+    for name in in_memory.Billing.__slots__:
         assert_frame_equal(getattr(one, name), getattr(other, name))
 
 
@@ -62,20 +63,22 @@ def test_a_night_says_what_folding_everything_says(seed: int) -> None:
     instants = sorted(set(shown(histories).values()))
     nights = sorted(draw.sample(instants, min(NIGHTS, len(instants))))
     known, covered = observed_by(histories, nights[0])
-    told = billing.fold_evidence(known, covered)
+    told = in_memory.fold_evidence(known, covered)
     folded, held, last, share = 0, 0, told, billing.SHARE
     for instant in nights[1:]:
         evidence, coverage = observed_by(histories, instant)
         share = draw.choice((1, 50, billing.SHARE))
-        night = billing.fold_night(
+        night = in_memory.fold_night(
             told, known, without(evidence, known), covered, coverage, share=share
         )
-        everything = billing.fold_evidence(evidence, coverage)
+        everything = in_memory.fold_evidence(evidence, coverage)
         assert_equal(night.billing, everything)
-        assert_frame_equal(night.changes, billing.changes(told, everything), check_row_order=False)
+        assert_frame_equal(
+            night.changes, in_memory.changes(told, everything), check_row_order=False
+        )
         folded, held = folded + night.customers, held + everything.customer.height
         last, known, covered, told = told, evidence, coverage, night.billing
-    anew = billing.whole(billing.fold_all(last.before(), known, covered, share=share))
+    anew = in_memory.read(billing.fold_all(last.before(), known, covered, share=share))
     assert_equal(anew.billing, told)
     assert_frame_equal(night.changes, anew.changes, check_row_order=False)
     assert folded <= held
@@ -87,7 +90,7 @@ def test_customers_are_folded_in_groups_of_any_size(seed: int) -> None:
     draw = random.Random(seed)
     histories = random_histories(draw, 4, KINDS)
     evidence, coverage = observed_by(histories, histories.calendar.now)
-    once = billing.fold_evidence(evidence, coverage)
+    once = in_memory.fold_evidence(evidence, coverage)
     for together in (1, draw.randint(20, 400)):
         share = draw.choice((1, 100, billing.SHARE))
-        assert_equal(once, billing.fold_evidence(evidence, coverage, together, share))
+        assert_equal(once, in_memory.fold_evidence(evidence, coverage, together, share))

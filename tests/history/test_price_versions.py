@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline import billing, schemas
+from pipeline import schemas
 from pipeline.sandbox.company import FEATURES
+from tests import in_memory
 from tests.history.records import _row, sync_id
 from tests.history.stripe_json import NOW, START, History, _line, item, price, state
 from tests.history.test_properties import KINDS, WIDE, compared
@@ -88,8 +89,8 @@ class Synced(History):
         self._invoice("a", f"in_{month}", start, lines, "eur", status)
         return self
 
-    def folded(self) -> billing.Billing:
-        return billing.fold(
+    def folded(self) -> in_memory.Billing:
+        return in_memory.fold(
             pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame(self.coverage, schema=schemas.COVERAGE.schema),
         )

@@ -14,13 +14,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline import billing, metrics, mrr
+from pipeline import metrics, mrr
 from pipeline.config import Dimensions
 from pipeline.config.policy import PRESETS
 from pipeline.months import add_months
 from pipeline.mrr.snapshot import account_evidence
 from pipeline.sandbox.company import FEATURES, RARE, Company
 from pipeline.schemas import ACCOUNT, COVERAGE, RAW_RECORD, SUBSCRIPTION_PHASE
+from tests import in_memory
 from tests.history.against_truth import ITEM_FIELDS, Comparison, compare_accounts
 from tests.history.records import STREAMS, Histories, Life, upgrading
 
@@ -189,7 +190,7 @@ def test_synced_within_30_days_from_the_start_everything_is_exact(seed: int) -> 
     assert graded["exact"] >= 0.98 * graded.total()
 
 
-def frames_of(folded: billing.Billing) -> dict[str, pl.DataFrame]:
+def frames_of(folded: in_memory.Billing) -> dict[str, pl.DataFrame]:
     """The timeline, the usage charges and the phases of schedules in the order of their keys."""
     return {
         "item_timeline": folded.item_timeline.sort("subscription_item_id", "valid_from"),
@@ -198,7 +199,7 @@ def frames_of(folded: billing.Billing) -> dict[str, pl.DataFrame]:
     }
 
 
-def assert_same(one: billing.Billing, other: billing.Billing) -> None:
+def assert_same(one: in_memory.Billing, other: in_memory.Billing) -> None:
     expected, found = frames_of(one), frames_of(other)
     for name, frame in expected.items():
         assert_frame_equal(frame, found[name])
@@ -230,7 +231,7 @@ def test_the_same_evidence_in_nightly_pieces_changes_nothing(seed: int) -> None:
         for new, old in zip(nights, [*nights[1:], []], strict=True)
     ]
     coverage = [pl.LazyFrame([each], schema=COVERAGE.schema) for each in histories.coverage[::-1]]
-    found = billing.fold(pl.concat(overlapping), pl.concat(coverage))
+    found = in_memory.fold(pl.concat(overlapping), pl.concat(coverage))
     assert_same(histories.folded(), found)
 
 

@@ -12,6 +12,7 @@ import pytest
 from pipeline import billing, mrr, schemas
 from pipeline.billing.unreadable import SURE
 from pipeline.sandbox.company import FEATURES, RARE
+from tests import in_memory
 from tests.history.records import Histories, Life, book
 from tests.history.spoiling import Row, spoiled
 
@@ -38,7 +39,7 @@ class Spoiling:
         """(what is said of each item at the end of each month, OBSERVED_UNREADABLE)."""
         evidence = billing.decode(pl.LazyFrame(rows, schema=schemas.RAW_RECORD.schema))
         coverage = pl.LazyFrame(self.history.coverage, schema=schemas.COVERAGE.schema)
-        folded = billing.fold_evidence(evidence, coverage)
+        folded = in_memory.fold_evidence(evidence, coverage)
         calendar = self.history.calendar
         found = mrr.snapshot(
             book(folded, calendar.months, self.history.links),

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import billing, crm, mrr
+from pipeline import crm, mrr
 from pipeline.config import Config
 from pipeline.database import engine as open_engine
 from pipeline.database import upgrade
@@ -27,6 +27,7 @@ from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.hubspot.streams import Wanted
 from pipeline.sources.protocol import Source
 from pipeline.sources.stripe import StripeSource
+from tests import in_memory
 from tests.history.against_truth import Comparison, compare_accounts, compare_items
 from tests.history.records import book, rate
 
@@ -71,7 +72,7 @@ def published_months(company: Company, lake: Lake) -> Told:
     streams = lake.partitions(RAW_RECORD)
     stripe = [name for name in streams if name.startswith("stripe.")]
     hubspot = [name for name in streams if name.startswith("hubspot.")]
-    folded = billing.fold(lake.scan(RAW_RECORD, stripe), lake.scan(COVERAGE))
+    folded = in_memory.fold(lake.scan(RAW_RECORD, stripe), lake.scan(COVERAGE))
     told = crm.CRMS["hubspot"].told(lake.scan(RAW_RECORD, hubspot), crm.fields_of(Config()))
     links = crm.accounts(
         [("hubspot", told)], folded.customer.lazy(), crm.LinkRules.of(Config())

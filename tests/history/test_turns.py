@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import billing, crm
+from pipeline import crm
 from pipeline.config import Config
 from pipeline.lake.landing import sync
 from pipeline.sandbox.company import FEATURES, Company
@@ -14,6 +14,7 @@ from pipeline.sandbox.server import HUBSPOT_KEY
 from pipeline.schemas import COVERAGE, RAW_RECORD
 from pipeline.sources.hubspot import HubSpotSource
 from pipeline.sources.hubspot.streams import Wanted
+from tests import in_memory
 from tests.history.test_properties import KINDS, WIDE
 from tests.history.test_properties import compared as compared_companies
 from tests.history.test_truth_over_http import (
@@ -90,7 +91,7 @@ def test_over_http_a_merged_company_is_its_survivor(seed: int, tmp_path: Path) -
             hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config()))
             sync(lake, lake.engine, [hubspot], now, f"crm-{now:%Y%m%d}")
         raw = lake.scan(RAW_RECORD, lake.partitions(RAW_RECORD))
-        customer = billing.fold(raw, lake.scan(COVERAGE)).customer.lazy()
+        customer = in_memory.fold(raw, lake.scan(COVERAGE)).customer.lazy()
         told = crm.CRMS["hubspot"].told(raw.filter(source="hubspot"), crm.fields_of(Config()))
         links = crm.accounts([("hubspot", told)], customer, crm.LinkRules.of(Config())).account_link
     found = dict(links.select("customer_id", "account_id").iter_rows())

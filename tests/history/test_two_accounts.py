@@ -4,7 +4,8 @@ from datetime import date
 
 import polars as pl
 
-from pipeline import billing, schemas
+from pipeline import schemas
+from tests import in_memory
 from tests.history.discounted import FEBRUARY
 from tests.history.stripe_json import NOW, START, History, coupon, discount, item, price, state
 
@@ -34,10 +35,10 @@ class Both(History):
             for row in history.rows
         ]
 
-    def folded(self) -> billing.Billing:
+    def folded(self) -> in_memory.Billing:
         span = {"covered_from": START, "covered_to": NOW, "sync_id": "s"}
         coverage = [span | {"source_account": name} for name in self.names]
-        return billing.fold(
+        return in_memory.fold(
             pl.LazyFrame(self.rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame(coverage, schema=schemas.COVERAGE.schema),
         )

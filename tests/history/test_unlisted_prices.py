@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline import billing, schemas
+from tests import in_memory
 from tests.history.discounted import billed, line
 from tests.history.stripe_json import History, item, price, state
 
@@ -170,7 +171,9 @@ def test_decoded_record_by_record_it_is_the_same() -> None:
         *(pl.concat([part.frame(table) for part in parts]) for table in schemas.OBSERVED)
     )
     none = schemas.COVERAGE.empty().lazy()
-    one, other = (billing.fold_evidence(each, none) for each in (billing.decode(raw.lazy()), apart))
+    one, other = (
+        in_memory.fold_evidence(each, none) for each in (billing.decode(raw.lazy()), apart)
+    )
     assert_frame_equal(one.price, other.price)
     assert one.price.height == 3
 

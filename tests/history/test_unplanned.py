@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipeline import billing, mrr, schemas
+from pipeline import mrr, schemas
 from pipeline.errors import Unvalued
 from pipeline.sandbox.company import Company
+from tests import in_memory
 from tests.history.records import Evidence, _row
 from tests.history.stripe_json import NOW, START, History, price
 
@@ -57,7 +58,7 @@ def test_a_discount_that_nothing_explains_is_inferred() -> None:
 def test_metadata_may_hold_braces() -> None:
     record = {"id": "cus_a", "metadata": {"hubspot_company_id": "12", "note": "x {y} z"}}
     raw = pl.LazyFrame([_row("customer", record, NOW)], schema=schemas.RAW_RECORD.schema)
-    customer = billing.fold(raw, pl.LazyFrame(schema=schemas.COVERAGE.schema)).customer
+    customer = in_memory.fold(raw, pl.LazyFrame(schema=schemas.COVERAGE.schema)).customer
     assert '"hubspot_company_id":"12"' in customer.get_column("metadata").item()
 
 
@@ -93,10 +94,10 @@ def test_usage_that_ends_with_its_item_was_paid() -> None:
 def test_a_span_that_ends_touches_from_its_end_on() -> None:
     def folded(
         states: list[tuple[datetime, dict[str, tuple[str, int | None]] | None]],
-    ) -> billing.Billing:
+    ) -> in_memory.Billing:
         rows = History([price("p", 1000)]).subscription("a", states).rows
         span = {"source_account": "", "covered_from": START, "covered_to": NOW, "sync_id": "s"}
-        return billing.fold(
+        return in_memory.fold(
             pl.LazyFrame(rows, schema=schemas.RAW_RECORD.schema),
             pl.LazyFrame([span], schema=schemas.COVERAGE.schema),
         )
@@ -105,10 +106,10 @@ def test_a_span_that_ends_touches_from_its_end_on() -> None:
     after = folded([(FEBRUARY, {"si": ("p", 1)}), (APRIL, {"si": ("p", 2)})])
     (event,) = after.item_timeline.filter(valid_from=APRIL).get_column("opened_by")
     assert event.startswith("evt_")
-    assert set(billing.changes(before, after).rows()) == {(APRIL, event)}
-    assert billing.changes(after, after).is_empty()
+    assert set(in_memory.changes(before, after).rows()) == {(APRIL, event)}
+    assert in_memory.changes(after, after).is_empty()
     dearer = replace(after, price=after.price.with_columns(unit=pl.col("unit") * 2))
-    assert set(billing.changes(after, dearer).rows()) == {(FEBRUARY, None), (FEBRUARY, "p")}, (
+    assert set(in_memory.changes(after, dearer).rows()) == {(FEBRUARY, None), (FEBRUARY, "p")}, (
         "a price touches everything"
     )
 
@@ -119,6 +120,6 @@ def test_why_accounts_left_is_told() -> None:
     while company.now < END:
         company.advance(min(company.now + timedelta(days=28), END))
         evidence.sync(company)
-    timeline = billing.fold(*evidence.frames()).item_timeline
+    timeline = in_memory.fold(*evidence.frames()).item_timeline
     reasons = set(timeline.filter(pl.col("valid_to").is_not_null()).get_column("cancel_reason"))
     assert {"cancellation_requested", "payment_failed"} <= reasons

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline import billing, schemas
+from tests import in_memory
 from tests.history.discounted import MARCH, billed, line
 from tests.history.stripe_json import NOW, START, History, Json, coupon, item, price, state
 
@@ -139,8 +140,8 @@ def test_a_night_folds_what_became_doubtful() -> None:
         billing.decode(pl.LazyFrame(rows, schema=schemas.RAW_RECORD.schema))
         for rows in (rest, last)
     )
-    before = billing.fold_evidence(known, coverage)
-    night = billing.fold_night(before, known, fresh, coverage, coverage)
-    everything = billing.fold(pl.LazyFrame(whole, schema=schemas.RAW_RECORD.schema), coverage)
+    before = in_memory.fold_evidence(known, coverage)
+    night = in_memory.fold_night(before, known, fresh, coverage, coverage)
+    everything = in_memory.fold(pl.LazyFrame(whole, schema=schemas.RAW_RECORD.schema), coverage)
     assert night.billing.item_timeline.equals(everything.item_timeline)
     assert night.customers == 1

@@ -1,8 +1,4 @@
-"""All of a fold in memory at once.
-
-Belongs here: what is folded as frames, for who looks at all of a small company: tests, a notebook. The pipeline reads
-a `nights.Fold` share by share.
-"""
+"""All of a fold in memory at once, for tests of small companies: the pipeline reads a `billing.Fold` share by share."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +57,7 @@ def fold_evidence(
     evidence: Evidence, coverage: pl.LazyFrame, together: int = TOGETHER, share: int = SHARE
 ) -> Billing:
     """`nights.fold_all`, where nothing was folded before."""
-    return whole(fold_all(None, evidence, coverage, together, share)).billing
+    return read(fold_all(None, evidence, coverage, together, share)).billing
 
 
 def fold_night(
@@ -74,10 +70,10 @@ def fold_night(
     share: int = SHARE,
 ) -> Night:
     """`nights.fold_new`."""
-    return whole(fold_new(before.before(), known, fresh, covered, coverage, together, share))
+    return read(fold_new(before.before(), known, fresh, covered, coverage, together, share))
 
 
-def whole(found: Fold) -> Night:
+def read(found: Fold) -> Night:
     """All shares of a fold together, sorted by key."""
     shares = [found.share(number) for number in range(found.of)]
     together = put_together([each.folded for each in shares])
