@@ -64,7 +64,12 @@ class Calendar:
 
     def start(self, month: date) -> datetime:
         """The first instant of `month` in the reporting time zone, in UTC."""
-        return datetime(month.year, month.month, 1, tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+        return self._midnight(month)
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self.timezone)).astimezone(
+            UTC
+        )
 
     @property
     def current(self) -> date:
@@ -96,7 +101,7 @@ class Calendar:
 
     def closes_at(self, month: date) -> datetime:
         """When `month` closes."""
-        return self.start(add_months(month, 1)) + timedelta(days=self.close_day)
+        return self._midnight(add_months(month, 1) + timedelta(days=self.close_day))
 
     def is_closed(self, month: date) -> bool:
         """Whether `month` is closed at `now`."""

@@ -58,8 +58,10 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         lake, in_force = place.lake, night.fingerprint(place.settings.config)
         generation = lake.generation(night.TIMELINE)
         decoded = evidence.decode_new(lake)
-        found = folded.write(lake, folded.fold(decoded, folded.before(lake)))
-        since = billing.since(found.changes)
+        known = folded.before(lake)
+        found = folded.write(lake, folded.fold(decoded, known))
+        changes = pl.concat([found.changes, left_out_otherwise(place, known, found)])
+        since = billing.since(changes)
         new_settings = night.settings_changed(place.engine, in_force)
         first = first_month(place, found) if since or new_settings else None
         months = touched(place, first, since)
@@ -68,7 +70,7 @@ def billing_assets() -> list[dg.AssetsDefinition]:
             # Another version of the code folds everything anew: what differs then is its doing, and no record's.
             months, settings = [], settings or months
         moved = bool(months or settings)
-        by = touches.of(found.changes, "at", "proof", place.calendar())
+        by = touches.of(changes, "at", "proof", place.calendar())
 
         looked = [
             amounts_known(
@@ -173,6 +175,29 @@ def readable(
         metadata={**figures, "examples": "; ".join(examples)},
     )
     return result, checked.noted(result, run_id, calendar.current, figures, examples)
+
+
+def left_out_otherwise(
+    place: Place, known: billing.Before | None, found: folded.Written
+) -> pl.DataFrame:
+    """`at, proof` of each customer whom another e-mail leaves out now, or lets in: since when they have items, and id.
+
+    Which customers are left out holds for all months.
+    """
+    was = known.dimensions[CUSTOMER.name] if known else CUSTOMER.empty()
+    now = found.scan(CUSTOMER).collect()
+    both = was.join(now, on="customer_id", how="semi").get_column("customer_id")
+    out, still = (set(inputs.excluded(place, each.lazy())) for each in (was, now))
+    others = sorted((out ^ still) & set(both))
+    return (
+        found.scan(ITEM_TIMELINE)
+        .filter(pl.col("customer_id").is_in(others))
+        .group_by(proof="customer_id")
+        .agg(at=pl.col("valid_from").min())
+        .select("at", "proof")
+        .sort("proof")
+        .collect()
+    )
 
 
 def touched(place: Place, first: date | None, since: datetime | None) -> list[date]:

@@ -201,7 +201,8 @@ def usage_charges(
 ) -> pl.LazyFrame:
     """One row per metered item and service period that was invoiced (USAGE_CHARGE); void invoices charge nothing.
 
-    A price that nobody describes any more may be metered: where the item is, its charges count, `inferred`.
+    A price that nobody describes any more may be metered: where the item is, its charges count, `inferred`. Nothing
+    billed for no time at all is no service period; an amount for no time is `inferred`.
     """
     licensed = prices.filter(pl.col("usage_type") != "metered").select("price_id").unique()
     described = prices.select("price_id").unique().with_columns(described=pl.lit(value=True))
@@ -213,10 +214,12 @@ def usage_charges(
     )
     charged = charged.collect().lazy()
     key = ["subscription_item_id", "period_start", "period_end"]
+    no_time = pl.col("period_start") >= pl.col("period_end")
     final = (
         pl.col("settled").all()
         & pl.col("pieces").any().not_()
         & pl.col("described").is_not_null().all()
+        & no_time.any().not_()
     )
     # What was billed for no time at all has the start of another period.
     found = with_references(period_discounts(charged, key).drop("product_id", "settled"), refs, key)
@@ -230,6 +233,7 @@ def usage_charges(
             *share_of(computed(), pl.col("reduced"), pl.col("included")),
             evidence=pl.when(final).then(pl.lit("exact")).otherwise(pl.lit("inferred")),
         )
+        .filter((no_time & (pl.col("amount") == 0)).not_())
         .join(found.drop("currency"), on=key, how="left")
         .join(without_coupon(found, coupons, key), on=key, how="left")
         .with_columns(

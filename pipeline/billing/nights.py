@@ -207,7 +207,7 @@ def changes(
 ) -> pl.DataFrame:
     """`at, proof` (CHANGES): one row per difference to before, perhaps none.
 
-    `at` is the instant from which something else is said: usage counts from the end of its period on, a changed
+    `at` is the instant from which something else is said: usage counts from the last one of its period on, a changed
     dimension (a price's tiers, a coupon) touches everything. `proof` is the id of the record that shows it; null where
     nothing shows what is gone.
 
@@ -343,4 +343,6 @@ def _difference(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     single = both.with_columns(seen=pl.struct(both.columns).hash()).filter(
         pl.len().over("seen") == 1
     )
-    return single.select(at="period_end", proof="invoice_id")
+    # What ends with a month counts at its end: the last instant of the period is in the first month that has it.
+    last = pl.col("period_end") - pl.duration(microseconds=1)
+    return single.select(at=last, proof="invoice_id")

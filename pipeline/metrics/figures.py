@@ -110,10 +110,12 @@ def with_rates(sums: pl.LazyFrame) -> pl.LazyFrame:
     """`sums` with every rate; needs `committed_mrr` and the like to be there already, changes none of them."""
     expansion, new = pl.col("expansion_mrr"), pl.col("new_mrr")
     rate = ratio(expansion, BASE)
+    # A member that items come to may lose more than it had: what would be left of nothing is not defined.
+    compounded = pl.when(rate >= -1).then((1 + rate).pow(MONTHS / pl.col("window_months")) - 1)
     return sums.with_columns(
         expansion_arr=expansion * MONTHS,
         expansion_rate=rate,
-        expansion_rate_annualised=(1 + rate).pow(MONTHS / pl.col("window_months")) - 1,
+        expansion_rate_annualised=compounded,
         nrr=ratio(BASE + expansion - LOST, BASE),
         grr=ratio(BASE - LOST, BASE),
         logo_retention=ratio(pl.col("kept_accounts"), pl.col("opening_accounts")),

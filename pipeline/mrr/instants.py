@@ -71,20 +71,23 @@ def _beside(rows: pl.DataFrame, more: pl.LazyFrame) -> pl.DataFrame:
     return pl.concat([rows, found.collect()], how="horizontal")
 
 
-def with_usage(rows: pl.DataFrame, usage: pl.LazyFrame, policy: Policy) -> pl.DataFrame:
+def with_usage(rows: pl.DataFrame, book: Book, policy: Policy) -> pl.DataFrame:
     """`rows` (by ROW) with the charge of the latest service period that ended at or before `at`.
 
     Adds charge_num / charge_den (minor units a billing interval; null where nothing was billed yet), usage_evidence;
-    a metered item's discounts and tax are those of its charge. With policy `per_day` the charge is per day and a month
-    has 365/12 days.
+    a metered item's interval (factor_num / factor_den), discounts and tax are those of its charge, whatever price it
+    has since. With policy `per_day` the charge is what its days would be in an interval whose months have 365/12.
     """
-    seconds = (pl.col("period_end") - pl.col("period_start")).dt.total_seconds()
-    per_day = policy.usage == "per_day"
-    charges = usage.select(
+    factors = ("factor_num", "factor_den")
+    billed_by = book.prices().select(
+        "price_id", **{f"usage_{name}": name for name in factors}
+    ).unique("price_id")  # fmt: skip
+    charges = book.usage_charge.join(billed_by, on="price_id", how="left").select(
         "subscription_item_id",
+        *(f"usage_{name}" for name in factors),
         ended="period_end",
-        charge_num=pl.col("amount").cast(pl.Int128) * (MONTH_SECONDS if per_day else 1),
-        charge_den=seconds if per_day else pl.lit(1, dtype=pl.Int64),
+        charge_num=pl.col("amount").cast(pl.Int128),
+        seconds=(pl.col("period_end") - pl.col("period_start")).dt.total_seconds(),
         usage_discounts="discounts",
         usage_net_num="net_num",
         usage_net_den="net_den",
@@ -95,21 +98,28 @@ def with_usage(rows: pl.DataFrame, usage: pl.LazyFrame, policy: Policy) -> pl.Da
     found = asof(billed, "at", charges, "ended", "subscription_item_id")
     joined = _beside(rows, found.drop("at", "subscription_item_id", "ended"))
     metered = pl.col("usage_type") == "metered"
-    if per_day:
-        whole = metered & pl.col("charge_num").is_not_null()
-        joined = joined.with_columns(
-            factor_num=pl.when(whole).then(1).otherwise("factor_num"),
-            factor_den=pl.when(whole).then(1).otherwise("factor_den"),
-        )
+    num, den = (
+        pl.when(metered).then(pl.coalesce(f"usage_{name}", name)).otherwise(name)
+        for name in factors
+    )
+    joined = joined.with_columns(factor_num=num, factor_den=den)
+    # What was billed for no time at all has no day.
+    by_day = pl.lit(policy.usage == "per_day") & (pl.col("seconds") > 0)
     return joined.with_columns(
-        charge_num=pl.when(metered).then("charge_num"),
-        charge_den=pl.when(metered).then("charge_den"),
+        charge_num=pl.when(metered).then(
+            pl.when(by_day)
+            .then(pl.col("charge_num") * MONTH_SECONDS * pl.col("factor_den"))
+            .otherwise("charge_num")
+        ),
+        charge_den=pl.when(metered & pl.col("charge_num").is_not_null()).then(
+            pl.when(by_day).then(pl.col("seconds") * pl.col("factor_num")).otherwise(1)
+        ),
         discounts=pl.when(metered & pl.col("usage_discounts").is_not_null())
         .then("usage_discounts")
         .otherwise("discounts"),
         net_num=pl.coalesce("net_num", "usage_net_num", 1),
         net_den=pl.coalesce("net_den", "usage_net_den", 1),
-    ).drop("usage_discounts", "usage_net_num", "usage_net_den")
+    ).drop("seconds", "^usage_(discounts|net_num|net_den|factor_num|factor_den)$")
 
 
 def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
@@ -119,7 +129,7 @@ def valued(book: Book, rows: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     shares an amount off with others is as sure as the least sure item of its subscription, counting or not.
     """
     counting = rows.filter(policy.counts(pl.col("at"))).collect().with_row_index(ROW)
-    charged = with_usage(counting, book.usage_charge, policy)
+    charged = with_usage(counting, book, policy)
     prices = with_list(charged.lazy().select(ROW, *LISTED_BY), book.price)
     listed = _beside(charged, prices.select(ROW, "list_num", "list_den"))
     stepped = _beside(listed, with_steps(listed.lazy(), book.coupon, policy, ROW)).lazy()

@@ -15,7 +15,7 @@ from pipeline.billing.evidence import grade_of
 from pipeline.months import Calendar, add_months
 from pipeline.mrr.book import Book
 from pipeline.mrr.components import components, item_movements
-from pipeline.mrr.ends import Ends, Sides, placed
+from pipeline.mrr.ends import Ends, at_rate, placed
 from pipeline.mrr.pairing import CELL
 from pipeline.mrr.past import with_past
 from pipeline.mrr.policy import Policy
@@ -118,45 +118,57 @@ def _classified(accounts: pl.DataFrame, came: pl.LazyFrame, policy: Policy) -> p
     )
 
 
-def _churn_kinds(
-    valued: Valued, sides: Sides, classified: pl.DataFrame, cases: pl.DataFrame
-) -> pl.LazyFrame:
-    """Why each churned account left: the largest item among the last to end."""
-    found = classified.filter(pl.col("movement") == "churn").select(CELL, "case")
-    closed = cases.get_column("closing_at").gather(found.get_column("case"))
-    churned = found.lazy().select(CELL, closing_at=closed)
+def _churn_kinds(valued: Valued, classified: pl.DataFrame, cases: pl.DataFrame) -> pl.LazyFrame:
+    """Why each churned account left: the largest item among the last to end, of all that counted since the opening."""
+    found = classified.filter(pl.col("movement") == "churn").select(CELL, "account", "case")
+    of_case = cases.select("month", "opening_at", "closing_at")[found.get_column("case")]
+    churned = pl.concat([found.drop("case"), of_case], how="horizontal").lazy()
+    item, until = "subscription_item_id", pl.col("valid_to")
     gone = (
-        sides.opening.lazy()
-        .join(churned, on=CELL)
-        .select(CELL, "span", "value", "closing_at")
-        .join(valued.spans.lazy().select("span", "subscription_item_id"), on="span")
-    )
-    spans = valued.book.item_timeline.select(
-        "subscription_item_id",
-        "valid_from",
-        "valid_to",
-        "status",
-        "collection_paused",
-        "cancel_reason",
-    )
-    last = (
-        gone.join(spans, on="subscription_item_id")
-        .filter(pl.col("valid_from") < pl.col("closing_at"))
-        .sort(CELL, "subscription_item_id", "valid_from")
-        .group_by(CELL, "subscription_item_id", maintain_order=True)
+        valued.spans.lazy()
+        .select("account", item, "currency", "mrr_native", "valid_from", "valid_to")
+        .join(churned, on="account")
+        .filter(
+            pl.col("valid_from") < pl.col("closing_at"),
+            until.is_null() | (until >= pl.col("opening_at")),
+        )
+        .sort(CELL, item, "valid_from")
+        .group_by(CELL, item, maintain_order=True)
         .last()
-        .with_columns(
-            ended=pl.when(pl.col("valid_to") < pl.col("closing_at"))
-            .then("valid_to")
-            .otherwise("valid_from")
+        .join(
+            valued.book.fx_rate.select("month", "currency", "rate"),
+            on=["month", "currency"],
+            how="left",
+        )
+        .select(
+            CELL,
+            item,
+            "closing_at",
+            ended=pl.min_horizontal(until, "closing_at"),
+            value=at_rate(),
         )
     )
+    last = (
+        gone.join(
+            valued.book.item_timeline.select(
+                item, "valid_from", "valid_to", "status", "collection_paused", "cancel_reason"
+            ),
+            on=item,
+        )
+        .filter(pl.col("valid_from") < pl.col("closing_at"))
+        .sort(CELL, item, "valid_from")
+        .group_by(CELL, item, maintain_order=True)
+        .last()
+    )
     reason = pl.col("cancel_reason")
-    running = pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("closing_at"))
+    # There, but it does not count any more.
+    idle = (pl.col("ended") < pl.col("closing_at")) & (
+        until.is_null() | (until >= pl.col("closing_at"))
+    )
     kind = (
-        pl.when(running & (pl.col("collection_paused") | (pl.col("status") == "paused")))
+        pl.when(idle & (pl.col("collection_paused") | (pl.col("status") == "paused")))
         .then(pl.lit("paused"))
-        .when(running & (pl.col("status") == "unpaid"))
+        .when(idle & pl.col("status").is_in(["unpaid", "past_due"]))
         .then(pl.lit("involuntary"))
         .when(reason.is_in(["payment_failed", "payment_disputed"]))
         .then(pl.lit("involuntary"))
@@ -215,7 +227,7 @@ def _of_window(
     changed = classified.filter("changed").get_column(CELL)
     cells = ends.size * cases.height
     sides = ends.sides(cases, placed(cells, changed, changed.is_not_null(), fill=False))
-    kinds = _churn_kinds(valued, sides, classified, cases)
+    kinds = _churn_kinds(valued, classified, cases)
     graded = _graded(
         valued, cases, classified.lazy().join(kinds, on=CELL, how="left", maintain_order="left")
     )

@@ -115,6 +115,36 @@ def test_customers_that_are_no_longer_excluded_make_every_month_due(worked: Desk
     assert _figures(worked).drop("version").equals(before.drop("version"))
 
 
+def test_another_e_mail_that_leaves_a_customer_out_makes_its_months_due(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who is left out is so in every month; a customer whose e-mail changes back is in all of them again."""
+    company = Company(seed=6, customers=15, months=5, end=NOW)
+    company.advance(NOW)
+    path = desk.folder / "pipeline.toml"
+    path.write_text(f'{path.read_text()}[exclude]\nemail_domains = ["ours.example"]\n')
+    with SandboxServer(company) as services:
+        moving = Desk(desk.folder, services, monkeypatch, capfd)
+        _told(moving, "run")
+        before = _figures(moving)
+        place = Place(moving.settings)
+        paying = place.lake.scan(schemas.MRR_SNAPSHOT).filter(pl.col("mrr") > 0)
+        month, who = paying.select("month", "customer_id").sort(pl.all()).collect().row(0)
+        place.close()
+        first = f"{month:%Y-%m}"
+        obj = company.books.objects["customer"][who]
+        for email in ("qa@ours.example", obj["email"]):
+            company.books.change("customer.updated", obj, email=email)
+            services.advance(company.now + timedelta(minutes=1))
+            moving.environment = dict(services.environment())
+            assert _told(moving, "run")["months"][0] == first
+            same = _figures(moving).drop("version").equals(before.drop("version"))
+            assert same == (email != "qa@ours.example")
+    restated = moving.published("restatement")
+    assert set(restated.get_column("cause")) == {"evidence"}
+    assert any(who in each for each in restated.get_column("evidence"))
+
+
 def test_a_backfill_changes_no_figure_and_alerts_nobody(worked: Desk) -> None:
     before = _figures(worked)
     sent = worked.messages

@@ -163,7 +163,7 @@ def test_an_amount_off_an_item_shows_on_its_line_whatever_others_cost(others: in
     assert (row["mrr_native"], row["evidence"]) == (50_000, "exact")
 
 
-def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
+def test_usage_of_no_time_leaves_the_next_period_its_own_discounts() -> None:
     """A new anchor bills March's usage of no second at all; the whole of March, with the same start, a month later."""
     calls = item("si_calls", "calls", None)
     history = History([price("calls", 100, "prod_c", usage=True)]).states(
@@ -185,4 +185,4 @@ def test_usage_of_no_time_has_the_discounts_of_its_own_line() -> None:
     billed(history, (MARCH, bills[0][1]), (APRIL, bills[1][1]))
     charges = history.folded().usage_charge.sort("period_end")
     given = [[each["discount_id"] for each in ids] for ids in charges["discounts"]]
-    assert given == [["di_half"], ["di_fifth"]]
+    assert given == [["di_fifth"]], "nothing billed for no time is no service period"

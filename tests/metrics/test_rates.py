@@ -1,10 +1,17 @@
 """The worked examples of rates that users already know, and figures at their edges."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 
+from pipeline import mrr
 from pipeline.config import Benchmarks, Dimensions, Target
 from pipeline.metrics import MetricsSpec, Moves, expansion
+from pipeline.schemas import ACCOUNT
+from tests.history.stripe_json import CALENDAR, History, item, price, state
 from tests.metrics.item_books import NO_RATES, Book, one_account_each
+
+BEGUN, MID_MARCH = datetime(2026, 1, 1, 1, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC)
 
 
 def metrics_of(book: Book, spec: MetricsSpec | None = None):
@@ -176,3 +183,29 @@ def test_default_benchmarks_are_those_that_users_know() -> None:
         "healthy",
         "low",
     ]
+
+
+@pytest.mark.parametrize("window", [1, 2])
+def test_a_member_that_loses_more_than_it_had_has_no_annualised_rate(window: int) -> None:
+    """An item of $100 comes to product B at $40, while its account grows: B's expansion is -$60 over its own $10."""
+    prices = {
+        "p_a": ("prod_a", 10_000),
+        "p_b": ("prod_b", 4_000),
+        "p_c": ("prod_c", 10_000),
+        "p_d": ("prod_b", 1_000),
+    }
+    history = History([price(name, cents, product) for name, (product, cents) in prices.items()])
+    moving, growing = item("si", "p_a"), item("si_c", "p_c")
+    history.states(
+        (BEGUN, state(moving, growing)),
+        (MID_MARCH, state(item("si", "p_b"), item("si_c", "p_c", 2))),
+    ).states((BEGUN, state(item("si_d", "p_d"))), customer="b", name="")
+    book, months = history.mrr_book(), [date(2026, 3, 1)]
+    moved = mrr.movements(book, CALENDAR, months, mrr.Policy(), (window,))
+    snapshot = mrr.snapshot(book, CALENDAR, months, mrr.Policy())
+    moves = Moves(
+        snapshot, *(each.lazy() for each in (moved.movement, moved.item_movement, moved.component))
+    )
+    found = expansion(moves, book.fx_rate, ACCOUNT.empty().lazy(), MetricsSpec()).expansion_metrics
+    row = found.filter(dimension="plan", member="prod_b").row(0, named=True)
+    assert (row["expansion_rate"], row["expansion_rate_annualised"]) == (-6.0, None)

@@ -83,6 +83,11 @@ class ItemLedger:
     nets: list[tuple[int, Fraction | None]] = field(default_factory=list)
     """The share of the price that inclusive tax leaves; None: that of each usage bill."""
 
+    @property
+    def used(self) -> list[Usage]:
+        """The usage of service periods, by their end; nothing that is billed for no time at all is none."""
+        return [each for each in self.usages if each.start < each.end or each.cents]
+
     def record(self, at: int, state: ItemState | None) -> None:
         """The state from `at` on; the last word within one second holds."""
         if self.states and self.states[-1][0] == at:

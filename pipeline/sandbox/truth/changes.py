@@ -52,14 +52,14 @@ class Changes:
 
     def _of_kind(self, ledger: ItemLedger, kind: str) -> Iterator[int]:
         if kind == "usage":
-            yield from (usage.end - 1 for usage in ledger.usages)
+            yield from (usage.end - 1 for usage in ledger.used)
         elif kind == "seat":
             yield from self._where(ledger, lambda state: state.quantity)
         elif kind in PRICED:
             yield from self._where(ledger, lambda state: state.price)
 
     def _any(self, ledger: ItemLedger) -> Iterator[int]:
-        yield from (usage.end - 1 for usage in ledger.usages)
+        yield from (usage.end - 1 for usage in ledger.used)
         before: Hashable = None
         for at, state in ledger.states:
             now = (state.price, state.quantity) if state is not None and counts(state) else None

@@ -129,14 +129,15 @@ class History:
         period = ledger.periods[bisect_left(ledger.periods, bound, key=lambda p: p.start) - 1]
         own, above = period.item_discounts, period.discounts
         if price.metered:
-            index = bisect_right(ledger.usages, bound, key=lambda usage: usage.end) - 1
+            used = ledger.used
+            index = bisect_right(used, bound, key=lambda usage: usage.end) - 1
             cents = 0
             if index >= 0:
-                usage = ledger.usages[index]
+                usage = used[index]
                 cents, own, above = usage.cents, usage.item_discounts, usage.discounts
                 net = usage.net if net is None else net
-            elif ledger.usages and ledger.usages[0].start < bound:  # billed later
-                own, above = ledger.usages[0].item_discounts, ledger.usages[0].discounts
+            elif used and used[0].start < bound:  # billed later
+                own, above = used[0].item_discounts, used[0].discounts
         exact = list_micros(price, ledger.currency, state.quantity, cents)
         return _Draft(
             ledger, price, state, cents, exact, self._recurring(own, price),
@@ -203,7 +204,7 @@ class History:
             found |= {start for start, _ in ledger.states}
             found |= {start for start, _ in ledger.nets}
             found |= {period.start for period in ledger.periods}
-            found |= {usage.end for usage in ledger.usages}
+            found |= {usage.end for usage in ledger.used}
             for price in {state.price for _, state in ledger.states if state is not None}:
                 found |= {until for until, *_ in self.prices[price].earlier}
         return found
@@ -214,7 +215,7 @@ class History:
         for ledger in ledgers:
             bounds |= {start + 1 for start, _ in ledger.states}
             bounds |= {period.start + 1 for period in ledger.periods}
-            bounds |= {usage.end for usage in ledger.usages}
+            bounds |= {usage.end for usage in ledger.used}
             for price in {state.price for _, state in ledger.states if state is not None}:
                 bounds |= {until + 1 for until, *_ in self.prices[price].earlier}
         for bound in sorted(bounds):
