@@ -16,9 +16,10 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
 
     One row per (subscription_item_id, period_start): shown (discount ids in order; null: none), early (the first point
     shows the item and is no later than the start, or the item began with it, so nothing can have changed before),
-    at_once (those of `shown` that were given in the very second in which the period begins, but not with the item:
-    before or after it?), moved (in that second others were taken away, or their order changed; what is over by then as
-    it announced, or is used up by the period's own invoice, was not), moved_on_item (so did the item's own).
+    at_once (those of `shown` that were given in the very second in which the period begins, before or after it? But
+    what an item comes with by the only event of its second), moved (in that second others were taken away, or their
+    order changed; what is over by then as it announced, or is used up by the period's own invoice, was not),
+    moved_on_item (so did the item's own).
     """
     item = "subscription_item_id"
     followed = (
@@ -27,7 +28,16 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         & (pl.col("evidence").shift(1) == "exact")
     )
     born = pl.col("item_created") >= pl.col("valid_from")
-    needed = (*PERIOD, "kind", "item_created", "valid_from", "valid_to", "evidence", "foreseen")
+    needed = (
+        *PERIOD,
+        "kind",
+        "item_created",
+        "valid_from",
+        "valid_to",
+        "evidence",
+        "foreseen",
+        "several",
+    )
     lists = ("item_discounts", "subscription_discounts")
     # Most rows show no discount: lists are slow.
     holds = (
@@ -61,7 +71,11 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
             & pl.col("foreseen").not_()
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
-        .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
+        .with_columns(
+            with_item=(
+                (pl.col("item_created") >= pl.col("begun")) & pl.col("several").not_()
+            ).fill_null(value=False)
+        )
         .collect()
         .lazy()
     )
@@ -76,15 +90,15 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     announced = (pl.col("announced_end") <= pl.col("begun")).fill_null(value=False)
     lasting = (announced | pl.col("used_up")).fill_null(value=False).not_()
     taken = (pl.col("end") == pl.col("begun")).fill_null(value=False) & lasting
-    at_once = (pl.col("start") == pl.col("begun")) & pl.col("first").not_()
+    at_once = (pl.col("start") == pl.col("begun")) & pl.col("with_item").not_()
 
     def of(name: str, which: pl.Expr) -> pl.Expr:
         """The ids of a list of which something holds."""
         return pl.col("discount_id").filter((pl.col("list") == name) & which)
 
-    now = first.select("place", "begun", "first").join(holds.drop("valid_to"), on="place")
+    now = first.select("place", "begun", "with_item").join(holds.drop("valid_to"), on="place")
     before = (
-        first.select("place", "begun", "first", "earlier", "valid_from")
+        first.select("place", "begun", "with_item", "earlier", "valid_from")
         .join(
             holds, left_on=["earlier", "valid_from"], right_on=["place", "valid_to"],
             maintain_order="left",
@@ -93,7 +107,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     )  # fmt: skip
     listed = (
         pl.concat(
-            frame.select("place", "begun", "first", discount_id=name, list=pl.lit(name))
+            frame.select("place", "begun", "with_item", discount_id=name, list=pl.lit(name))
             for frame, name in ((now, lists[0]), (now, lists[1]), (before, "before"))
         )
         .explode("discount_id", empty_as_null=False, keep_nulls=False)

@@ -105,7 +105,8 @@ def points(
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
     and the state after is the one that no other of them starts from; where one is passed twice, the one that more of
     them start from, or reach. If they come back to where they began, that is the state of before, or if that is not
-    known, or events are missing since, of after. A listing at the same instant comes last.
+    known, or events are missing since, of after. A listing at the same instant comes last. `several` says that there
+    are more than one at that instant.
 
     Args:
         observed: subscriptions without their lists (`apart`).
@@ -199,8 +200,13 @@ def points(
     )
 
     def side(which: pl.Expr, chosen: pl.LazyFrame) -> pl.LazyFrame:
-        numbers = [each.select("row") for each in (alone.filter(which).filter(new), chosen)]
-        return named(pl.concat(numbers)).drop("row")
+        found = (alone.filter(which).filter(new), chosen)
+        numbers = [
+            each.select("row", several=pl.lit(among))
+            for each, among in zip(found, (False, True), strict=True)
+        ]
+        rows = pl.concat(numbers).collect()
+        return named(rows.lazy()).drop("row").with_columns(rows.get_column("several"))
 
     return side(before_side, first), side(after_side, last)
 

@@ -138,3 +138,32 @@ def about(
         "id": f"evt_discount_{number}", "object": "event", "type": f"customer.discount.{kind}",
         "created": int(GIVEN.timestamp()), "data": data,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("own", "apart", "grade"),
+    [
+        (False, True, "bounded"),
+        (False, False, "exact"),
+        (True, True, "bounded"),
+        (True, False, "exact"),
+    ],
+)
+def test_a_discount_of_the_second_in_which_its_item_comes(
+    own: bool, apart: bool, grade: str
+) -> None:
+    """In one event the item came with it; in two it may have come before, and its first period has none."""
+    day = MARCH.replace(day=20)
+    more, given = item("si_more", "plan"), ["di_half"]
+    under = item("si_more", "plan", 1, *given) if own else more
+    above = [] if own else given
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))),
+        *([(day, state(item("si", "plan"), more))] if apart else []),
+        (day, state(item("si", "plan"), under, discounts=above)),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    whose = {"subscription_item": "si_more"} if own else {}
+    history.records("discount", discount("di_half", "HALF", day, **whose))
+    row = history.snapshot(MARCH.date().replace(day=1))["si_more"]
+    assert (row["discount_mrr"], row["evidence"]) == (50_000_000, grade)
