@@ -26,6 +26,8 @@ def conclude(
         run: the run.
         into: what has been concluded so far.
         held: the figures are not to be trusted: evaluations are made, states wait for a better night.
+
+    A verdict that is another one than before, of which nobody is told now, is `suppressed`: it is told once it can be.
     """
     before = member.before
     fresh = State.fresh(member.rule, member.name, run.now)
@@ -33,14 +35,17 @@ def conclude(
     steps = _steps(member, months, start.last_month)
     restated = [] if member.seeding else _restated(member)
     shown = steps or _steps(member, months[-1:], None)
-    if held:
-        shown = [replace(step, guard="suppressed") for step in shown]
+    if held or not run.notify:
+        shown = [
+            replace(step, guard="suppressed") if held or not _known(member, step) else step
+            for step in shown
+        ]
     told = {step.month for step in shown}
     into.evaluations += [_evaluation(member, step) for step in shown]
     if held or not run.notify:
         return
     into.evaluations += [
-        _evaluation(member, Step(seen.month, seen, None))
+        _evaluation(member, Step(seen.month, seen, "suppressed" if member.silenced else None))
         for seen in restated
         if seen.month not in told
     ]
@@ -49,7 +54,7 @@ def conclude(
         after = seed(member, after, months[-1], into, run)
     else:
         into.events += [event_row(each) for each in transitions]
-        speak(member, start, after, transitions, into, run)
+        after = speak(member, start, after, transitions, into, run)
         correct(member, start, restated, into, run)
     if before is None or after != before:
         into.states.append(after)
@@ -62,6 +67,12 @@ def _steps(member: Member, months: Sequence[date], after: date | None) -> list[S
         new = [month for month in new if month >= min(member.seen)]
     silenced = months[-1] if member.silenced else None
     return [member.step(month, silenced) for month in new]
+
+
+def _known(member: Member, step: Step) -> bool:
+    """Whether the month was judged so before, in this version."""
+    seen = step.seen
+    return seen is not None and member.judged.get(step.month) == (seen.version, seen.breach)
 
 
 def _restated(member: Member) -> list[Observation]:

@@ -13,7 +13,7 @@ from pipeline.alerts.kinds import MONTHLY, judge
 from pipeline.alerts.machine import State, advance
 from pipeline.alerts.members import Known, Member
 from pipeline.alerts.observations import Beside
-from pipeline.alerts.rules import fingerprint
+from pipeline.alerts.rules import fingerprint, rule_hash
 from pipeline.config import AlertRule
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,7 +43,8 @@ def members_of(
         if rule.kind not in MONTHLY:
             continue
         observed = judge(rule, metrics, beside)
-        for name in sorted(observed.keys() | _watched(rule, states)):
+        watched = _watched(rule, states)
+        for name in sorted(observed.keys() | watched.keys()):
             key = fingerprint(rule, name)
             members.append(
                 Member(
@@ -54,14 +55,16 @@ def members_of(
                     judged=judged.get(key, {}),
                     silenced=silenced(past.silences, rule, name, now),
                     acknowledged=past.acknowledged,
+                    ruled=rule_hash(rule) in watched.values(),
                 )
             )
     return _inhibited(members, sorted(metrics["month"].unique()))
 
 
-def _watched(rule: AlertRule, states: Mapping[str, State]) -> set[str]:
+def _watched(rule: AlertRule, states: Mapping[str, State]) -> dict[str, str]:
+    """The members that the rule has a state of, with how it judged them."""
     return {
-        state.member
+        state.member: state.rule_hash
         for state in states.values()
         if (state.rule_id, state.dimension) == (rule.id, rule.dimension)
     }

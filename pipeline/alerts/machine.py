@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.alerts.observations import Guard, Observation
 from pipeline.alerts.rules import fingerprint, rule_hash
 from pipeline.config import AlertRule
+from pipeline.months import add_months
 
 OK, PENDING, FIRING, RECOVERING = "ok", "pending", "firing", "recovering"
 SUPPRESSED = "suppressed"
@@ -86,11 +87,19 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A closed month as the machine sees it; `guard` says why nothing is concluded from it."""
+    """A closed month as the machine sees it.
+
+    Attributes:
+        month: which.
+        seen: its observation.
+        guard: why nothing is concluded from it.
+        in_a_row: how many months up to this one breach, as they stand now: one may have been corrected.
+    """
 
     month: date
     seen: Observation | None
     guard: Guard | None
+    in_a_row: int = 1
 
 
 def advance(state: State, rule: AlertRule, steps: Sequence[Step]) -> tuple[State, list[Transition]]:
@@ -124,13 +133,15 @@ def _next(state: State, rule: AlertRule, step: Step) -> tuple[State, str]:
 
 
 def _breached(state: State, known: State, rule: AlertRule, step: Step) -> tuple[State, str]:
-    if state.open or state.state == PENDING:
-        first = state.first_breach or step.month
-    else:
-        first = step.month
-        episode = f"{state.fingerprint}|{step.month.isoformat()}"
+    begun = add_months(step.month, 1 - step.in_a_row)
+    first = state.first_breach or step.month
+    if not state.open and (state.state != PENDING or first < begun):
+        first = begun if state.state == PENDING else step.month
+        episode = f"{state.fingerprint}|{first.isoformat()}"
         known = replace(known, episode_id=episode, slack_channel=None, slack_ts=None)
-    months = (step.month.year - first.year) * 12 + step.month.month - first.month + 1
+    months = step.in_a_row
+    if state.open:
+        months = (step.month.year - first.year) * 12 + step.month.month - first.month + 1
     if state.open or months >= rule.periods:
         reason = f"The rule's condition holds, {_months(months)} since it began."
         return _to(known, FIRING, step.month, kept=True), reason

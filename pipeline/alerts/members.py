@@ -14,6 +14,7 @@ from pipeline.alerts.machine import State, Step
 from pipeline.alerts.observations import Guard, Observation
 from pipeline.alerts.rules import fingerprint, rule_hash
 from pipeline.config import AlertRule
+from pipeline.months import add_months
 from pipeline.schemas import ALERT_EVALUATION, ALERT_STATE, SILENCE
 
 Versions = Mapping[date, tuple[int, bool]]
@@ -71,6 +72,7 @@ class Member:
         silenced: a silence is in force now.
         inhibited: months in which a rule on the total speaks for its members.
         acknowledged: episodes that somebody has taken on.
+        ruled: the rule has judged other members before, as it judges now.
     """
 
     rule: AlertRule
@@ -81,6 +83,7 @@ class Member:
     silenced: bool
     inhibited: frozenset[date] = frozenset()
     acknowledged: frozenset[str] = frozenset()
+    ruled: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -89,8 +92,10 @@ class Member:
 
     @property
     def seeding(self) -> bool:
-        """It is evaluated for the first time, or its rule judges otherwise than before."""
-        return self.before is None or self.before.rule_hash != rule_hash(self.rule)
+        """Its rule is evaluated for the first time, or judges otherwise than before."""
+        if self.before is None:
+            return not self.ruled
+        return self.before.rule_hash != rule_hash(self.rule)
 
     def guard(self, month: date, silenced: date | None = None) -> Guard | None:
         """Why nothing is concluded from `month`; `silenced` is the month that a silence is for."""
@@ -105,7 +110,14 @@ class Member:
 
     def step(self, month: date, silenced: date | None = None) -> Step:
         """The month as the state machine sees it."""
-        return Step(month, self.seen.get(month), self.guard(month, silenced))
+        return Step(month, self.seen.get(month), self.guard(month, silenced), self._in_a_row(month))
+
+    def _in_a_row(self, last: date) -> int:
+        """How many months up to `last` breach, one after another, as their figures stand now."""
+        count = 0
+        while (seen := self.seen.get(add_months(last, -count))) and seen.breach and not seen.guard:
+            count += 1
+        return count
 
 
 @dataclass(slots=True)

@@ -51,9 +51,10 @@ def seed(member: Member, after: State, month: date, into: Concluded, run: Run) -
             slack_channel=before.slack_channel,
             slack_ts=before.slack_ts,
         )
-    if after.state != SUPPRESSED:
-        into.baseline.append(finding_of(member, after, after.episode_id, month))
-    return after
+    if after.state == SUPPRESSED:
+        return after
+    into.baseline.append(finding_of(member, after, after.episode_id, month))
+    return replace(after, slack_channel=run.channel)
 
 
 def speak(
@@ -63,26 +64,28 @@ def speak(
     transitions: Sequence[Transition],
     into: Concluded,
     run: Run,
-) -> None:
-    """What the new months, taken together, have to say."""
+) -> State:
+    """What the new months, taken together, have to say; the state knows the channel once its episode is told."""
     if after.last_month is None or after.last_month == start.last_month:
-        return
+        return after
     reason = transitions[-1].reason if transitions else ""
-    untold = start.state == SUPPRESSED and start.slack_ts is None
+    untold = start.state == SUPPRESSED and start.slack_channel is None
     ended = start.open and after.episode_id != start.episode_id
     if ended and not untold and not member.silenced:
         into.others.append(
             single("resolved", _ended(member, start, after, transitions), run.channel)
         )
     if after.state not in {FIRING, RECOVERING}:
-        return
+        return after
     finding = finding_of(member, after, after.episode_id, after.last_month, reason)
     if untold or not start.open or after.episode_id != start.episode_id:
         into.fired.append(finding)
-    elif _escalated(member, start, finding):
+        return replace(after, slack_channel=member.rule.channel or run.channel)
+    if _escalated(member, start, finding):
         into.others.append(single("escalated", finding, run.channel))
     elif after.episode_id not in member.acknowledged:
         into.others.append(single("reminder", finding, run.channel))
+    return after
 
 
 def _ended(

@@ -6,7 +6,7 @@ Belongs here: what a column means. All of it is text; the past is what the night
 import polars as pl
 
 from pipeline.config import ACCOUNT_COLUMNS, DEAL_COLUMNS
-from pipeline.crm.protocol import Fields, Told, versions
+from pipeline.crm.protocol import Fields, Told, on_day, versions
 from pipeline.money import MICRO
 from pipeline.schemas.told import (
     DIMENSIONS,
@@ -19,7 +19,6 @@ from pipeline.schemas.told import (
 
 DEAL_FIELDS = ("amount", "closed", "owner", "type")
 """What a deal's past is kept of, beside its stage."""
-NOON = pl.duration(hours=12)
 
 
 class Files:
@@ -46,10 +45,10 @@ class Files:
 
 
 def day_or_instant(written: pl.Expr) -> pl.Expr:
-    """`2026-03-01T09:30:00Z` as it is, `2026-03-01` as noon in UTC: so it is that day in most zones."""
-    day = written.str.to_datetime("%Y-%m-%d", time_unit="us", strict=False) + NOON
+    """`2026-03-01T09:30:00Z` as it is, `2026-03-01` as an instant `on_day`."""
+    day = written.str.to_date("%Y-%m-%d", strict=False)
     whole = written.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    return pl.coalesce(whole, day.dt.replace_time_zone("UTC"))
+    return pl.coalesce(whole, on_day(day))
 
 
 def _read(raw: pl.LazyFrame, stream: str, names: tuple[str, ...]) -> pl.LazyFrame:

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.crm import salesforce_past as past
 from pipeline.crm.protocol import Fields, Told, latest, versions
-from pipeline.crm.salesforce_reading import day_noon, decoded, instant, micro, share, yes
+from pipeline.crm.salesforce_reading import day, decoded, instant, micro, share, yes
 from pipeline.schemas.told import (
     TOLD_ACCOUNT,
     TOLD_ACCOUNT_CHANGE,
@@ -131,7 +131,7 @@ def _followed(into: pl.DataFrame) -> pl.DataFrame:
 
 
 def users(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Users, departed ones too: `OwnerId, owner`; `Name <e-mail>` where two share a name."""
+    """Users, departed ones too: `OwnerId, owner`; where two share a name `Name <e-mail>`, the id where none is read."""
     shared = pl.len().over("Name") > 1
     return (
         past.kept(raw, "user")
@@ -139,8 +139,8 @@ def users(raw: pl.LazyFrame) -> pl.LazyFrame:
         .unnest("decoded")
         .select(
             OwnerId="id",
-            owner=pl.when(shared & pl.col("Email").is_not_null())
-            .then(pl.format("{} <{}>", "Name", "Email"))
+            owner=pl.when(shared)
+            .then(pl.format("{} <{}>", "Name", pl.coalesce("Email", "id")))
             .otherwise("Name"),
         )
     )
@@ -187,7 +187,7 @@ def deals(raw: pl.LazyFrame, stage: pl.LazyFrame) -> pl.LazyFrame:
             amount=micro(pl.col("Amount")),
             currency=pl.col("CurrencyIsoCode").str.to_lowercase(),
             created=instant(pl.col("CreatedDate")),
-            closed=day_noon(pl.col("CloseDate")),
+            closed=day(pl.col("CloseDate")),
             won=won,
             probability=pl.coalesce(won.cast(pl.Float64), share(pl.col("Probability"))),
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from pipeline.crm.protocol import versions
-from pipeline.crm.salesforce_reading import day_noon, decoded, has, instant, share, yes
+from pipeline.crm.salesforce_reading import day, decoded, has, instant, share, yes
 
 DEAL_FIELDS: Mapping[str, str] = {
     "StageName": "stage",
@@ -71,7 +71,7 @@ def deal_changes(
     )
     of_stage = pl.col("field") == "stage"
     of_day = pl.col("field") == "closed"
-    noon = day_noon(pl.col("value")).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    dated = day(pl.col("value")).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     sure = pl.when(pl.col("closes")).then(pl.col("wins").cast(pl.Float64))
     return (
         pl.concat([told, watched])
@@ -85,7 +85,7 @@ def deal_changes(
             value=pl.when(of_stage)
             .then(pl.coalesce("label", "value"))
             .when(of_day)
-            .then(noon)
+            .then(dated)
             .otherwise(_named()),
             closes=pl.when(of_stage).then("closes"),
             probability=pl.when(of_stage).then(pl.coalesce(sure, "probability")),

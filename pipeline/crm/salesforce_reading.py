@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipeline.crm.protocol import on_day
 from pipeline.money import MICRO
 
-NOON = pl.duration(hours=12)
 PERCENT = 100
 
 
@@ -37,10 +37,9 @@ def instant(written: pl.Expr) -> pl.Expr:
     return written.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
 
 
-def day_noon(written: pl.Expr) -> pl.Expr:
-    """Noon in UTC of a day: it falls on the same day in every zone from 11 hours behind to 11 hours ahead."""
-    day = written.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-    return (day + NOON).dt.replace_time_zone("UTC")
+def day(written: pl.Expr) -> pl.Expr:
+    """A date as an instant `on_day`."""
+    return on_day(written.str.to_date("%Y-%m-%d", strict=False))
 
 
 def micro(written: pl.Expr) -> pl.Expr:

@@ -4,6 +4,7 @@ Belongs here: tables. The published ones are made from `pipeline.schemas`; the l
 live, which generation of the timeline they belong to, who is syncing) is defined here.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -27,6 +28,9 @@ from pipeline.database.types import Exact, Instant
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
 )
+
+STAMPED = {("data_quality", "at"): lambda: datetime.now(UTC)}
+"""What is filled in as rows are written: PostgreSQL keeps no order of its own."""
 
 
 def _sql_type(column: schemas.Column) -> TypeEngine[Any]:
@@ -61,6 +65,7 @@ def _published(table: schemas.Table) -> Table:
                 _sql_type(column),
                 primary_key=column.name in keys,
                 nullable=column.name not in keys,
+                default=STAMPED.get((table.name, column.name)),
                 comment=column.doc,
             )
             for column in columns

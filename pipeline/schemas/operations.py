@@ -178,6 +178,10 @@ _QUALITY = (
     text("severity", "error, warning or info."),
     Column("figures", pl.String, "The figures behind it, as JSON.", kind="json"),
     Column("examples", pl.String, "Ids to look at, as JSON.", kind="json"),
+    instant(
+        "at",
+        "When it was noted, by the machine's clock; null for rows of versions that did not say it.",
+    ),
 )
 DATA_QUALITY = Table(
     name="data_quality",

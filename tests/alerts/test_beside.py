@@ -57,9 +57,9 @@ def night(warehouse: Engine, now: datetime = NOW) -> Stored:
     )
 
 
-def check(warehouse: Engine, *, passed: bool) -> None:
+def check(warehouse: Engine, *, passed: bool, **more: object) -> None:
     row = {"run_id": f"r{passed}", "check": "crm answered", "month": NOW.date().replace(day=1)}
-    row |= {"passed": passed, "severity": "info" if passed else "error"}
+    row |= {"passed": passed, "severity": "info" if passed else "error", **more}
     with warehouse.begin() as connection:
         connection.execute(
             insert(table_of(schemas.DATA_QUALITY)), [row | {"figures": "{}", "examples": "[]"}]
@@ -94,6 +94,19 @@ def test_a_failed_check_sends_one_operations_message_until_it_holds(warehouse: E
     night(warehouse, NOW + timedelta(days=1))
     kinds = [row["kind"] for row in rows(warehouse, schemas.SLACK_OUTBOX)]
     assert kinds == ["operations", "digest"]
+
+
+def test_the_latest_result_of_a_check_is_the_one_noted_last_wherever_its_row_lies(
+    warehouse: Engine,
+) -> None:
+    check(warehouse, passed=True)
+    (noted,) = rows(warehouse, schemas.DATA_QUALITY)
+    assert abs(datetime.now(UTC) - noted["at"]) < timedelta(minutes=1), "by itself"
+    before = noted["at"] - timedelta(hours=1)
+    check(warehouse, passed=False, at=before)
+    check(warehouse, passed=False, at=None, run_id="of an older version")
+    night(warehouse)
+    assert [row["kind"] for row in rows(warehouse, schemas.SLACK_OUTBOX)] == ["digest"]
 
 
 def test_a_sync_that_is_two_days_old_holds(warehouse: Engine) -> None:

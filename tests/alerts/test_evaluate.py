@@ -146,6 +146,89 @@ def test_a_restated_month_answers_in_its_thread_once() -> None:
     assert nights.night(figures) == []
 
 
+def _corrected(rates: list[float], place: int, rate: float) -> pl.DataFrame:
+    """The figures with those of one month in a second version."""
+    month = add_months(JANUARY, place)
+    better = metrics([rate], first=month, version=2)
+    return pl.concat([metrics(rates).filter(pl.col("month") != month), better])
+
+
+def test_a_backfill_of_the_latest_month_leaves_its_verdict_to_the_night() -> None:
+    nights = Nights()
+    nights.night(metrics([0.03]))
+    assert nights.night(metrics([0.03, 0.01])) == ["fired"]
+    assert nights.night(metrics([0.03, 0.01]), notify=False) == []
+    assert nights.evaluated["guard"].to_list()[-1] is None, "as the night judged it"
+    better = _corrected([0.03, 0.01], 1, 0.03)
+    for _ in range(2):
+        assert nights.night(better, notify=False) == []
+    assert nights.night(better) == ["restated"]
+    assert nights.night(better) == []
+
+
+def test_a_verdict_that_only_a_backfill_knew_is_not_corrected() -> None:
+    nights = Nights()
+    nights.night(metrics([0.03]))
+    assert nights.night(metrics([0.03, 0.01])) == ["fired"]
+    nights.night(metrics([0.03, 0.01, 0.01]), notify=False)
+    assert nights.night(_corrected([0.03, 0.01, 0.01], 2, 0.03)) == ["resolved"]
+
+
+def test_a_month_that_is_corrected_under_a_silence_is_told_afterwards() -> None:
+    nights = Nights()
+    for figures in ([0.03], [0.03, 0.01], [0.03, 0.01, 0.01]):
+        nights.night(metrics(figures))
+    row = dict.fromkeys(SILENCE.names) | {"silence_id": "s", "rule_id": "floor"}
+    until = NOW + timedelta(days=1)
+    nights.silences = pl.DataFrame([row | {"until": until}], schema=SILENCE.schema)
+    better = _corrected([0.03, 0.01, 0.01], 1, 0.03)
+    assert nights.night(better) == []
+    nights.silences = SILENCE.empty()
+    assert nights.night(better) == ["restated"]
+    assert nights.night(better) == []
+
+
+def test_a_month_that_was_corrected_counts_no_longer() -> None:
+    nights = Nights(rules=(TWICE,))
+    nights.night(metrics([0.03]))
+    nights.night(metrics([0.03, 0.01]))
+    assert nights.state == "pending"
+    better = _corrected([0.03, 0.01, 0.01], 1, 0.03)
+    assert nights.night(better) == []
+    assert (nights.state, nights.states["episode_id"][0]) == (
+        "pending",
+        "floor|total|all|2026-03-01",
+    )
+    assert nights.night(pl.concat([better, metrics([0.01], first=date(2026, 4, 1))])) == ["fired"]
+
+
+def test_a_silence_within_an_episode_is_no_end_of_it_whoever_delivers() -> None:
+    """A webhook gives its messages no place: the state does not know one."""
+    for last, kind in ((0.03, "resolved"), (0.01, "reminder")):
+        nights = Nights()
+        nights.night(metrics([0.03]))
+        assert nights.night(metrics([0.03, 0.01])) == ["fired"]
+        assert nights.states["slack_ts"].to_list() == [None]
+        row = dict.fromkeys(SILENCE.names) | {"silence_id": "s", "rule_id": "floor"}
+        until = NOW + timedelta(days=1)
+        nights.silences = pl.DataFrame([row | {"until": until}], schema=SILENCE.schema)
+        assert nights.night(metrics([0.03, 0.01, 0.01])) == []
+        nights.silences = SILENCE.empty()
+        assert nights.night(metrics([0.03, 0.01, 0.01, last])) == [kind]
+
+
+def test_a_member_that_is_new_to_a_rule_in_force_fires() -> None:
+    rule = AlertRule(id="own", kind="floor", threshold=0.02, dimension="owner", channel="#sales")
+    nights = Nights(rules=(rule,))
+    ann = metrics([0.03, 0.03, 0.03], dimension="owner", member="Ann")
+    nights.night(ann.head(1))
+    nights.night(ann.head(2))
+    bob = metrics([0.01], first=date(2026, 3, 1), dimension="owner", member="Bob")
+    (intent,) = nights.run(pl.concat([ann, bob])).intents
+    assert (intent.kind, intent.baseline, intent.channel) == ("fired", False, "#sales")
+    assert nights.events["episode_id"].to_list() == ["own|owner|Bob|2026-03-01"]
+
+
 def test_a_restated_month_of_no_episode_says_nothing() -> None:
     nights = Nights()
     nights.night(metrics([0.03, 0.03]))

@@ -110,7 +110,7 @@ def test_a_deal_is_resolved_to_account_owner_and_stage() -> None:
         "amount": 1_200_500_000,
         "currency": "eur",
         "created": datetime(2026, 1, 5, 10, tzinfo=UTC),
-        "closed": datetime(2026, 2, 1, 12, tzinfo=UTC),
+        "closed": datetime(2026, 2, 1, 10, tzinfo=UTC),
         "won": True,
         "probability": 1.0,
     }

@@ -211,7 +211,7 @@ def test_an_amount_that_is_no_number_is_none(written: str, micro: int | None) ->
     [
         ("2026-01-05T10:00:00.000Z", datetime(2026, 1, 5, 10, tzinfo=UTC)),
         ("2026-01-05T10:00:00Z", datetime(2026, 1, 5, 10, tzinfo=UTC)),
-        ("2026-01-05", datetime(2026, 1, 5, 12, tzinfo=UTC)),
+        ("2026-01-05", datetime(2026, 1, 5, 10, tzinfo=UTC)),
         ("1767607200000", datetime(2026, 1, 5, 10, tzinfo=UTC)),
         ("soon", None),
         ("", None),

@@ -62,7 +62,9 @@ def pull(server: SandboxServer, lake: Lake, now: datetime) -> None:
     """One sync of Stripe; of HubSpot, which is asked at its own pace, only the last."""
     sources: list[Source] = [StripeSource(STRIPE_KEY, server.stripe_url, requests_per_second=FAST)]
     if now == END:
-        hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config()))
+        hubspot = HubSpotSource(
+            HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config(), alone=True)
+        )
         sources.append(hubspot)
     sync(lake, lake.engine, sources, now, f"run-{now:%Y%m%d}")
 

@@ -88,7 +88,9 @@ def test_over_http_a_merged_company_is_its_survivor(seed: int, tmp_path: Path) -
         for now in (END - timedelta(days=120), END - timedelta(days=50), END):
             company.advance(now)
             pull(server, lake, now)
-            hubspot = HubSpotSource(HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config()))
+            hubspot = HubSpotSource(
+                HUBSPOT_KEY, server.hubspot_url, wanted=Wanted.of(Config(), alone=True)
+            )
             sync(lake, lake.engine, [hubspot], now, f"crm-{now:%Y%m%d}")
         raw = lake.scan(RAW_RECORD, lake.partitions(RAW_RECORD))
         customer = in_memory.fold(raw, lake.scan(COVERAGE)).customer.lazy()

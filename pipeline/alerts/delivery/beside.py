@@ -58,6 +58,8 @@ def _open(connection: Connection, dimensions: set[str], month: date) -> pl.DataF
 
 
 def _checks(connection: Connection, month: date) -> pl.DataFrame:
-    """The latest row of each check of the current month: run ids have no order, so the one stored last."""
+    """The latest row of each check of the current month: the one noted last."""
     rows = read(connection, DATA_QUALITY, table_of(DATA_QUALITY).c.month == month)
-    return rows.unique("check", keep="last", maintain_order=True)
+    return rows.sort("at", nulls_last=False, maintain_order=True).unique(
+        "check", keep="last", maintain_order=True
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.crm.protocol import latest, versions
+from pipeline.crm.protocol import latest, on_day, versions
 from pipeline.money import MICRO
 
 MERGED, OWNER = "hs_merged_object_ids", "hubspot_owner_id"
@@ -40,16 +40,14 @@ def listed(text: pl.Expr) -> pl.Expr:
 def instant(written: pl.Expr) -> pl.Expr:
     """An instant as HubSpot writes it, in UTC; null for other texts.
 
-    `2026-03-01T09:30:00.000Z`, milliseconds since 1970, or only a date: noon then, so that it is that day in almost
-    every time zone.
+    `2026-03-01T09:30:00.000Z`, milliseconds since 1970, or only a date: an instant `on_day` then.
     """
-    day = written.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-    noon = (day.cast(pl.Datetime("us")) + pl.duration(hours=12)).dt.replace_time_zone("UTC")
+    day = on_day(written.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False))
     whole = written.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     number = pl.when(written.str.contains(r"^\d{12,14}$")).then(written)
     milliseconds = pl.from_epoch(number.cast(pl.Int64, strict=False), time_unit="ms")
     since = milliseconds.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return pl.coalesce(whole, since, noon)
+    return pl.coalesce(whole, since, day)
 
 
 def micro(amount: pl.Expr) -> pl.Expr:

@@ -80,7 +80,7 @@ class HubSpotSource:
         return cls(
             key.get_secret_value() if key else None,
             settings.hubspot_api_base,
-            wanted=Wanted.of(settings.config),
+            wanted=Wanted.of(settings.config, alone=not settings.salesforce_connected),
             patience=patience,
         )
 

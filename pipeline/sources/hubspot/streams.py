@@ -61,11 +61,20 @@ class Wanted:
     keep_names: bool = True
 
     @classmethod
-    def of(cls, config: Config) -> Self:
-        """What `pipeline.toml` says; names that HubSpot cannot have are another CRM's."""
+    def of(cls, config: Config, *, alone: bool) -> Self:
+        """What `pipeline.toml` says.
+
+        Args:
+            config: the configuration.
+            alone: no other CRM has fields. Else a name that HubSpot cannot have is the other's.
+        """
+
+        def asked(name: str) -> bool:
+            return alone or OWN_NAME.fullmatch(name) is not None
+
         source = config.dimensions.segment.source
-        segment = source if source != "acv" and OWN_NAME.fullmatch(source) else None
-        ids = tuple(each for each in config.crm.stripe_id_fields if OWN_NAME.fullmatch(each))
+        segment = source if source != "acv" and asked(source) else None
+        ids = tuple(filter(asked, config.crm.stripe_id_fields))
         configured = set(ids) - set(Crm().stripe_id_fields)
         return cls(
             ids,
