@@ -184,14 +184,12 @@ def left_out_otherwise(
 
     Which customers are left out holds for all months.
     """
-    was = known.dimensions[CUSTOMER.name] if known else CUSTOMER.empty()
-    now = found.scan(CUSTOMER).collect()
-    both = was.join(now, on="customer_id", how="semi").get_column("customer_id")
-    out, still = (set(inputs.excluded(place, each.lazy())) for each in (was, now))
-    others = sorted((out ^ still) & set(both))
+    was = (known.dimensions[CUSTOMER.name] if known else CUSTOMER.empty()).lazy()
+    out, still = (set(inputs.excluded(place, each)) for each in (was, found.scan(CUSTOMER)))
+    others = was.filter(pl.col("customer_id").is_in(sorted(out ^ still))).select("customer_id")
     return (
         found.scan(ITEM_TIMELINE)
-        .filter(pl.col("customer_id").is_in(others))
+        .join(others, on="customer_id", how="semi")
         .group_by(proof="customer_id")
         .agg(at=pl.col("valid_from").min())
         .select("at", "proof")
