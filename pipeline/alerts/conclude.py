@@ -45,7 +45,9 @@ def conclude(
     if held or not run.notify:
         return
     into.evaluations += [
-        _evaluation(member, Step(seen.month, seen, "suppressed" if member.silenced else None))
+        _evaluation(
+            member, Step(seen.month, seen, "suppressed" if member.silenced and start.open else None)
+        )
         for seen in restated
         if seen.month not in told
     ]
@@ -53,7 +55,8 @@ def conclude(
     if member.seeding:
         after = seed(member, after, months[-1], into, run)
     else:
-        into.events += [event_row(each) for each in transitions]
+        # Of the past of a member that is new to the rule, what holds now is told.
+        into.events += [event_row(each) for each in transitions[None if before else -1 :]]
         after = speak(member, start, after, transitions, into, run)
         correct(member, start, restated, into, run)
     if before is None or after != before:

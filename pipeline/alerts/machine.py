@@ -70,6 +70,11 @@ class State:
         return held or self.state in {FIRING, RECOVERING}
 
     @property
+    def untold(self) -> bool:
+        """Whether nobody knows of its episode, which began under a silence."""
+        return self.state == SUPPRESSED and self.slack_channel is None
+
+    @property
     def first_breach(self) -> date | None:
         """The first month of the episode."""
         return date.fromisoformat(self.episode_id.rsplit("|", 1)[1]) if self.episode_id else None
@@ -133,15 +138,14 @@ def _next(state: State, rule: AlertRule, step: Step) -> tuple[State, str]:
 
 
 def _breached(state: State, known: State, rule: AlertRule, step: Step) -> tuple[State, str]:
-    begun = add_months(step.month, 1 - step.in_a_row)
-    first = state.first_breach or step.month
-    if not state.open and (state.state != PENDING or first < begun):
-        first = begun if state.state == PENDING else step.month
+    first = state.first_breach if state.open or state.state == PENDING else None
+    first = first or step.month
+    if not state.open:
+        first = max(first, add_months(step.month, 1 - step.in_a_row))
         episode = f"{state.fingerprint}|{first.isoformat()}"
-        known = replace(known, episode_id=episode, slack_channel=None, slack_ts=None)
-    months = step.in_a_row
-    if state.open:
-        months = (step.month.year - first.year) * 12 + step.month.month - first.month + 1
+        if episode != state.episode_id:
+            known = replace(known, episode_id=episode, slack_channel=None, slack_ts=None)
+    months = (step.month.year - first.year) * 12 + step.month.month - first.month + 1
     if state.open or months >= rule.periods:
         reason = f"The rule's condition holds, {_months(months)} since it began."
         return _to(known, FIRING, step.month, kept=True), reason

@@ -43,7 +43,7 @@ def seed(member: Member, after: State, month: date, into: Concluded, run: Run) -
             said = single("resolved", ended, run.channel)
             into.others.append(replace(said, key=f"{said.key}|{after.rule_hash}"))
         return after
-    if before is not None and before.open:
+    if before is not None and before.open and not before.untold:
         return replace(
             after,
             episode_id=before.episode_id,
@@ -69,23 +69,22 @@ def speak(
     if after.last_month is None or after.last_month == start.last_month:
         return after
     reason = transitions[-1].reason if transitions else ""
-    untold = start.state == SUPPRESSED and start.slack_channel is None
     ended = start.open and after.episode_id != start.episode_id
-    if ended and not untold and not member.silenced:
+    if ended and not start.untold and not member.silenced:
         into.others.append(
             single("resolved", _ended(member, start, after, transitions), run.channel)
         )
     if after.state not in {FIRING, RECOVERING}:
         return after
     finding = finding_of(member, after, after.episode_id, after.last_month, reason)
-    if untold or not start.open or after.episode_id != start.episode_id:
+    told = replace(after, slack_channel=after.slack_channel or member.rule.channel or run.channel)
+    if start.untold or not start.open or after.episode_id != start.episode_id:
         into.fired.append(finding)
-        return replace(after, slack_channel=member.rule.channel or run.channel)
-    if _escalated(member, start, finding):
+    elif _escalated(member, start, finding):
         into.others.append(single("escalated", finding, run.channel))
     elif after.episode_id not in member.acknowledged:
         into.others.append(single("reminder", finding, run.channel))
-    return after
+    return told
 
 
 def _ended(

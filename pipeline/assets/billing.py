@@ -58,9 +58,9 @@ def billing_assets() -> list[dg.AssetsDefinition]:
         lake, in_force = place.lake, night.fingerprint(place.settings.config)
         generation = lake.generation(night.TIMELINE)
         decoded = evidence.decode_new(lake)
-        known = folded.before(lake)
-        found = folded.write(lake, folded.fold(decoded, known))
-        changes = pl.concat([found.changes, left_out_otherwise(place, known, found)])
+        left_out = set(inputs.excluded(place, lake.scan(CUSTOMER)))
+        found = folded.write(lake, folded.fold(decoded, folded.before(lake)))
+        changes = pl.concat([found.changes, left_out_otherwise(place, left_out, found)])
         since = billing.since(changes)
         new_settings = night.settings_changed(place.engine, in_force)
         first = first_month(place, found) if since or new_settings else None
@@ -177,19 +177,22 @@ def readable(
     return result, checked.noted(result, run_id, calendar.current, figures, examples)
 
 
-def left_out_otherwise(
-    place: Place, known: billing.Before | None, found: folded.Written
-) -> pl.DataFrame:
+def left_out_otherwise(place: Place, before: set[str], found: folded.Written) -> pl.DataFrame:
     """`at, proof` of each customer whom another e-mail leaves out now, or lets in: since when they have items, and id.
 
     Which customers are left out holds for all months.
+
+    Args:
+        place: where.
+        before: the customers that were left out.
+        found: what is folded.
     """
-    was = (known.dimensions[CUSTOMER.name] if known else CUSTOMER.empty()).lazy()
-    out, still = (set(inputs.excluded(place, each)) for each in (was, found.scan(CUSTOMER)))
-    others = was.filter(pl.col("customer_id").is_in(sorted(out ^ still))).select("customer_id")
+    others = before ^ set(inputs.excluded(place, found.scan(CUSTOMER)))
+    if not others:
+        return found.changes.clear()
     return (
         found.scan(ITEM_TIMELINE)
-        .join(others, on="customer_id", how="semi")
+        .filter(pl.col("customer_id").is_in(sorted(others)))
         .group_by(proof="customer_id")
         .agg(at=pl.col("valid_from").min())
         .select("at", "proof")
@@ -199,10 +202,15 @@ def left_out_otherwise(
 
 
 def touched(place: Place, first: date | None, since: datetime | None) -> list[date]:
-    """The months, from the first one on, whose figures may differ because something is new from `since` on."""
+    """The months, from the first one on, whose figures may differ because something is new from `since` on.
+
+    The first one is `first`, or that of the history as it was.
+    """
     if since is None or first is None:
         return []
     calendar = place.calendar()
+    # Of customers who are left out now, months before the first one may have figures.
+    first = min(first, calendar.first_month or first)
     from_month = first
     if since > calendar.start(first):
         from_month = Calendar(now=since, timezone=calendar.timezone).current

@@ -17,8 +17,8 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     One row per (subscription_item_id, period_start): shown (discount ids in order; null: none), early (the first point
     shows the item and is no later than the start, or the item began with it, so nothing can have changed before),
     at_once (those of `shown` that were given in the very second in which the period begins, before or after it? But
-    what an item comes with by the only event of its second), moved (in that second others were taken away, or their
-    order changed; what is over by then as it announced, or is used up by the period's own invoice, was not),
+    what an item comes with, where all events of that second show it), moved (in that second others were taken away, or
+    their order changed; what is over by then as it announced, or is used up by the period's own invoice, was not),
     moved_on_item (so did the item's own).
     """
     item = "subscription_item_id"
@@ -36,7 +36,7 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         "valid_to",
         "evidence",
         "foreseen",
-        "several",
+        "switched",
     )
     lists = ("item_discounts", "subscription_discounts")
     # Most rows show no discount: lists are slow.
@@ -71,10 +71,10 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
             & pl.col("foreseen").not_()
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
+        .with_columns(born=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
         .with_columns(
-            with_item=(
-                (pl.col("item_created") >= pl.col("begun")) & pl.col("several").not_()
-            ).fill_null(value=False)
+            with_item=pl.col("born") & pl.col("switched").not_(),
+            changed=pl.col("born") & pl.col("switched"),
         )
         .collect()
         .lazy()
@@ -151,11 +151,17 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         )
     )
     return (
-        first.select("place", *PERIOD, "early")
+        first.select("place", *PERIOD, "early", "changed")
         .join(some, on="place", how="left")
-        .with_columns(pl.col("exchanged", "moved", "moved_on_item").fill_null(value=False))
+        .with_columns(
+            pl.col("exchanged").fill_null(value=False),
+            *(
+                pl.col(name).fill_null(value=False) | pl.col("changed")
+                for name in ("moved", "moved_on_item")
+            ),
+        )
         .with_columns(early=pl.col("early") & pl.col("exchanged").not_())
-        .drop("place", "exchanged")
+        .drop("place", "exchanged", "changed")
     )
 
 

@@ -75,6 +75,18 @@ def state_key() -> pl.Expr:
     )
 
 
+def _discounts() -> pl.Expr:
+    """The ids of all discounts of a subscription and its items as one text, however many items there are."""
+    of_items = pl.col("items").list.eval(
+        pl.element().struct.field("discounts").list.join("").fill_null("")
+    )
+    return pl.concat_str(
+        pl.col("subscription_discounts").list.join("").fill_null(""),
+        pl.lit("|"),
+        of_items.list.join("").fill_null(""),
+    )
+
+
 def _unchanged(observed: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
     """Listings that were not stored because nothing in them differed: after a gap everything was listed."""
     if found.collect().is_empty():
@@ -105,8 +117,8 @@ def points(
     Several events may share a second. Among them the state before is the one that no other of them leaves behind,
     and the state after is the one that no other of them starts from; where one is passed twice, the one that more of
     them start from, or reach. If they come back to where they began, that is the state of before, or if that is not
-    known, or events are missing since, of after. A listing at the same instant comes last. `several` says that there
-    are more than one at that instant.
+    known, or events are missing since, of after. A listing at the same instant comes last. `switched` says that
+    events of that instant leave different discounts behind.
 
     Args:
         observed: subscriptions without their lists (`apart`).
@@ -139,7 +151,7 @@ def points(
     sides = (
         named(ordered.filter(pl.col("point").is_in(several)))
         .join(lists, on="record")
-        .with_columns(content=state_key())
+        .with_columns(content=state_key(), discounts=_discounts())
         .drop(LISTS)
         .collect()
         .lazy()
@@ -148,6 +160,11 @@ def points(
     links = [*POINT_KEY, "content"]
     event_before = before.filter(pl.col("kind") != "listing")
     event_after = after.filter(pl.col("kind") != "listing")
+    switches = (
+        event_after.group_by(POINT_KEY)
+        .agg(switched=pl.col("discounts").n_unique() > 1)
+        .filter("switched")
+    )
     rank = (
         pl.when(pl.col("kind") == "created").then(0)
         .when(pl.col("kind") == "deleted").then(2)
@@ -200,13 +217,16 @@ def points(
     )
 
     def side(which: pl.Expr, chosen: pl.LazyFrame) -> pl.LazyFrame:
-        found = (alone.filter(which).filter(new), chosen)
-        numbers = [
-            each.select("row", several=pl.lit(among))
-            for each, among in zip(found, (False, True), strict=True)
-        ]
-        rows = pl.concat(numbers).collect()
-        return named(rows.lazy()).drop("row").with_columns(rows.get_column("several"))
+        rows = pl.concat(
+            [
+                alone.filter(which).filter(new).select("row", switched=pl.lit(value=False)),
+                chosen.join(switches, on=POINT_KEY, how="left").select(
+                    "row", pl.col("switched").fill_null(value=False)
+                ),
+            ]
+        ).collect()
+        chosen_rows = every[rows.get_column("row")].drop("row")
+        return chosen_rows.with_columns(rows.get_column("switched")).lazy()
 
     return side(before_side, first), side(after_side, last)
 

@@ -20,12 +20,10 @@ from pipeline.schemas.told import (
 GONE = r'^\{"gone": ?true\b'
 """How the payload of an object begins that the CRM does not list any more."""
 
-TEN = pl.duration(hours=10)
-
 
 def on_day(day: pl.Expr) -> pl.Expr:
     """An instant of a date: ten in UTC is on that day in every zone from 10 hours behind to 13:59 ahead."""
-    return (day.cast(pl.Datetime("us")) + TEN).dt.replace_time_zone("UTC")
+    return (day.cast(pl.Datetime("us")) + pl.duration(hours=10)).dt.replace_time_zone("UTC")
 
 
 @dataclass(frozen=True, slots=True)

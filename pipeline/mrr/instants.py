@@ -82,20 +82,24 @@ def with_usage(rows: pl.DataFrame, book: Book, policy: Policy) -> pl.DataFrame:
     billed_by = book.prices().select(
         "price_id", **{f"usage_{name}": name for name in factors}
     ).unique("price_id")  # fmt: skip
-    charges = book.usage_charge.join(billed_by, on="price_id", how="left").select(
+    seconds = (pl.col("period_end") - pl.col("period_start")).dt.total_seconds()
+    # Of two that end together the one with time in it counts, then the later one.
+    ordered = book.usage_charge.sort("period_end", seconds > 0, "period_start")
+    billed = ordered.join(billed_by, on="price_id", how="left", maintain_order="left")
+    charges = billed.select(
         "subscription_item_id",
         *(f"usage_{name}" for name in factors),
         ended="period_end",
         charge_num=pl.col("amount").cast(pl.Int128),
-        seconds=(pl.col("period_end") - pl.col("period_start")).dt.total_seconds(),
+        seconds=seconds,
         usage_discounts="discounts",
         usage_net_num="net_num",
         usage_net_den="net_den",
         usage_evidence="evidence",
     )
-    billed = rows.lazy().select(ROW, "at", "subscription_item_id")
-    billed = billed.join(charges, on="subscription_item_id", how="semi")
-    found = asof(billed, "at", charges, "ended", "subscription_item_id")
+    asked = rows.lazy().select(ROW, "at", "subscription_item_id")
+    asked = asked.join(charges, on="subscription_item_id", how="semi")
+    found = asof(asked, "at", charges, "ended", "subscription_item_id")
     joined = _beside(rows, found.drop("at", "subscription_item_id", "ended"))
     metered = pl.col("usage_type") == "metered"
     num, den = (

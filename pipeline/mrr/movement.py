@@ -178,12 +178,14 @@ def _churn_kinds(valued: Valued, classified: pl.DataFrame, cases: pl.DataFrame) 
     )
     return (
         last.with_columns(churn_kind=kind)
+        # What still counts, free or idle, has not ended.
         .sort(
             CELL,
+            pl.col("ended") >= pl.col("closing_at"),
             "ended",
             "value",
             "subscription_item_id",
-            descending=[False, True, True, False],
+            descending=[False, False, True, True, False],
         )
         .group_by(CELL, maintain_order=True)
         .agg(pl.col("churn_kind").first())

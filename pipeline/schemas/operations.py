@@ -50,7 +50,10 @@ _STATE = (
     text("episode_id", "The episode while pending, firing or recovering."),
     Column("last_month", pl.Date, "Last closed month that was evaluated.", kind="month"),
     text("severity", "Severity."),
-    text("slack_channel", "Channel of the episode's parent message."),
+    text(
+        "slack_channel",
+        "Channel of the episode's parent message: its name, and once it is there its id.",
+    ),
     text("slack_ts", "Timestamp of the episode's parent message."),
     text("rule_hash", "Hash of the rule as configured."),
     instant("updated_at", "When the row changed."),

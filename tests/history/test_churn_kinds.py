@@ -74,3 +74,24 @@ def test_past_due_where_it_does_not_count_is_a_failed_payment() -> None:
         (BEGUN, state(A)), (at(3, 3), state(A, status="past_due"))
     )
     assert kind(history, date(2026, 3, 1), policy=Policy(past_due="exclude")) == "involuntary"
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"), [(ASKED, "voluntary"), (FAILED, "involuntary"), (PAUSE, "paused")]
+)
+@pytest.mark.parametrize("free_since", [BEGUN, at(3, 10)])
+def test_what_is_free_and_stays_has_not_ended(
+    free_since: datetime, ended: dict[str, Any], expected: str
+) -> None:
+    history = History([price("p_a", 10_000), price("p_free", 0, "prod_b")])
+    free = item("si_free", "p_free")
+    history.states((BEGUN, state(A)), (at(3, 10), state(A, **ended)), name="1")
+    history.states((free_since, state(free)), name="2")
+    assert kind(history, date(2026, 3, 1)) == expected
+
+
+def test_idle_usage_that_stays_has_not_ended() -> None:
+    history = History([price("p_a", 10_000), price("p_calls", 1, "prod_b", usage=True)])
+    history.states((BEGUN, state(A)), (at(3, 10), state(A, **ASKED)), name="1")
+    history.states((BEGUN, state(item("si_calls", "p_calls", None))), name="2")
+    assert kind(history, date(2026, 3, 1), policy=Policy(paid_to_free="churn")) == "voluntary"

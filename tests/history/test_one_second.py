@@ -167,3 +167,29 @@ def test_a_discount_of_the_second_in_which_its_item_comes(
     history.records("discount", discount("di_half", "HALF", day, **whose))
     row = history.snapshot(MARCH.date().replace(day=1))["si_more"]
     assert (row["discount_mrr"], row["evidence"]) == (50_000_000, grade)
+
+
+def test_a_discount_that_is_taken_away_in_the_second_in_which_its_item_comes() -> None:
+    day = MARCH.replace(day=20)
+    history = History(PRICES).states(
+        (FEBRUARY, state(item("si", "plan"))),
+        (day, state(item("si", "plan"), item("si_more", "plan", 1, "di_half"))),
+        (day, state(item("si", "plan"), item("si_more", "plan"))),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    whose = {"subscription_item": "si_more"}
+    history.records("discount", discount("di_half", "HALF", day, end=day, **whose))
+    row = history.snapshot(MARCH.date().replace(day=1))["si_more"]
+    assert (row["discount_mrr"], row["evidence"]) == (0, "bounded")
+
+
+def test_a_discount_that_all_events_of_the_second_show_came_with_the_item() -> None:
+    """A subscription is made, and becomes active, in one second; its first invoice is not there yet."""
+    given = ["di_half"]
+    history = History(PRICES).states(
+        (MARCH, state(item("si", "plan"), discounts=given, status="incomplete")),
+        (MARCH, state(item("si", "plan"), discounts=given)),
+    )
+    history.records("coupon", coupon("HALF", percent_off=50.0))
+    history.records("discount", discount("di_half", "HALF", MARCH))
+    assert march(history) == (50_000_000, "exact")

@@ -91,6 +91,16 @@ def test_an_amount_billed_for_no_time_is_inferred(policy: Policy) -> None:
     assert (found["mrr"], found["evidence"]) == (5_000_000, "inferred")
 
 
+def test_of_two_charges_that_end_together_the_one_with_time_in_it_counts() -> None:
+    history = History([metered("calls")]).states((FIRST, state(item("si", "calls", None))))
+    billed(
+        history,
+        (at(2), usage("once", at(2), at(2), 500)),
+        (at(2), usage("january", FIRST, at(2), 3_100)),
+    )
+    assert history.snapshot(JANUARY)["si"]["mrr"] == 31_000_000
+
+
 def test_a_bill_that_is_voided_touches_the_month_with_which_its_period_ended() -> None:
     """February's usage ends with the first instant of March and counts at February's end."""
 

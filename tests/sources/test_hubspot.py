@@ -185,6 +185,10 @@ def test_fields_that_hubspot_cannot_have_are_another_crm_s() -> None:
     assert Wanted.of(Config.model_validate(toml), alone=False) == Wanted()
 
 
+def test_nobody_is_asked_for_another_crm_s_default_field() -> None:
+    assert Wanted.of(Config(), alone=True) == Wanted.of(Config(), alone=False)
+
+
 # ---- refusals ----------------------------------------------------------------------------------
 
 

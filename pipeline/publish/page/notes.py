@@ -146,9 +146,10 @@ def _alert(row: Mapping[Any, Any], judged: Judged) -> Alert:
 
 
 def _checks(connection: Connection, month: date) -> dict[str, Mapping[Any, Any]]:
-    """Check -> its latest row: run ids have no order, so of the rows of a month the one stored last."""
+    """Check -> its latest row."""
     table = table_of(schemas.DATA_QUALITY)
-    rows = connection.execute(select(table).where(table.c.month == month)).mappings()
+    query = select(table).where(table.c.month == month).order_by(table.c.at.nulls_first())
+    rows = connection.execute(query).mappings()
     return {row["check"]: row for row in rows}
 
 
@@ -174,7 +175,9 @@ def _evidence(connection: Connection, month: date) -> dict[str, int]:
 def _coverage(connection: Connection) -> float | None:
     table = table_of(schemas.DATA_QUALITY)
     rows = connection.execute(
-        select(table.c.figures).where(table.c.check == LINKED).order_by(table.c.month)
+        select(table.c.figures)
+        .where(table.c.check == LINKED)
+        .order_by(table.c.month, table.c.at.nulls_first())
     ).scalars()
     found = [json.loads(figures or "{}").get("coverage") for figures in rows]
     return found[-1] if found else None

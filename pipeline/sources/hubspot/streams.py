@@ -68,14 +68,15 @@ class Wanted:
             config: the configuration.
             alone: no other CRM has fields. Else a name that HubSpot cannot have is the other's.
         """
+        defaults = Crm().stripe_id_fields
 
         def asked(name: str) -> bool:
-            return alone or OWN_NAME.fullmatch(name) is not None
+            return (alone and name not in defaults) or OWN_NAME.fullmatch(name) is not None
 
         source = config.dimensions.segment.source
         segment = source if source != "acv" and asked(source) else None
         ids = tuple(filter(asked, config.crm.stripe_id_fields))
-        configured = set(ids) - set(Crm().stripe_id_fields)
+        configured = set(ids) - set(defaults)
         return cls(
             ids,
             segment,
