@@ -136,9 +136,9 @@ def owners(connection: Connection, month: date) -> list[str]:
 
 
 def _held_out(month: date) -> Select[Any]:
-    """The accounts that nobody asks now."""
+    """The accounts that nobody asks: held out by an experiment that ran at the month, or was begun since."""
     kept, member = table_of(schemas.EXPERIMENT), table_of(schemas.EXPERIMENT_MEMBER)
-    running = kept.c.month.between(add_months(month, 1 - RUNS), month)
+    running = kept.c.month >= add_months(month, 1 - RUNS)
     return (
         select(member.c.account_id)
         .join(kept, kept.c.experiment == member.c.experiment)

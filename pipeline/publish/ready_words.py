@@ -58,11 +58,17 @@ def by_score(listed: Listed) -> bool:
 
 
 def chance(listed: Listed) -> str:
-    """The chance that all of the accounts have; empty where it is not one, or not known."""
+    """The chance that all of the accounts have; empty where it is not one, or not known.
+
+    It is no share of those who did: ten accounts of the average are taken in (docs/readiness.md).
+    """
     chances = {each.probability for each in listed.accounts}
     if len(chances) != 1 or None in chances:
         return ""
-    return f"Of accounts that stood as high at earlier month ends, {chances.pop():.0%} expanded within three months."
+    return (
+        f"By accounts that stood as high at earlier month ends, the chance to expand within three months is "
+        f"{chances.pop():.0%}."
+    )
 
 
 def left_out(listed: Listed) -> str:

@@ -119,7 +119,7 @@ def effects(outcomes: pl.DataFrame) -> list[Effect]:
     """The effect on the share that expanded, and on MRR, by intention to treat: each account counts in its arm.
 
     Differences are those within strata, weighed by their accounts. A stratum with one arm alone tells nothing and is
-    left out, with its accounts.
+    left out, with its accounts. The interval of shares is at least as wide as few accounts leave it.
 
     Args:
         outcomes: `arm, stratum, expanded, gained` (micro-units), one row per account.
@@ -152,11 +152,29 @@ def _effect(outcomes: pl.DataFrame, measure: str, value: pl.Expr) -> Effect:
     if both.is_empty():
         return Effect(measure, None, None, None, None, None, 0, 0)
     effect = row["outreach"] - row["held_out"]
-    width = SURE * sqrt(row["spread"])
+    spread = (
+        max(row["spread"], _least(both.with_columns(share=share)))
+        if measure == SHARE_MEASURE
+        else row["spread"]
+    )
+    width = SURE * sqrt(spread)
     return Effect(
         measure, row["outreach"], row["held_out"], effect, effect - width, effect + width,
         row["n"], row["n_held"],
     )  # fmt: skip
+
+
+def _least(both: pl.DataFrame) -> float:
+    """The variance of a difference of shares that few accounts leave: each arm as if one more had expanded, one not.
+
+    Where nobody in an arm expanded, or everybody, what was seen has no variance (Agresti and Caffo).
+    """
+    found = 0.0
+    for side in ("", "_held"):
+        n, mean = pl.col(f"n{side}"), pl.col(f"mean{side}")
+        smooth = ((n * mean).sum() + 1) / (n.sum() + 2)
+        found += both.select((pl.col("share") ** 2 * smooth * (1 - smooth) / n).sum()).item()
+    return found
 
 
 def _spread(outcomes: pl.DataFrame, value: pl.Expr) -> tuple[float, ...]:

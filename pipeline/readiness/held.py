@@ -3,6 +3,7 @@
 Belongs here: what snapshots say. All of it was so at that end; comparisons are with other accounts at the same end.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import date
 
@@ -42,9 +43,11 @@ def held(known: Known, months: Sequence[date]) -> pl.LazyFrame:
 
 def _limits(known: Known) -> pl.LazyFrame:
     """`plan, product_id, seat_limit`: of the file, else of the product's metadata as it is now."""
-    key = dict(known.limit_keys).get(known.seats)
-    told = pl.col("metadata").str.json_path_match(f"$.{key}") if key else pl.lit(None, pl.String)
-    products = known.product.select("product_id", told=told.cast(pl.Float64, strict=False))
+    products = (
+        of_products(known)
+        .filter(pl.col("feature") == known.seats)
+        .select("product_id", told="limit")
+    )
     filed = known.limits.filter(pl.col("feature") == known.seats).select("plan", filed="limit")
     return (
         known.snapshot.select("plan", "product_id")
@@ -53,6 +56,22 @@ def _limits(known: Known) -> pl.LazyFrame:
         .join(filed.unique("plan", keep="last"), on="plan", how="left")
         .select("plan", "product_id", seat_limit=pl.coalesce("filed", "told"))
     )
+
+
+def of_products(known: Known) -> pl.LazyFrame:
+    """`product_id, feature, limit`: the limits that products' metadata has now; what is no number is none."""
+    found = [
+        known.product.select(
+            "product_id",
+            feature=pl.lit(feature),
+            limit=pl.col("metadata")
+            .str.json_path_match(f"$[{json.dumps(key)}]")
+            .cast(pl.Float64, strict=False),
+        )
+        for feature, key in known.limit_keys
+    ]
+    none = pl.LazyFrame(schema={"product_id": pl.String, "feature": pl.String, "limit": pl.Float64})
+    return pl.concat([none, *found]).drop_nulls("limit")
 
 
 def _states(items: pl.LazyFrame) -> pl.LazyFrame:

@@ -40,8 +40,8 @@ def indicators(known: Known, calendar: Calendar, months: Sequence[date]) -> pl.L
         .join(overages(known, ends), on=ONE, how="left")
         .join(first, on="account_id", how="left")
     )
-    by_use = pl.col("used_share").fill_null(-1.0) >= pl.col("limit_share").fill_null(-1.0)
-    known_use = pl.max_horizontal("used_share", "limit_share").is_not_null()
+    by_use = pl.col("used_share").is_not_null()
+    known_use = pl.coalesce("used_share", "limit_share").is_not_null()
     began = pl.col("first_paid_month")
     months_since = (pl.col("month").dt.year() - began.dt.year()).cast(pl.Int64) * MONTHS_A_YEAR + (
         pl.col("month").dt.month().cast(pl.Int64) - began.dt.month().cast(pl.Int64)
@@ -64,7 +64,7 @@ def indicators(known: Known, calendar: Calendar, months: Sequence[date]) -> pl.L
         "deal_probability",
         "touched",
         "owner_changes",
-        utilisation=pl.max_horizontal("used_share", "limit_share"),
+        utilisation=pl.coalesce("used_share", "limit_share"),
         utilised=pl.when(known_use & by_use)
         .then("used_feature")
         .when(known_use)

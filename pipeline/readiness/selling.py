@@ -41,11 +41,14 @@ def _deals(known: Known, ends: pl.LazyFrame) -> pl.LazyFrame:
     deals = known.deal.select(
         "deal_id", "account_id", "created", "closed", "won", "type", stage_now="stage"
     )
+    # What is known first of a deal is no work: where the CRM keeps no past, it is from the night that saw it first.
+    again = pl.col("at") > pl.col("at").min().over("deal_id")
     stages = history.filter(pl.col("field") == "stage").select(
-        "deal_id", since="at", stage="value", closes="closes", probability="probability"
-    )
+        "deal_id", since="at", moved=pl.when(again).then("at"), stage="value", closes="closes",
+        probability="probability",
+    )  # fmt: skip
     types = history.filter(pl.col("field") == "type").select(
-        "deal_id", typed="at", type_then="value"
+        "deal_id", typed="at", retyped=pl.when(again).then("at"), type_then="value"
     )
     rows = deals.join(ends, how="cross").filter(pl.col("created") < pl.col("at"))
     rows = rows.with_columns(just_before=pl.col("at") - pl.duration(microseconds=1))
@@ -54,7 +57,7 @@ def _deals(known: Known, ends: pl.LazyFrame) -> pl.LazyFrame:
     over = pl.col("won").is_not_null() & (pl.col("closed") < pl.col("at"))
     is_open = pl.coalesce(pl.col("closes").not_(), over.fill_null(value=False).not_())
     worked = (
-        pl.max_horizontal("created", "since", pl.when(over).then("closed"), "typed")
+        pl.max_horizontal("created", "moved", pl.when(over).then("closed"), "retyped")
         >= pl.col("at") - TOUCHED
     )
     likely = pl.col("probability").fill_null(-1.0)

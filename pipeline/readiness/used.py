@@ -6,7 +6,7 @@ when the day is over, a period's charge when the period is.
 
 import polars as pl
 
-from pipeline.readiness.held import ONE
+from pipeline.readiness.held import ONE, of_products
 from pipeline.readiness.known import Known
 
 RECENT = 28
@@ -21,11 +21,15 @@ REACH = 3
 def used(known: Known, ends: pl.LazyFrame) -> pl.LazyFrame:
     """One row per month, account and feature: `level` (mean of the last 28 days), `growth` (null without earlier days).
 
+    Means are over the days that there are: a day that is not told is not known to be a day without use.
+
     Args:
         known: what is known.
         ends: `month, at`.
     """
-    last = ends.select("month", last=(pl.col("at") - pl.duration(microseconds=1)).dt.date())
+    # West of Greenwich a month ends on the first of the next one, by UTC.
+    until = (pl.col("at") - pl.duration(microseconds=1)).dt.date()
+    last = ends.select("month", last=pl.min_horizontal(until, pl.col("month").dt.month_end()))
     days = known.usage.with_columns(ahead=pl.int_ranges(0, REACH + 1, dtype=pl.Int64)).explode(
         "ahead"
     )
@@ -56,17 +60,27 @@ def used(known: Known, ends: pl.LazyFrame) -> pl.LazyFrame:
 def of_limits(levels: pl.LazyFrame, held: pl.LazyFrame, known: Known) -> pl.LazyFrame:
     """`used_share, used_of, used_feature` of the feature that is nearest to its limit; `usage_growth` of the fastest.
 
-    The limit of seats is what the account pays for; others are those of its plan.
+    The limit of seats is what the account pays for; others are those of its plan, else the largest that a product's
+    metadata has of those that the account holds.
     """
     limits = known.limits.select("plan", "feature", "limit").unique(
         ["plan", "feature"], keep="last"
     )
-    limit = pl.when(pl.col("feature") == known.seats).then("seats").otherwise("limit")
+    told = (
+        held.select(*ONE, product_id="products")
+        .explode("product_id", empty_as_null=False, keep_nulls=False)
+        .join(of_products(known), on="product_id")
+        .group_by(*ONE, "feature")
+        .agg(told=pl.col("limit").max())
+    )
+    planned = pl.coalesce("limit", "told")
+    limit = pl.when(pl.col("feature") == known.seats).then("seats").otherwise(planned)
     share = pl.when(limit > 0).then(pl.col("level") / limit)
     nearest = pl.col("share").is_not_null()
     return (
         levels.join(held.select(*ONE, "plan", "seats"), on=ONE)
         .join(limits, on=["plan", "feature"], how="left")
+        .join(told, on=[*ONE, "feature"], how="left")
         .with_columns(share=share, of=limit)
         .sort(*ONE, "share", "feature", nulls_last=False)
         .group_by(ONE, maintain_order=True)

@@ -56,7 +56,10 @@ def test_where_nothing_orders_the_accounts_their_mrr_does_and_no_score_is_shown(
     fill(warehouse, "largest_mrr", "nothing", (0.31, 0.31))
     told = section(warehouse, tmp_path)
     assert "no order was surely better than chance. So the accounts stand by MRR" in told
-    assert "Of accounts that stood as high at earlier month ends, 31% expanded" in told
+    assert (
+        "stood as high at earlier month ends, the chance to expand within three months is 31%"
+        in told
+    )
     assert f"Account Owner MRR Acme Carla Rossi 24,000 Offer another product: {REASON}" in told
     assert "its first tenth expanded 1.14 times as often as all accounts, 0.06 more than" in told
 
@@ -82,4 +85,4 @@ def test_a_chance_that_all_have_is_said_once(
     fill(warehouse, "rules", "better", chances)
     told = section(warehouse, tmp_path)
     assert ("Chance in 3 m." in told) is shown
-    assert ("40% expanded within three months." in told) is not shown
+    assert ("to expand within three months is 40%." in told) is not shown

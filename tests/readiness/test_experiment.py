@@ -119,3 +119,24 @@ def test_a_part_with_one_arm_alone_tells_nothing() -> None:
         {"arm": [OUTREACH, OUTREACH], "stratum": ["1", "2"], "expanded": [True, False], "gained": [1, 0]}
     )  # fmt: skip
     assert [each.effect for each in effects(rows)] == [None, None]
+
+
+@pytest.mark.parametrize(("asked", "kept", "expanded"), [(80, 20, 6), (1, 1, 1)])
+def test_where_nobody_held_out_expanded_few_accounts_prove_nothing(
+    asked: int, kept: int, expanded: int
+) -> None:
+    """What was seen of an arm in which nobody expanded has no variance."""
+    arms = [OUTREACH] * asked + [HELD_OUT] * kept
+    rows = pl.DataFrame(
+        {
+            "arm": arms,
+            "stratum": ["1"] * len(arms),
+            "expanded": [place < expanded for place in range(len(arms))],
+            "gained": [0] * len(arms),
+        }
+    )
+    share = effects(rows)[0]
+    assert share.effect == pytest.approx(expanded / asked)
+    assert share.low is not None
+    assert share.low < 0
+    assert not share.sure

@@ -1,5 +1,6 @@
 """Points add up, missing facts leave their weight to others, and nothing rests on what came later."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.months import Calendar, add_months
 from pipeline.readiness import Known, indicators, scored
-from pipeline.readiness.known import USAGE
+from pipeline.readiness.known import LIMITS, USAGE
 from pipeline.readiness.score import RULES, TROUBLES, points_of
 from pipeline.schemas import (
     ACCOUNT,
@@ -144,6 +145,72 @@ def test_indicators_say_what_was_known() -> None:
     assert found[ACCOUNTS[8]]["utilisation"] == pytest.approx(25 / 26)
     assert found[ACCOUNTS[9]]["utilisation"] == pytest.approx(28 / 40)
     assert found[ACCOUNTS[8]]["tenure"] == 15
+
+
+def test_the_limit_of_a_feature_stands_in_the_metadata_of_a_product() -> None:
+    """Its key may have blanks; a limit in the file wins."""
+    metadata = '{"seat_limit": "40", "API calls": "1000"}'
+    days = [
+        (ACCOUNTS[9], (END - timedelta(days=d)).date(), "api_calls", 950.0) for d in range(1, 29)
+    ]
+    known = replace(
+        company(1),
+        product=rows_of(PRODUCT, [{"product_id": "prod_pro", "name": "Pro", "metadata": metadata}]),
+        usage=pl.LazyFrame(days, schema=USAGE, orient="row"),
+        limit_keys=(("seats", "seat_limit"), ("api_calls", "API calls")),
+    )
+
+    def of(known: Known) -> dict[str, Any]:
+        rows = indicators(known, CALENDAR, [ORIGIN]).filter(account_id=ACCOUNTS[9])
+        return dict(rows.collect().row(0, named=True))
+
+    found = of(known)
+    assert (found["utilisation"], found["utilised"]) == (pytest.approx(0.95), "api_calls")
+    filed = pl.LazyFrame([(found["plan"], "api_calls", 1900.0)], schema=LIMITS, orient="row")
+    assert of(replace(known, limits=filed))["utilisation"] == pytest.approx(0.5)
+
+
+def test_use_decides_before_seats_over_a_limit() -> None:
+    days = [(ACCOUNTS[9], (END - timedelta(days=d)).date(), "seats", 7.0) for d in range(1, 29)]
+    known = replace(company(1), usage=pl.LazyFrame(days, schema=USAGE, orient="row"))
+    rows = indicators(known, CALENDAR, [ORIGIN]).filter(account_id=ACCOUNTS[9]).collect()
+    assert rows["utilisation"].item() == pytest.approx(7 / 28), "not 28 of 40"
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_last_28_days_are_28_in_every_time_zone(timezone: str) -> None:
+    last = (END - timedelta(days=1)).date()
+    days = [
+        (ACCOUNTS[9], last - timedelta(days=d), "seats", 28.0 if d == 27 else 0.0)
+        for d in range(28)
+    ]
+    known = replace(company(1), usage=pl.LazyFrame(days, schema=USAGE, orient="row"))
+    calendar = replace(CALENDAR, timezone=timezone)
+    rows = indicators(known, calendar, [ORIGIN]).filter(account_id=ACCOUNTS[9]).collect()
+    assert rows["utilisation"].item() == pytest.approx(1 / 28)
+
+
+@pytest.mark.parametrize(
+    ("field", "times", "touched"), [("stage", 1, False), ("stage", 2, True), ("type", 1, False)]
+)
+def test_what_is_known_first_of_a_deal_is_no_work_on_it(
+    field: str, times: int, touched: bool
+) -> None:
+    """A CRM that is read for the first time, with an old deal that was lost."""
+    deal = {
+        "deal_id": "d", "account_id": ACCOUNTS[9], "type": "existingbusiness", "stage": "Lost", "won": False,
+        "created": END - timedelta(days=900), "closed": END - timedelta(days=800),
+    }  # fmt: skip
+    seen = [
+        {"deal_id": "d", "field": field, "value": "existingbusiness" if field == "type" else "Lost"}
+        | {"at": END - timedelta(days=10 - place)}
+        for place in range(times)
+    ]
+    known = replace(
+        company(1), deal=rows_of(CRM_DEAL, [deal]), deal_history=rows_of(CRM_DEAL_HISTORY, seen)
+    )
+    rows = indicators(known, CALENDAR, [ORIGIN]).filter(account_id=ACCOUNTS[9]).collect()
+    assert rows["touched"].item() is touched
 
 
 SHARES = (

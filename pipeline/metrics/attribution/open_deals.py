@@ -33,6 +33,7 @@ def crm_pipeline(crm: Crm, ends: pl.DataFrame, rules: AttributionRules) -> pl.Da
     rows = (
         deals.join(ends.lazy().select("month", at="boundary"), how="cross")
         .filter(pl.col("created") < at)
+        .with_columns(just_before=at - pl.duration(microseconds=1))
         .pipe(_stage_then, crm.deal_history)
     )
     closed_by_now = pl.col("won").is_not_null() & (pl.col("closed") < at).fill_null(value=True)
@@ -95,7 +96,7 @@ def _stage_then(rows: pl.LazyFrame, history: pl.LazyFrame) -> pl.LazyFrame:
         .when(present).then("probability")
     )  # fmt: skip
     return (
-        asof(rows, "at", facts, "since", "deal_id")
+        asof(rows, "just_before", facts, "since", "deal_id")
         .join(first, on="deal_id", how="left")
         .with_columns(stage=stage, probability=probability)
         .drop(
@@ -119,7 +120,13 @@ def _then(rows: pl.LazyFrame, history: pl.LazyFrame, field: str) -> pl.LazyFrame
         .otherwise(now.cast(pl.String))
     )  # fmt: skip
     return (
-        asof(rows, "at", facts.select("deal_id", since="at", told="value"), "since", "deal_id")
+        asof(
+            rows,
+            "just_before",
+            facts.select("deal_id", since="at", told="value"),
+            "since",
+            "deal_id",
+        )
         .join(first, on="deal_id", how="left")
         .with_columns(value.alias(field))
         .drop("since", "told", "first_at", "first_value")
