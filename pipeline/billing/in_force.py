@@ -16,10 +16,10 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
 
     One row per (subscription_item_id, period_start): shown (discount ids in order; null: none), early (the first point
     shows the item and is no later than the start, or the item began with it, so nothing can have changed before),
-    at_once (those of `shown` that were given in the very second in which the period begins, before or after it? But
-    what an item comes with, where all events of that second show it), moved (in that second others were taken away, or
-    their order changed; what is over by then as it announced, or is used up by the period's own invoice, was not),
-    moved_on_item (so did the item's own).
+    at_once (those of `shown` that were given in the very second in which the period begins, before or after it? But an
+    item's own that it comes with, and of its subscription those that all events of that second show), moved (in that
+    second others were taken away, or their order changed; what is over by then as it announced, or is used up by the
+    period's own invoice, was not), moved_on_item (so did the item's own).
     """
     item = "subscription_item_id"
     followed = (
@@ -71,11 +71,8 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
             & pl.col("foreseen").not_()
         )
         .with_columns(begun=pl.when("early").then("valid_from").otherwise("period_start"))
-        .with_columns(born=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
-        .with_columns(
-            with_item=pl.col("born") & pl.col("switched").not_(),
-            changed=pl.col("born") & pl.col("switched"),
-        )
+        .with_columns(first=(pl.col("item_created") >= pl.col("begun")).fill_null(value=False))
+        .with_columns(with_item=pl.col("first") & pl.col("switched").not_())
         .collect()
         .lazy()
     )
@@ -90,15 +87,17 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     announced = (pl.col("announced_end") <= pl.col("begun")).fill_null(value=False)
     lasting = (announced | pl.col("used_up")).fill_null(value=False).not_()
     taken = (pl.col("end") == pl.col("begun")).fill_null(value=False) & lasting
-    at_once = (pl.col("start") == pl.col("begun")) & pl.col("with_item").not_()
+    at_once = pl.col("start") == pl.col("begun")
 
     def of(name: str, which: pl.Expr) -> pl.Expr:
         """The ids of a list of which something holds."""
         return pl.col("discount_id").filter((pl.col("list") == name) & which)
 
-    now = first.select("place", "begun", "with_item").join(holds.drop("valid_to"), on="place")
+    now = first.select("place", "begun", "first", "with_item").join(
+        holds.drop("valid_to"), on="place"
+    )
     before = (
-        first.select("place", "begun", "with_item", "earlier", "valid_from")
+        first.select("place", "begun", "first", "with_item", "earlier", "valid_from")
         .join(
             holds, left_on=["earlier", "valid_from"], right_on=["place", "valid_to"],
             maintain_order="left",
@@ -107,7 +106,9 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
     )  # fmt: skip
     listed = (
         pl.concat(
-            frame.select("place", "begun", "with_item", discount_id=name, list=pl.lit(name))
+            frame.select(
+                "place", "begun", "first", "with_item", discount_id=name, list=pl.lit(name)
+            )
             for frame, name in ((now, lists[0]), (now, lists[1]), (before, "before"))
         )
         .explode("discount_id", empty_as_null=False, keep_nulls=False)
@@ -116,8 +117,10 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         .agg(
             on_item=of("item_discounts", since & until),
             on_subscription=of("subscription_discounts", since & until),
-            item_at_once=of("item_discounts", since & until & at_once),
-            subscription_at_once=of("subscription_discounts", since & until & at_once),
+            item_at_once=of("item_discounts", since & until & at_once & pl.col("first").not_()),
+            subscription_at_once=of(
+                "subscription_discounts", since & until & at_once & pl.col("with_item").not_()
+            ),
             before=of("before", lasting),
             before_on_item=of("before", lasting & pl.col("on_item").is_not_null()),
         )
@@ -151,17 +154,11 @@ def in_force(rows: pl.LazyFrame, refs: pl.LazyFrame, coupons: pl.LazyFrame) -> p
         )
     )
     return (
-        first.select("place", *PERIOD, "early", "changed")
+        first.select("place", *PERIOD, "early")
         .join(some, on="place", how="left")
-        .with_columns(
-            pl.col("exchanged").fill_null(value=False),
-            *(
-                pl.col(name).fill_null(value=False) | pl.col("changed")
-                for name in ("moved", "moved_on_item")
-            ),
-        )
+        .with_columns(pl.col("exchanged", "moved", "moved_on_item").fill_null(value=False))
         .with_columns(early=pl.col("early") & pl.col("exchanged").not_())
-        .drop("place", "exchanged", "changed")
+        .drop("place", "exchanged")
     )
 
 

@@ -75,18 +75,6 @@ def state_key() -> pl.Expr:
     )
 
 
-def _discounts() -> pl.Expr:
-    """The ids of all discounts of a subscription and its items as one text, however many items there are."""
-    of_items = pl.col("items").list.eval(
-        pl.element().struct.field("discounts").list.join("").fill_null("")
-    )
-    return pl.concat_str(
-        pl.col("subscription_discounts").list.join("").fill_null(""),
-        pl.lit("|"),
-        of_items.list.join("").fill_null(""),
-    )
-
-
 def _unchanged(observed: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
     """Listings that were not stored because nothing in them differed: after a gap everything was listed."""
     if found.collect().is_empty():
@@ -118,7 +106,7 @@ def points(
     and the state after is the one that no other of them starts from; where one is passed twice, the one that more of
     them start from, or reach. If they come back to where they began, that is the state of before, or if that is not
     known, or events are missing since, of after. A listing at the same instant comes last. `switched` says that
-    events of that instant leave different discounts behind.
+    events of that instant leave different discounts of the subscription behind.
 
     Args:
         observed: subscriptions without their lists (`apart`).
@@ -151,7 +139,9 @@ def points(
     sides = (
         named(ordered.filter(pl.col("point").is_in(several)))
         .join(lists, on="record")
-        .with_columns(content=state_key(), discounts=_discounts())
+        .with_columns(
+            content=state_key(), above=pl.col("subscription_discounts").list.join(",").fill_null("")
+        )
         .drop(LISTS)
         .collect()
         .lazy()
@@ -162,7 +152,7 @@ def points(
     event_after = after.filter(pl.col("kind") != "listing")
     switches = (
         event_after.group_by(POINT_KEY)
-        .agg(switched=pl.col("discounts").n_unique() > 1)
+        .agg(switched=pl.col("above").n_unique() > 1)
         .filter("switched")
     )
     rank = (

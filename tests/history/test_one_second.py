@@ -145,14 +145,14 @@ def about(
     [
         (False, True, "bounded"),
         (False, False, "exact"),
-        (True, True, "bounded"),
+        (True, True, "exact"),
         (True, False, "exact"),
     ],
 )
 def test_a_discount_of_the_second_in_which_its_item_comes(
     own: bool, apart: bool, grade: str
 ) -> None:
-    """In one event the item came with it; in two it may have come before, and its first period has none."""
+    """One of the subscription, in two events, may have come after the item, whose first period has none then."""
     day = MARCH.replace(day=20)
     more, given = item("si_more", "plan"), ["di_half"]
     under = item("si_more", "plan", 1, *given) if own else more
@@ -167,20 +167,6 @@ def test_a_discount_of_the_second_in_which_its_item_comes(
     history.records("discount", discount("di_half", "HALF", day, **whose))
     row = history.snapshot(MARCH.date().replace(day=1))["si_more"]
     assert (row["discount_mrr"], row["evidence"]) == (50_000_000, grade)
-
-
-def test_a_discount_that_is_taken_away_in_the_second_in_which_its_item_comes() -> None:
-    day = MARCH.replace(day=20)
-    history = History(PRICES).states(
-        (FEBRUARY, state(item("si", "plan"))),
-        (day, state(item("si", "plan"), item("si_more", "plan", 1, "di_half"))),
-        (day, state(item("si", "plan"), item("si_more", "plan"))),
-    )
-    history.records("coupon", coupon("HALF", percent_off=50.0))
-    whose = {"subscription_item": "si_more"}
-    history.records("discount", discount("di_half", "HALF", day, end=day, **whose))
-    row = history.snapshot(MARCH.date().replace(day=1))["si_more"]
-    assert (row["discount_mrr"], row["evidence"]) == (0, "bounded")
 
 
 def test_a_discount_that_all_events_of_the_second_show_came_with_the_item() -> None:
